@@ -1,0 +1,70 @@
+"""The error tree. Every failure a user can meet is one of these, one line long.
+
+    SelfrecError                exit code 1
+    ├── SourceError             the events cannot be opened, read or understood
+    │   ├── ColumnError         a column is missing or has the wrong type
+    │   └── EmptyDataError      a cleaning rule or a split left nothing
+    ├── SettingsError           an option is unknown or has a wrong value (exit code 2)
+    ├── PluginError             a plugin failed to load, to build, to train or to keep its contract
+    ├── ExportError             the pipeline does not become the graph of the contract
+    ├── ModelError              a model folder is incomplete, altered or foreign
+    ├── TargetError             the result cannot be written
+    └── MissingExtraError       a package of an optional extra is not installed
+
+A message names the object, the value and the next step, so that it helps without the code at hand.
+"""
+
+from __future__ import annotations
+
+
+class SelfrecError(Exception):
+    """Base of every error selfrec raises on purpose; its text is meant for the user."""
+
+    exit_code = 1
+
+
+class SourceError(SelfrecError):
+    """The events cannot be opened, read or understood."""
+
+
+class ColumnError(SourceError):
+    """A column is missing or has a type selfrec cannot use."""
+
+
+class EmptyDataError(SourceError):
+    """A cleaning rule or a split left nothing to work on."""
+
+
+class SettingsError(SelfrecError):
+    """An option is unknown or has a wrong value."""
+
+    exit_code = 2
+
+
+class PluginError(SelfrecError):
+    """A plugin failed to load, to build, to train or to keep its contract."""
+
+
+class ExportError(SelfrecError):
+    """The pipeline does not become the graph the contract promises."""
+
+
+class ModelError(SelfrecError):
+    """A model folder is incomplete, altered or foreign."""
+
+
+class TargetError(SelfrecError):
+    """The result cannot be written."""
+
+
+class MissingExtraError(SelfrecError):
+    """A package of an optional extra is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'selfrec[{extra}]'")
+
+
+def one_line(error: BaseException) -> str:
+    """The error's text as one line, for messages that quote a foreign exception."""
+    text = " ".join(str(error).split())
+    return text or type(error).__name__

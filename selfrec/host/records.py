@@ -1,0 +1,79 @@
+"""The records that plugins hand to the host: what a part is called, its options, how it is built and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from selfrec.settings.base import PartOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from selfrec.pipeline.fitting import Fitting
+
+Kind = Literal["extractor", "generator", "ranker"]
+ExtraInput = Literal["ages", "user_features"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The sizes a part is built for. It grows by fields with a default, so that old plugins keep working."""
+
+    items: int
+    """N, items in the catalog; also the padding number."""
+    features: int = 0
+    """F, width of all extractors' features together (0 while extractors are built)."""
+    generators: int = 0
+    """G, generators whose scores a ranker sees."""
+    candidates: int = 0
+    """C, candidates a ranker orders."""
+    user_features: int = 0
+    """U, numeric user columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRecord:
+    """What the three kinds of part have in common.
+
+    build(options, sizes) returns a torch.nn.Module with the kind's methods (see selfrec.plugin).
+    trainer(module, fitting) fits it; without one the module's `training_loss` is minimised by the shared loop.
+    An extractor and a generator of one name whose `build` is the same function are one module with two faces:
+    built once, trained once (as the extractor), its weights shared.
+    """
+
+    kind: ClassVar[Kind]
+
+    name: str
+    summary: str
+    options: type[PartOptions]
+    build: Callable[[Any, Sizes], nn.Module]
+    trainer: Callable[[Any, Fitting], None] | None = None
+    inputs: frozenset[ExtraInput] = frozenset()
+    """Graph inputs beyond history and weights that the part reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureExtractor(PartRecord):
+    """history -> features float32[B, F]. The module has `width: int` and `extract(batch) -> [B, width]`."""
+
+    kind: ClassVar[Kind] = "extractor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator(PartRecord):
+    """history and features -> a score for every item. The module has `generate(batch, features) -> [B, N]`,
+    or, cheaper, `query(batch, features) -> [B, d]` and `item_factors() -> [N, d]` whose product the scores are.
+    """
+
+    kind: ClassVar[Kind] = "generator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranker(PartRecord):
+    """features, candidates and generator scores -> final scores. The module has
+    `rank(batch, features, candidates, scores) -> [B, C]` with candidates int64[B, C], scores float32[B, C, G].
+    """
+
+    kind: ClassVar[Kind] = "ranker"

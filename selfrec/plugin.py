@@ -1,0 +1,65 @@
+"""The public names for plugin authors. Light: importing it imports neither torch nor onnx.
+
+    from selfrec.plugin import EpochOptions, Generator, Sizes, UserBatch, hookimpl
+
+A part is a torch.nn.Module with the methods of its kind:
+
+    extractor   width: int; extract(batch) -> float32[B, width]
+    generator   generate(batch, features) -> float32[B, N]
+                or query(batch, features) -> float32[B, d] with item_factors() -> float32[N, d]
+    ranker      rank(batch, features, candidates, scores) -> float32[B, C]
+
+and, unless its record names a trainer, a loss for the shared training loop:
+
+    extractor   training_loss(batch) -> float32[]
+    generator   training_loss(batch, features) -> float32[]
+    ranker      training_loss(batch, features, candidates, scores, labels) -> float32[]
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from selfrec.histories import Histories, Holdout
+from selfrec.host.hookspecs import hookimpl
+from selfrec.host.records import FeatureExtractor, Generator, Ranker, Sizes
+from selfrec.settings.base import EpochOptions, PartOptions
+
+if TYPE_CHECKING:
+    from selfrec.pipeline.batch import UserBatch, pool
+    from selfrec.pipeline.fitting import Epoch, Fitting
+    from selfrec.pipeline.loop import train_by_epochs
+
+__all__ = [
+    "Epoch",
+    "EpochOptions",
+    "FeatureExtractor",
+    "Fitting",
+    "Generator",
+    "Histories",
+    "Holdout",
+    "PartOptions",
+    "Ranker",
+    "Sizes",
+    "UserBatch",
+    "hookimpl",
+    "pool",
+    "train_by_epochs",
+]
+
+# These need torch, so they are looked up when first used (PEP 562).
+_HEAVY = {
+    "Epoch": "selfrec.pipeline.fitting",
+    "Fitting": "selfrec.pipeline.fitting",
+    "UserBatch": "selfrec.pipeline.batch",
+    "pool": "selfrec.pipeline.batch",
+    "train_by_epochs": "selfrec.pipeline.loop",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HEAVY:
+        from importlib import import_module
+
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
