@@ -1,0 +1,158 @@
+"""The tables of the configuration, in the order the data flows. Each option is declared here, once."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from selfrec import columns
+from selfrec.settings.base import Settings
+
+SplitKind = Literal["leave-last", "temporal", "random", "users", "column"]
+
+
+class SourceSettings(Settings):
+    """Where the interactions stand and what their columns are called."""
+
+    table: str = Field(columns.INTERACTIONS, min_length=1, description="Table or view of a DuckDB source.")
+    user_column: str = Field(columns.USER_ID, min_length=1, description="Column with the user's id.")
+    item_column: str = Field(columns.ITEM_ID, min_length=1, description="Column with the item's id.")
+    timestamp_column: str | None = Field(
+        None,
+        description="Column with the time of the event: timestamp, date or epoch seconds. "
+        "Unset: `timestamp` where there is one.",
+    )
+    event_column: str | None = Field(
+        None, description="Column with the type of the event. Unset: `event` where there is one."
+    )
+    weight_column: str | None = Field(
+        None, description="Column with the strength of the event. Unset: `weight` where there is one."
+    )
+
+
+class CleaningSettings(Settings):
+    """How events become histories. Every rule is a line of the report that `fit` prints."""
+
+    exclude_events: tuple[str, ...] = Field(
+        (), description="Events that are no preference (a dislike): their items are never recommended."
+    )
+    fold: Literal["log", "sum", "one"] = Field(
+        "log",
+        description="Events of one user and item become one weight: log2(1 + sum) damped, the sum, or 1.",
+    )
+    half_life_days: float | None = Field(
+        None, gt=0, description="Days after which an event counts half, back from the newest event. Unset: no decay."
+    )
+    missing_weight: float | Literal["drop"] = Field(
+        1.0, description='Weight of events whose weight is null, or "drop".'
+    )
+    min_users_per_item: int = Field(
+        5, ge=1, description="Items of fewer users stay out of the catalog; so no single user shows in a model."
+    )
+    min_items_per_user: int = Field(2, ge=1, description="Users of fewer items are not trained on.")
+    max_events_robust: float | None = Field(
+        12.0,
+        gt=0,
+        description="Users with more events than exp(median + this x MAD of log events) are taken for bots and not "
+        "trained on; never below 1,000 events. Unset: no bound.",
+    )
+    max_history: int = Field(500, ge=1, le=100_000, description="A history keeps its newest items up to this many.")
+
+
+class SplitSettings(Settings):
+    """How rows are held out to choose (validation) and to measure (test)."""
+
+    kind: SplitKind | None = Field(
+        None,
+        description="leave-last: each user's newest items. temporal: everything after a moment. random: a share of "
+        "each user's items. users: whole users, part of each folded in (Liang et al. 2018). column: a column says "
+        "train, validation or test. Unset: leave-last where there are timestamps, else random.",
+    )
+    validation: float = Field(0.1, gt=0, lt=0.9, description="Share of the rows (users, for `users`) to choose on.")
+    test: float = Field(0.1, ge=0, lt=0.9, description="Share of the rows (users, for `users`) to measure on.")
+    last_items: int | None = Field(
+        None, ge=1, description="leave-last: so many newest items a user, instead of the shares."
+    )
+    fold_in: float = Field(0.8, gt=0, lt=1, description="users: share of a held-out user's items that is shown.")
+    column: str = Field("split", min_length=1, description="column: the name of that column.")
+
+
+class TrainingSettings(Settings):
+    """How the parts are trained."""
+
+    device: str = Field("auto", description="auto, cpu, cuda or another torch device.")
+    threads: int | None = Field(None, ge=1, le=1024, description="Threads of torch. Unset: all cores.")
+    refit: Literal["none", "validation", "all"] = Field(
+        "validation",
+        description="Train the chosen pipeline once more with the validation rows, or with the test rows too "
+        "(then `evaluate` has nothing unseen left).",
+    )
+    validation_users: int = Field(
+        5000, ge=1, description="At most so many validation users are scored after each epoch."
+    )
+
+
+class PipelineSettings(Settings):
+    """Which parts make up the recommender, by name; `label:name` uses a part a second time under a label."""
+
+    extractors: tuple[str, ...] = Field(("autoencoder",), description="Feature extractors, joined side by side.")
+    generators: tuple[str, ...] = Field(
+        ("autoencoder",), min_length=1, description="Generators, whose scores are summed with weights."
+    )
+    generator_weights: dict[str, float] = Field(
+        default_factory=dict, description="Weight of each generator's scores. Unset: found on the validation rows."
+    )
+    ranker: str | None = Field(None, description="The ranker of the candidates, or unset.")
+    candidates: int = Field(200, ge=1, le=10_000, description="C: candidates a ranker orders.")
+    top_k: int = Field(100, ge=1, le=10_000, description="K: the longest list the graph can give.")
+    keep: Literal["best", "all"] = Field(
+        "best", description="Export the stages that won on the validation rows, or all of them."
+    )
+    popularity_half_life_days: float | None = Field(
+        None, gt=0, description="Decay of the popularity prior. Unset: a quarter of the time the events span."
+    )
+
+
+class ScoringSettings(Settings):
+    """How a table of users is scored."""
+
+    k: int = Field(20, ge=1, le=10_000, description="List length, at most the K of the graph.")
+    repeats: bool = Field(False, description="Let items the user has already touched be recommended.")
+    threads: int | None = Field(None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores.")
+    batch_megabytes: int = Field(64, ge=1, le=16_384, description="Size of a batch's score matrix [B, N].")
+    memory_megabytes: int = Field(1024, ge=64, description="Memory DuckDB may use before it spills to disk.")
+    shard_rows: int = Field(5_000_000, ge=1000, description="About so many interactions are read at a time.")
+
+
+PartTables = dict[str, dict[str, Any]]
+"""Options of the parts of one kind, by the part's name or label."""
+
+
+class Config(Settings):
+    """The whole configuration: selfrec.toml, or what a model's manifest keeps of it."""
+
+    preset: str = Field("default", description="default, fast or classic: where the unset options come from.")
+    seed: int = Field(0, ge=0, lt=2**31, description="One seed gives the same bytes on the same machine.")
+    source: SourceSettings = Field(default_factory=SourceSettings, description="The interactions.")
+    events: dict[str, float] = Field(
+        default_factory=dict,
+        description="Weight of each type of event (view = 1, purchase = 5). Empty: all events weigh 1; "
+        "else events not named here are dropped.",
+    )
+    cleaning: CleaningSettings = Field(default_factory=CleaningSettings, description="Events to histories.")
+    split: SplitSettings = Field(default_factory=SplitSettings, description="Train, validation, test.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="Training.")
+    pipeline: PipelineSettings = Field(default_factory=PipelineSettings, description="The parts.")
+    extractor: PartTables = Field(default_factory=dict, description="[extractor.NAME]: an extractor's options.")
+    generator: PartTables = Field(default_factory=dict, description="[generator.NAME]: a generator's options.")
+    ranker: PartTables = Field(default_factory=dict, description="[ranker.NAME]: a ranker's options.")
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings, description="Scoring.")
+
+    @field_validator("events")
+    @classmethod
+    def _weights_count(cls, events: dict[str, float]) -> dict[str, float]:
+        for event, weight in events.items():
+            if weight <= 0:
+                raise ValueError(f"event {event!r} weighs {weight}; weights are > 0 (see cleaning.exclude_events)")
+        return events
