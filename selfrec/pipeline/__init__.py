@@ -1,0 +1,1 @@
+"""Parts joined into one recommender: built, trained, measured stage by stage. Needs torch."""

@@ -1,0 +1,176 @@
+"""What a trainer is given: the training rows, the stages before it, and epochs that look after themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from selfrec.catalog import Catalog
+from selfrec.errors import PluginError
+from selfrec.histories import Histories, Holdout
+from selfrec.host.records import Sizes
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.checkpoint import Checkpoint
+from selfrec.pipeline.measure import measure, rank_all
+from selfrec.pipeline.parts import Part
+
+Notify = Callable[[Part, int, Mapping[str, float]], None]
+Features = Callable[[UserBatch], Tensor]
+Validate = Callable[[], Mapping[str, float]]
+
+
+@dataclass
+class Epoch:
+    """One pass over the training rows. The body of the loop trains and then calls `report`."""
+
+    number: int
+    """Counted from 1."""
+    limit: int
+    """The last epoch's number unless training stops early."""
+    rng: np.random.Generator
+    """Draws of this epoch; depends on the part's seed and the epoch alone, so a resumed fit draws the same."""
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def report(self, *, loss: float, **figures: float) -> None:
+        """Give the epoch's mean loss and any other figures; they are kept as curves and told to the epoch hook."""
+        self.metrics = {"loss": float(loss), **{name: float(value) for name, value in figures.items()}}
+
+
+@dataclass(frozen=True)
+class CandidateRows:
+    """What a ranker learns from: candidates as the stages before it gave them on items they did not see."""
+
+    inputs: Histories
+    """R histories with their hidden items taken out."""
+    candidates: npt.NDArray[np.int64]
+    """int64[R, C] item numbers, sorted; N where fewer were left."""
+    scores: npt.NDArray[np.float32]
+    """float32[R, C, G] each generator's score."""
+    labels: npt.NDArray[np.float32]
+    """float32[R, C] 1 where the candidate was hidden, else 0."""
+
+
+@dataclass(kw_only=True)
+class Fitting:
+    """All that a trainer may use. The rows are sparse; dense [users, items] arrays do not exist."""
+
+    part: Part
+    sizes: Sizes
+    histories: Histories
+    """Training rows."""
+    validation: Holdout | None
+    """Rows to choose on; None while the chosen pipeline is refitted."""
+    catalog: Catalog
+    seed: int
+    """The part's own seed."""
+    device: torch.device
+    features_of: Features
+    """Frozen features of the extractors, float32[B, F]; width 0 while extractors are trained."""
+    notify: Notify
+    checkpoint: Checkpoint
+    fixed_epochs: int | None = None
+    """Epochs to run in a refit: as many as the selection found best."""
+    candidate_rows: CandidateRows | None = None
+    """Rankers only."""
+    validate: Validate | None = None
+    """Overrides the validation metric (rankers are measured through the whole pipeline)."""
+    curves: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+
+    @property
+    def options(self) -> Any:
+        """The part's options, an instance of its options class."""
+        return self.part.options
+
+    def batch(self, rows: npt.ArrayLike) -> UserBatch:
+        """Training rows (int[B]) as tensors on the device."""
+        return UserBatch.of(self.histories, rows, device=self.device)
+
+    def batches(self, size: int, epoch: Epoch) -> Iterator[UserBatch]:
+        """All training rows in the epoch's own order, `size` users at a time."""
+        for rows in self.row_batches(size, epoch):
+            yield self.batch(rows)
+
+    def row_batches(self, size: int, epoch: Epoch, *, rows: int | None = None) -> Iterator[npt.NDArray[np.int64]]:
+        """Row numbers int64[<= size] of all training rows (or of 0..rows-1) in the epoch's own order."""
+        order = epoch.rng.permutation(len(self.histories) if rows is None else rows)
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
+
+    def features(self, batch: UserBatch) -> Tensor:
+        """Features float32[B, F] of the extractors before this part; they do not learn from it."""
+        with torch.no_grad():
+            return self.features_of(batch)
+
+    def epochs(
+        self, module: nn.Module, count: int, *, state: Mapping[str, Any] | None = None, patience: int | None = None
+    ) -> Iterator[Epoch]:
+        """Epochs 1..count, each closed by validation, the epoch hook and a checkpoint.
+
+        `state` names what else must survive a killed fit: optimizers, schedulers, second networks: anything with
+        state_dict and load_state_dict. Stops after `patience` epochs without a better validation metric and leaves
+        the best epoch's weights in the module. In a refit runs exactly the number of epochs found best.
+        """
+        keepers = {"module": module, **(state or {})}
+        saved = self.checkpoint.restore(keepers)
+        self.curves, best_state = saved.curves, saved.best_state
+        best, self.best_epoch = saved.best, saved.best_epoch
+        limit = count if self.fixed_epochs is None else min(count, self.fixed_epochs)
+        for number in range(len(self.curves) + 1, limit + 1):
+            if self._out_of_patience(number, patience):
+                break
+            module.train()
+            torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
+            epoch = Epoch(number, count, np.random.default_rng([self.seed, number]))
+            yield epoch
+            value = self._close(module, epoch)
+            if value > best or self.validation is None:
+                best, self.best_epoch = value, number
+                best_state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
+            self.checkpoint.save(keepers, self.curves, best, self.best_epoch, best_state)
+        if best_state:
+            module.load_state_dict(best_state)
+        module.eval()
+
+    def _out_of_patience(self, number: int, patience: int | None) -> bool:
+        watched = self.validation is not None and patience is not None and self.best_epoch > 0
+        return watched and number - 1 - self.best_epoch >= (patience or 0)
+
+    def _close(self, module: nn.Module, epoch: Epoch) -> float:
+        """Check, validate and tell; returns the figure that the best epoch is chosen by, higher is better."""
+        name = f"{self.part.kind} {self.part.record.name!r}"
+        if not epoch.metrics:
+            raise PluginError(f"{name}: epoch {epoch.number} ended without `epoch.report(loss=...)`")
+        for figure, number in epoch.metrics.items():
+            if not math.isfinite(number):
+                raise PluginError(
+                    f"{name}: {figure} is {number} in epoch {epoch.number}; the contract wants finite losses: "
+                    "try a smaller learning rate"
+                )
+        module.eval()
+        if self.validation is not None:
+            epoch.metrics.update(self._validation_metrics())
+        self.curves.append(dict(epoch.metrics))
+        self.notify(self.part, epoch.number, epoch.metrics)
+        return epoch.metrics.get("ndcg@20", -epoch.metrics["loss"])
+
+    def _validation_metrics(self) -> Mapping[str, float]:
+        if self.validate is not None:
+            return self.validate()
+        if self.validation is None or not (self.part.factored or hasattr(self.part.module, "generate")):
+            return {}
+        part, items = self.part, self.sizes.items
+
+        def score(batch: UserBatch) -> Tensor:
+            return part.generate(batch, self.features_of(batch), items)
+
+        ranked = rank_all(score, self.validation, self.device)
+        metrics = measure(ranked, self.validation.targets).metrics
+        return {name: metrics[name] for name in ("ndcg@20", "recall@20")}

@@ -1,0 +1,44 @@
+"""What a fit tells the outside while it runs. Light: the command line implements it without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class FitListener(Protocol):
+    """Told about the progress of a fit."""
+
+    def cleaned(self, report: Sequence[Any]) -> None:
+        """The cleaning rules have been applied; one RuleCount a rule."""
+
+    def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
+        """A part starts training: the phase ("selection" or "refit"), its kind and label, most epochs."""
+
+    def epoch(self, label: str, number: int, metrics: Mapping[str, float]) -> None:
+        """An epoch of the part ended; figures as given to the epoch hook."""
+
+    def stage(self, name: str, metrics: Mapping[str, float]) -> None:
+        """A stage was measured on the validation rows."""
+
+    def message(self, text: str) -> None:
+        """One line worth showing."""
+
+
+class Silent:
+    """A listener that says nothing."""
+
+    def cleaned(self, report: Sequence[Any]) -> None:
+        return None
+
+    def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
+        return None
+
+    def epoch(self, label: str, number: int, metrics: Mapping[str, float]) -> None:
+        return None
+
+    def stage(self, name: str, metrics: Mapping[str, float]) -> None:
+        return None
+
+    def message(self, text: str) -> None:
+        return None

@@ -1,0 +1,154 @@
+"""Parts: a record from a plugin, the options it got and the module it built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from selfrec.errors import PluginError, SettingsError, one_line
+from selfrec.host.records import Kind, PartRecord, Sizes
+from selfrec.pipeline.batch import UserBatch
+from selfrec.settings.base import PartOptions
+from selfrec.settings.tables import Config
+
+T = TypeVar("T")
+
+
+class Records(Protocol):
+    """Where records come from: the plugin host, or a test."""
+
+    def get(self, kind: Kind, name: str) -> PartRecord: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part of a pipeline. Two faces of a shared module are two parts with one module."""
+
+    kind: Kind
+    label: str
+    """Its name in the configuration: the plugin's name, or the label of `label:name`."""
+    record: PartRecord
+    options: PartOptions
+    module: nn.Module
+
+    @property
+    def key(self) -> str:
+        """Name of its state, e.g. "generator.gan"."""
+        return f"{self.kind}.{self.label}"
+
+    @property
+    def factored(self) -> bool:
+        """Whether a generator's scores are the product of a query and item factors."""
+        return hasattr(self.module, "query") and hasattr(self.module, "item_factors")
+
+    def call(self, what: str, method: Callable[..., T], *args: Any) -> T:
+        """Run a method of the module; a failure names the plugin, the stage and what was asked of it."""
+        try:
+            return method(*args)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {self.record.name!r}: {what} failed: {type(error).__name__}: {one_line(error)}; "
+                "see `selfrec plugins show` and the plugin's own documentation"
+            ) from error
+
+    def extract(self, batch: UserBatch) -> Tensor:
+        """features float32[B, width]."""
+        method: Callable[[UserBatch], Tensor] = self._method("extract")
+        features = self.call("extract", method, batch)
+        return self._shaped("extract", features, (len(batch.history), int(self.module.width)))  # type: ignore[arg-type]
+
+    def query(self, batch: UserBatch, features: Tensor) -> Tensor:
+        """float32[B, d], the user's side of a factored generator's scores."""
+        return self.call("query", self._method("query"), batch, features)
+
+    def item_factors(self) -> Tensor:
+        """float32[N, d], the items' side of a factored generator's scores."""
+        return self.call("item_factors", self._method("item_factors"))
+
+    def generate(self, batch: UserBatch, features: Tensor, items: int) -> Tensor:
+        """A score for every item, float32[B, N]."""
+        if self.factored:
+            scores = self.query(batch, features) @ self.item_factors().T
+        else:
+            scores = self.call("generate", self._method("generate"), batch, features)
+        return self._shaped("generate", scores, (len(batch.history), items))
+
+    def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
+        """Final scores float32[B, C]."""
+        final = self.call("rank", self._method("rank"), batch, features, candidates, scores)
+        return self._shaped("rank", final, tuple(candidates.shape))
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.module, name, None)
+        if not callable(method):
+            raise PluginError(
+                f"{self.kind} {self.record.name!r}: its module {type(self.module).__name__} has no method "
+                f"`{name}`; selfrec.plugin lists what a {self.kind} needs"
+            )
+        return method  # type: ignore[no-any-return]
+
+    def _shaped(self, what: str, value: Tensor, shape: tuple[int, ...]) -> Tensor:
+        if torch.compiler.is_exporting():
+            return value
+        if tuple(value.shape) != shape or value.dtype != torch.float32:
+            raise PluginError(
+                f"{self.kind} {self.record.name!r}: `{what}` returned {value.dtype} {list(value.shape)}; "
+                f"the contract wants torch.float32 {list(shape)}"
+            )
+        return value
+
+
+def label_and_name(text: str) -> tuple[str, str]:
+    """`label:name` -> (label, name); a bare name is its own label."""
+    label, _, name = text.rpartition(":")
+    return (label or name, name)
+
+
+def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]) -> PartOptions:
+    """The options of a part from its tables in the configuration (two where a module has two faces)."""
+    merged: dict[str, Any] = {}
+    for table in tables:
+        for key, value in table.items():
+            if key in merged and merged[key] != value:
+                raise SettingsError(
+                    f"{label}: option {key!r} is {merged[key]!r} for the extractor and {value!r} for the generator, "
+                    "but the two share one module; give it once"
+                )
+            merged[key] = value
+    try:
+        return record.options.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(place) for place in first["loc"])
+        raise SettingsError(
+            f"{record.kind}.{label}.{where}: {first['msg']} (got {first.get('input')!r}); "
+            f"see `selfrec plugins show {record.name}`"
+        ) from error
+
+
+def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Sizes, seed: int) -> Part:
+    """Build the module with its own seed, so that one part's draws do not move another's."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            module = record.build(options, sizes)
+        except Exception as error:
+            raise PluginError(
+                f"{record.kind} {record.name!r}: build failed: {type(error).__name__}: {one_line(error)}"
+            ) from error
+    if not isinstance(module, nn.Module):
+        raise PluginError(f"{record.kind} {record.name!r}: build returned {type(module).__name__}, not a torch Module")
+    return Part(kind=record.kind, label=label, record=record, options=options, module=module)
+
+
+def options_tables(config: Config, kind: Kind, label: str) -> Mapping[str, Any]:
+    """The table [kind.label] of the configuration."""
+    tables: dict[str, dict[str, Any]] = getattr(config, kind)
+    return tables.get(label, {})
