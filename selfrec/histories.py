@@ -133,14 +133,22 @@ class Histories:
 
 @dataclass(frozen=True)
 class Holdout:
-    """Histories to predict from and the items that were hidden; row u of both is the same user."""
+    """Histories to predict from and the items that were hidden; row u of all is the same user."""
 
     inputs: Histories
+    """What is shown; at least one item a user."""
     targets: Histories
+    """What was hidden; at least one item a user, none of which stands in the inputs. A hidden item outside the
+    catalog stands here as item number N, as often as there are such items: no list can contain it, so it
+    counts as a miss in every metric. (Here, and only here, an item number may be N and repeat.)"""
+    also_seen: Histories | None = None
+    """Further items that are never to be recommended to these users: those max_history cut from the inputs, and
+    those only seen (excluded events, bad weights). Mask `inputs` and these. None: there are none."""
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def take(self, rows: npt.ArrayLike) -> Holdout:
         """The holdout of these users."""
-        return Holdout(self.inputs.take(rows), self.targets.take(rows))
+        seen = None if self.also_seen is None else self.also_seen.take(rows)
+        return Holdout(self.inputs.take(rows), self.targets.take(rows), seen)
