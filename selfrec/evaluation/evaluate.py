@@ -1,0 +1,167 @@
+"""Evaluate the exported graph: all items ranked for every held-out user, against popularity on the same users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.errors import EmptyDataError
+from selfrec.evaluation.metrics import (
+    CUTOFFS,
+    RELEVANCE,
+    Bool,
+    Float64,
+    coverage,
+    cutoffs,
+    gini,
+    mean_popularity,
+    recommended_counts,
+    user_metrics,
+)
+from selfrec.evaluation.result import (
+    ALL_USERS,
+    LONG_HISTORY,
+    NO_HISTORY,
+    SHORT_HISTORY,
+    Difference,
+    Evaluation,
+    Group,
+)
+from selfrec.histories import Histories, Holdout, Int64
+
+Recommend = Callable[[Histories, Histories], Int64]
+"""(histories to recommend from, seen items never to return; same users) -> int64[U, K] item numbers, best
+first, N where fewer than K items were left."""
+
+BLOCK = 32_768
+"""Users whose lists are held at a time, so that memory does not grow with the holdout."""
+
+_NORMAL_95 = 1.959964
+"""The 97.5 % quantile of the standard normal distribution."""
+
+
+def evaluate_lists(
+    recommend: Recommend,
+    holdout: Holdout,
+    popularity: npt.ArrayLike,
+    *,
+    list_length: int,
+    ks: Iterable[int] = CUTOFFS,
+    on_users: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Measure any recommender on a holdout.
+
+    Slots of weight 0 in holdout.inputs are seen items that are no history. popularity: [N] users per item.
+    list_length: K of the lists; ks beyond it are left out. on_users is told the number of users done after
+    each block. Popularity is the same recommender with empty histories and the same seen items.
+    Raises EmptyDataError when no user has a hidden item.
+    """
+    measured = np.flatnonzero(holdout.targets.lengths > 0)
+    if not len(measured):
+        raise EmptyDataError(
+            f"nothing to evaluate: none of the {len(holdout):,} held-out users has a hidden item; "
+            "raise split.test, or take another split"
+        )
+    tally = _Tally(holdout.inputs.n_items, cutoffs(list_length, ks))
+    for start in range(0, len(measured), BLOCK):
+        part = holdout.take(measured[start : start + BLOCK])
+        seen = part.inputs
+        histories = seen.keep(seen.weights > 0)
+        nothing = histories.keep(np.zeros(len(histories.items), dtype=np.bool_))
+        tally.add(part.targets, histories.lengths, recommend(histories, seen), recommend(nothing, seen))
+        if on_users is not None:
+            on_users(min(start + BLOCK, len(measured)))
+    targets = holdout.targets
+    return Evaluation(
+        users=len(measured),
+        users_skipped=len(holdout) - len(measured),
+        hidden_items=len(targets.items),
+        hidden_outside_catalog=int((targets.items == targets.n_items).sum()),
+        items=holdout.inputs.n_items,
+        cutoffs=tally.ks,
+        groups=tally.groups(),
+        lists=tally.lists(tally.model_counts, popularity),
+        popularity_lists=tally.lists(tally.popularity_counts, popularity),
+    )
+
+
+def paired_difference(model: Float64, baseline: Float64) -> Difference:
+    """Mean of model - baseline over users with a normal 95 % interval. float64[U] each, no NaN, U >= 1."""
+    difference = model - baseline
+    return _difference(len(difference), float(difference.sum()), float((difference**2).sum()))
+
+
+def _difference(users: int, total: float, squares: float) -> Difference:
+    mean = total / users
+    if users < 2:
+        return Difference(mean=mean, low=None, high=None)
+    variance = max(squares - users * mean**2, 0.0) / (users - 1)
+    half = _NORMAL_95 * (variance / users) ** 0.5
+    return Difference(mean=mean, low=mean - half, high=mean + half)
+
+
+class _Tally:
+    """Sums over users, by group and metric; means, differences and list metrics come from them."""
+
+    def __init__(self, n_items: int, ks: tuple[int, ...]) -> None:
+        self.ks = ks
+        self.names = [f"{metric}@{k}" for metric in RELEVANCE for k in ks]
+        self.model_counts = {k: np.zeros(n_items, dtype=np.int64) for k in ks}
+        self.popularity_counts = {k: np.zeros(n_items, dtype=np.int64) for k in ks}
+        order = (ALL_USERS, NO_HISTORY, SHORT_HISTORY, LONG_HISTORY)
+        self._users = dict.fromkeys(order, 0)
+        # Rows: model, popularity, squared difference.
+        self._sums = {name: np.zeros((3, len(self.names))) for name in order}
+
+    def add(self, targets: Histories, lengths: Int64, model: Int64, baseline: Int64) -> None:
+        """A block of U users: hidden items, int64[U] history lengths, and both int64[U, K] lists."""
+        ours = self._matrix(model, targets)
+        theirs = self._matrix(baseline, targets)
+        figures = np.stack([ours, theirs, (ours - theirs) ** 2])
+        for name, members in _members(lengths).items():
+            self._users[name] += int(members.sum())
+            self._sums[name] += figures[:, members].sum(axis=1)
+        for k in self.ks:
+            self.model_counts[k] += recommended_counts(model, targets.n_items, k)
+            self.popularity_counts[k] += recommended_counts(baseline, targets.n_items, k)
+
+    def groups(self) -> tuple[Group, ...]:
+        """The groups that have users; all users first."""
+        return tuple(self._group(name, users) for name, users in self._users.items() if users)
+
+    def lists(self, counts: dict[int, Int64], popularity: npt.ArrayLike) -> dict[str, float]:
+        """Coverage, Gini coefficient and mean popularity at every k."""
+        figures: dict[str, float] = {}
+        for k, count in counts.items():
+            figures[f"coverage@{k}"] = coverage(count)
+            figures[f"gini@{k}"] = gini(count)
+            figures[f"mean_popularity@{k}"] = mean_popularity(count, popularity)
+        return figures
+
+    def _matrix(self, ranked: Int64, targets: Histories) -> Float64:
+        values = user_metrics(ranked, targets, self.ks)
+        return np.stack([values[name] for name in self.names], axis=1)
+
+    def _group(self, name: str, users: int) -> Group:
+        model, popularity, squares = self._sums[name]
+        return Group(
+            name=name,
+            users=users,
+            model=dict(zip(self.names, (model / users).tolist(), strict=True)),
+            popularity=dict(zip(self.names, (popularity / users).tolist(), strict=True)),
+            difference={
+                metric: _difference(users, float(model[at] - popularity[at]), float(squares[at]))
+                for at, metric in enumerate(self.names)
+            },
+        )
+
+
+def _members(lengths: Int64) -> dict[str, Bool]:
+    return {
+        ALL_USERS: np.ones(len(lengths), dtype=np.bool_),
+        NO_HISTORY: lengths == 0,
+        SHORT_HISTORY: (lengths >= 1) & (lengths <= 5),
+        LONG_HISTORY: lengths > 5,
+    }
