@@ -50,8 +50,12 @@ class PartRecord:
     options: type[PartOptions]
     build: Callable[[Any, Sizes], nn.Module]
     trainer: Callable[[Any, Fitting], None] | None = None
-    inputs: frozenset[ExtraInput] = frozenset()
-    """Graph inputs beyond history and weights that the part reads."""
+    inputs: frozenset[ExtraInput] | Callable[[Any], frozenset[ExtraInput]] = frozenset()
+    """Graph inputs beyond history and weights that the part reads; may depend on its options."""
+
+    def reads(self, options: PartOptions) -> frozenset[ExtraInput]:
+        """The graph inputs beyond history and weights that a part with these options reads."""
+        return self.inputs(options) if callable(self.inputs) else self.inputs
 
 
 @dataclass(frozen=True, kw_only=True)

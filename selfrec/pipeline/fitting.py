@@ -77,6 +77,8 @@ class Fitting:
     checkpoint: Checkpoint
     fixed_epochs: int | None = None
     """Epochs to run in a refit: as many as the selection found best."""
+    warm_started: bool = False
+    """The module already carries the weights of an earlier model: no start of one's own."""
     candidate_rows: CandidateRows | None = None
     """Rankers only."""
     validate: Validate | None = None

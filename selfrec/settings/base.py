@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import types
+from collections.abc import Mapping
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+UNSET = "none"
+"""How TOML and the command line, which have no null, say that an option is unset."""
 
 
 class Settings(BaseModel):
     """A table of the configuration. Its field descriptions are its help, its docs and its comments."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, values: Any) -> Any:
+        """`none` unsets an option that may be unset; `a,b` is a list where a list is wanted."""
+        if not isinstance(values, Mapping):
+            return values
+        return {name: cls._value_from_text(name, value) for name, value in values.items()}
+
+    @classmethod
+    def _value_from_text(cls, name: str, value: Any) -> Any:
+        field = cls.model_fields.get(name)
+        if field is None or not isinstance(value, str):
+            return value
+        kinds = members(field.annotation)
+        if value == UNSET and type(None) in kinds:
+            return None
+        if any(get_origin(kind) is tuple for kind in kinds) and str not in kinds:
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """The types a union is made of; another type alone."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return get_args(annotation)
+    return (annotation,)
 
 
 class PartOptions(Settings):

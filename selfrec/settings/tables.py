@@ -88,6 +88,13 @@ class TrainingSettings(Settings):
         description="Train the chosen pipeline once more with the validation rows, or with the test rows too "
         "(then `evaluate` has nothing unseen left).",
     )
+    augment: float = Field(
+        0.0,
+        ge=0,
+        le=5,
+        description="Generated histories added to the extractors' training rows, as a share of them; made by the last "
+        "generator that is not itself an extractor, and kept if they help.",
+    )
     validation_users: int = Field(
         5000, ge=1, description="At most so many validation users are scored after each epoch."
     )

@@ -1,0 +1,31 @@
+"""Commands that plugins add to the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from selfrec.errors import PluginError
+from selfrec.host.listing import PluginInfo
+
+if TYPE_CHECKING:
+    import click
+
+
+class PluginCommand(NamedTuple):
+    """A command and the plugin that adds it."""
+
+    command: click.Command
+    plugin: PluginInfo
+
+
+def collect_commands(hook: Callable[..., Any], taken: set[str]) -> list[click.Command]:
+    """The commands one plugin adds; they go into a group of their own, so that none can replace another's."""
+    import click
+
+    group = click.Group("selfrec")
+    hook(cli=group)
+    for name in group.commands:
+        if name in taken:
+            raise PluginError(f"command {name!r} is selfrec's own; the plugin must choose another name")
+    return list(group.commands.values())

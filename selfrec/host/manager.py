@@ -1,0 +1,243 @@
+"""The plugin manager: guarded loading, conflicts, look-up. The only place that speaks to pluggy.
+
+    plugins = PluginManager.load()
+    record = plugins.get("generator", "gan")
+
+A plugin that fails to load is skipped and kept in `plugins.listing()` with the reason; the rest works on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, overload
+
+import pluggy
+
+from selfrec.errors import PluginError, one_line
+from selfrec.host import hookspecs
+from selfrec.host.commands import PluginCommand, collect_commands
+from selfrec.host.listing import Loaded, PluginInfo, Status
+from selfrec.host.records import FeatureExtractor, Generator, Kind, PartRecord, Ranker
+from selfrec.host.validation import check_record
+from selfrec.settings.validation import suggestion
+
+GROUP = "selfrec"
+DISABLE = "SELFREC_DISABLE_PLUGINS"
+"""Environment variable: plugins not to load, by entry-point name, separated by commas; `*` is all of them."""
+
+_HOOKS: tuple[tuple[str, type[PartRecord]], ...] = (
+    ("selfrec_feature_extractors", FeatureExtractor),
+    ("selfrec_generators", Generator),
+    ("selfrec_rankers", Ranker),
+)
+_log = logging.getLogger(__name__)
+
+
+class PluginManager:
+    """The plugins of this process. Make one and pass it on; there is no global one."""
+
+    def __init__(self, disabled: Iterable[str] = ()) -> None:
+        """An empty manager. disabled names plugins not to load, beside those of SELFREC_DISABLE_PLUGINS."""
+        self._pluggy = pluggy.PluginManager(hookspecs.PROJECT)
+        self._pluggy.add_hookspecs(hookspecs)
+        self._disabled = {*disabled, *_names(os.environ.get(DISABLE, ""))}
+        self._plugins: dict[str, Loaded] = {}
+        self._silenced: set[str] = set()
+
+    @classmethod
+    def load(cls, disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> PluginManager:
+        """A manager with every plugin that is installed; points replaces the installed entry points."""
+        manager = cls(disabled)
+        found = entry_points(group=GROUP) if points is None else points
+        for point in sorted(found, key=lambda point: (point.name, point.value)):
+            manager._load(point)
+        return manager
+
+    def register(self, plugin: object, name: str) -> None:
+        """Add a module or object with hooks that no entry point names, as in a notebook.
+
+        Raises PluginError where it breaks the contract; the manager is then as it was before.
+        """
+        if name in self._plugins:
+            raise PluginError(f"plugin {name!r} is already registered; choose another name")
+        records = self._register(plugin, name)
+        self._plugins[name] = Loaded(
+            PluginInfo(name, type(plugin).__name__, "", "", Status.LOADED, "", records), plugin
+        )
+
+    @overload
+    def get(self, kind: type[FeatureExtractor], name: str) -> FeatureExtractor: ...
+    @overload
+    def get(self, kind: type[Generator], name: str) -> Generator: ...
+    @overload
+    def get(self, kind: type[Ranker], name: str) -> Ranker: ...
+    @overload
+    def get(self, kind: Kind, name: str) -> PartRecord: ...
+    def get(self, kind: Kind | type[PartRecord], name: str) -> PartRecord:
+        """The record of a part by kind ("generator" or Generator) and name.
+
+        Raises PluginError when no plugin offers it, or more than one.
+        """
+        word: Kind = kind if isinstance(kind, str) else kind.kind
+        offers = self._offers(word)
+        found = offers.get(name, [])
+        if not found:
+            raise PluginError(f"unknown {word} {name!r}; {suggestion(name, offers)}{self._troubles()}")
+        if len(found) > 1:
+            raise PluginError(_conflict(f"{word} {name!r}", [info for info, _ in found]))
+        return found[0][1]
+
+    def parts(self, kind: Kind) -> list[tuple[PluginInfo, PartRecord]]:
+        """Every part of a kind with the plugin that offers it, by name; conflicting ones are all there."""
+        return [offer for _, found in sorted(self._offers(kind).items()) for offer in found]
+
+    def listing(self) -> list[PluginInfo]:
+        """Every plugin by name: loaded, disabled and broken ones. Loaded ones in conflict say with whom."""
+        return [self._with_conflicts(loaded.info) for loaded in self._plugins.values()]
+
+    def epoch_end(self, stage: str, plugin: str, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Tell every plugin of an epoch. A listener that fails is warned about once and told no more."""
+        for loaded in self._plugins.values():
+            name = loaded.info.name
+            if loaded.plugin is None or name in self._silenced:
+                continue
+            try:
+                self._call(loaded.plugin, "selfrec_epoch_end", stage=stage, plugin=plugin, epoch=epoch, metrics=metrics)
+            except Exception as error:
+                self._silenced.add(name)
+                _log.warning(
+                    "plugin %r failed in selfrec_epoch_end and is told no more: %s: %s",
+                    name,
+                    type(error).__name__,
+                    one_line(error),
+                )
+
+    def commands(self, taken: Iterable[str] = ()) -> dict[str, PluginCommand]:
+        """The commands plugins add, by name; taken names are selfrec's own and no plugin may reuse them.
+
+        A plugin that breaks here is skipped, and its line in the listing says why.
+        Raises PluginError when two plugins add one name.
+        """
+        found: dict[str, PluginCommand] = {}
+        for name, loaded in list(self._plugins.items()):
+            if loaded.plugin is None:
+                continue
+            try:
+                added = collect_commands(self._caller(loaded.plugin, "selfrec_commands"), set(taken))
+            except Exception as error:
+                self._break(name, error)
+                continue
+            for command in added:
+                if command.name in found:
+                    raise PluginError(_conflict(f"command {command.name!r}", [found[command.name].plugin, loaded.info]))
+                found[command.name or ""] = PluginCommand(command, loaded.info)
+        return found
+
+    def _load(self, point: EntryPoint) -> None:
+        info = PluginInfo.of(point)
+        if info.name in self._plugins:
+            other = self._plugins[info.name].info
+            info = info.renamed(f"{info.name} ({info.distribution})")
+            reason = f"plugin name {other.name!r} is taken by {other.provider}; disable or uninstall one of them"
+            self._plugins[info.name] = Loaded(info.broken(reason), None)
+        elif self._disabled & {info.name, "*"}:
+            self._plugins[info.name] = Loaded(info.disabled(), None)
+        else:
+            self._plugins[info.name] = self._guarded(point, info)
+
+    def _guarded(self, point: EntryPoint, info: PluginInfo) -> Loaded:
+        """Import and register; whatever goes wrong in foreign code becomes the plugin's reason."""
+        try:
+            plugin = point.load()
+            return Loaded(info.loaded(self._register(plugin, info.name)), plugin)
+        except PluginError as error:
+            return Loaded(info.broken(str(error)), None)
+        except (Exception, SystemExit) as error:
+            return Loaded(info.broken(f"{type(error).__name__}: {one_line(error)}"), None)
+
+    def _register(self, plugin: object, name: str) -> tuple[PartRecord, ...]:
+        try:
+            self._pluggy.register(plugin, name)
+            self._check_hooks(plugin)
+            return self._records(plugin)
+        except pluggy.PluginValidationError as error:
+            self._pluggy.unregister(plugin)
+            raise PluginError(one_line(error)) from error
+        except BaseException:
+            if self._pluggy.is_registered(plugin):
+                self._pluggy.unregister(plugin)
+            raise
+
+    def _check_hooks(self, plugin: object) -> None:
+        """Misspelt hooks would be ignored in silence; a plugin without any hook is no plugin."""
+        known = [name for name in vars(hookspecs) if name.startswith("selfrec_")]
+        callers = self._pluggy.get_hookcallers(plugin) or []
+        for caller in callers:
+            if not caller.has_spec():
+                raise PluginError(f"unknown hook {caller.name!r}; {suggestion(caller.name, known)}")
+        if not callers:
+            raise PluginError("it implements no hook; mark its functions with @selfrec.plugin.hookimpl")
+
+    def _records(self, plugin: object) -> tuple[PartRecord, ...]:
+        records: list[PartRecord] = []
+        for hook, expected in _HOOKS:
+            for yielded in self._call(plugin, hook):
+                for item in _iterable(yielded, hook):
+                    record = check_record(item, expected, hook)
+                    if any(record.kind == other.kind and record.name == other.name for other in records):
+                        raise PluginError(f"{hook} yields {record.name!r} twice; give the second another name")
+                    records.append(record)
+        return tuple(records)
+
+    def _caller(self, plugin: object, hook: str) -> pluggy.HookCaller:
+        others = [other for other in self._pluggy.get_plugins() if other is not plugin]
+        return self._pluggy.subset_hook_caller(hook, others)
+
+    def _call(self, plugin: object, hook: str, **arguments: Any) -> list[Any]:
+        """One plugin's hook alone, so that an exception has one author."""
+        results: list[Any] = self._caller(plugin, hook)(**arguments)
+        return results
+
+    def _break(self, name: str, error: Exception) -> None:
+        loaded = self._plugins[name]
+        self._pluggy.unregister(loaded.plugin)
+        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {one_line(error)}"
+        self._plugins[name] = Loaded(loaded.info.broken(reason), None)
+
+    def _offers(self, kind: Kind) -> dict[str, list[tuple[PluginInfo, PartRecord]]]:
+        offers: dict[str, list[tuple[PluginInfo, PartRecord]]] = {}
+        for loaded in self._plugins.values():
+            for record in loaded.info.parts:
+                if record.kind == kind:
+                    offers.setdefault(record.name, []).append((loaded.info, record))
+        return offers
+
+    def _with_conflicts(self, info: PluginInfo) -> PluginInfo:
+        for record in info.parts:
+            rivals = [other for other, _ in self._offers(record.kind)[record.name]]
+            if len(rivals) > 1:
+                return info.noting(_conflict(f"{record.kind} {record.name!r}", rivals))
+        return info
+
+    def _troubles(self) -> str:
+        """A hint for a name that is missing because its plugin is."""
+        missing = [info for info in self.listing() if info.status is not Status.LOADED]
+        return "".join(f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing)
+
+
+def _names(text: str) -> set[str]:
+    return {name.strip() for name in text.split(",") if name.strip()}
+
+
+def _iterable(yielded: Any, hook: str) -> Iterable[Any]:
+    if not isinstance(yielded, Iterable) or isinstance(yielded, str):
+        raise PluginError(f"{hook} returns a {type(yielded).__name__}; it must yield records")
+    return yielded
+
+
+def _conflict(what: str, plugins: Iterable[PluginInfo]) -> str:
+    providers = " and ".join(f"{info.provider} (plugin {info.name!r})" for info in plugins)
+    return f"{what} is offered by {providers}; uninstall one or set {DISABLE} to its plugin name"

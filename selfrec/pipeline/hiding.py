@@ -1,0 +1,100 @@
+"""Hiding items of training rows: what a ranker learns from, and generated rows for augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.histories import Float32, Histories, Holdout, Int64
+
+RANKER_USERS = 0.2
+"""Share of the training users whose items are partly hidden for the ranker."""
+RANKER_USERS_MOST = 20_000
+RANKER_ITEMS = 0.2
+"""Share of such a user's items that is hidden, at least one."""
+
+
+def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout]:
+    """Hide a fifth of the items of a fifth of the users who have three or more.
+
+    Returns all rows with what stays visible, and the chosen rows apart with what was hidden. The newest items are
+    hidden where times are known (as in life), else random ones. Ages of the chosen rows count from the moment of the
+    oldest hidden item.
+    """
+    rng = np.random.default_rng([seed, 11])
+    lengths = histories.lengths
+    able = np.flatnonzero(lengths >= 3)
+    count = min(len(able), RANKER_USERS_MOST, max(1, round(RANKER_USERS * len(able)))) if len(able) else 0
+    chosen = np.sort(rng.choice(able, size=count, replace=False)) if count else able
+    hidden = np.zeros(len(histories.items), dtype=bool)
+    if count:
+        hidden = _hidden_slots(histories, chosen, rng)
+    visible = histories.keep(~hidden)
+    inputs, targets = visible.take(chosen), histories.keep(hidden).take(chosen)
+    if count and histories.ages.any():
+        inputs = _from_the_moment_of(inputs, targets)
+    return visible, Holdout(inputs, targets)
+
+
+def _hidden_slots(histories: Histories, chosen: Int64, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """bool[slots] of the chosen rows' hidden items."""
+    rows = histories.row_numbers
+    quota = np.zeros(len(histories), dtype=np.int64)
+    quota[chosen] = np.maximum(1, np.round(RANKER_ITEMS * histories.lengths[chosen])).astype(np.int64)
+    if histories.ages.any():
+        place = histories.offsets[1:][rows] - np.arange(len(rows)) - 1
+    else:
+        order = np.lexsort([rng.random(len(rows)), rows])
+        place = np.empty(len(rows), dtype=np.int64)
+        place[order] = np.arange(len(rows)) - histories.offsets[:-1][rows]
+    hidden: npt.NDArray[np.bool_] = place < quota[rows]
+    return hidden
+
+
+def _from_the_moment_of(inputs: Histories, targets: Histories) -> Histories:
+    """The inputs with ages counted from each row's oldest target instead of from today."""
+    moment = np.zeros(len(targets), dtype=np.float32)
+    np.maximum.at(moment, targets.row_numbers, targets.ages)
+    ages: Float32 = np.maximum(0, inputs.ages - moment[inputs.row_numbers]).astype(np.float32)
+    return Histories(
+        n_items=inputs.n_items,
+        offsets=inputs.offsets,
+        items=inputs.items,
+        weights=inputs.weights,
+        ages=ages,
+        user_features=inputs.user_features,
+    )
+
+
+def joined(first: Histories, second: Histories) -> Histories:
+    """The users of both, one after the other."""
+    features = None
+    if first.user_features is not None and second.user_features is not None:
+        features = np.concatenate([first.user_features, second.user_features])
+    return Histories(
+        n_items=first.n_items,
+        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
+        items=np.concatenate([first.items, second.items]),
+        weights=np.concatenate([first.weights, second.weights]),
+        ages=np.concatenate([first.ages, second.ages]),
+        user_features=features,
+    )
+
+
+def with_generated(histories: Histories, generated: Int64) -> Histories:
+    """Each row with the generated items int64[U, M] (N: none) put behind its own, at the row's mean weight."""
+    users, slots = generated.shape
+    real = generated < histories.n_items
+    sums = np.bincount(histories.row_numbers, weights=histories.weights, minlength=users)
+    mean = (sums / np.maximum(1, histories.lengths)).astype(np.float32)
+    rows = np.concatenate([histories.row_numbers, np.repeat(np.arange(users), slots)[real.ravel()]])
+    order = np.argsort(rows, kind="stable")
+    added = real.sum(1)
+    return Histories(
+        n_items=histories.n_items,
+        offsets=np.concatenate([[0], np.cumsum(histories.lengths + added)]).astype(np.int64),
+        items=np.concatenate([histories.items, generated[real].astype(np.int32)])[order],
+        weights=np.concatenate([histories.weights, np.repeat(mean, added)])[order],
+        ages=np.concatenate([histories.ages, np.zeros(int(added.sum()), dtype=np.float32)])[order],
+        user_features=histories.user_features,
+    )

@@ -1,0 +1,178 @@
+"""The whole recommender as one module: history in, top-K out. This is what becomes the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfrec.host.records import ExtraInput
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.parts import Part
+
+NEVER = float("-inf")
+
+
+class Recommender(nn.Module):
+    """extractor(s) -> generator(s) -> mask -> top C -> ranker -> top K (contract, section 3).
+
+    All factored generators are one product: their queries and item factors stand side by side, with two more
+    columns that add nothing to a warm user's scores and give a cold user the popularity prior. The item bias rides
+    on the same product (Gemm's C input), so neither costs a pass over [B, N].
+    """
+
+    def __init__(
+        self,
+        *,
+        extractors: Sequence[Part],
+        generators: Sequence[Part],
+        weights: Sequence[float],
+        ranker: Part | None,
+        prior: Tensor,
+        candidates: int,
+        top_k: int,
+    ) -> None:
+        """prior float32[N] is a cold user's scores; weights has one number a generator."""
+        super().__init__()
+        self.n_items = len(prior)
+        self.top_k = min(top_k, self.n_items)
+        self.candidates = min(max(candidates, self.top_k), self.n_items)
+        self._extractors, self._generators, self._ranker = list(extractors), list(generators), ranker
+        self._weights = list(weights)
+        self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self._all_parts()})
+        self._factored = [(p, w) for p, w in zip(generators, weights, strict=True) if p.factored]
+        self._dense = [(p, w) for p, w in zip(generators, weights, strict=True) if not p.factored]
+        self.register_buffer("prior", torch.cat([prior.float(), torch.zeros(1)]))
+        self.register_buffer("never", torch.full((1,), NEVER))
+        with torch.no_grad():
+            factors = [part.item_factors().cpu() for part, _ in self._factored]
+        self._widths = [factor.shape[1] for factor in factors]
+        columns = [functional.pad(factor, (0, 0, 0, 1)) for factor in factors]
+        self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())
+        self.eval()
+
+    prior: Tensor
+    never: Tensor
+    factors: Tensor
+
+    @property
+    def inputs(self) -> list[ExtraInput]:
+        """Graph inputs beyond the four that every graph has, in the order of the graph."""
+        asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self._all_parts()))
+        order: list[ExtraInput] = ["ages", "user_features"]
+        return [name for name in order if name in asked]
+
+    def forward(
+        self,
+        history: Tensor,
+        weights: Tensor,
+        exclude: Tensor,
+        item_bias: Tensor,
+        ages: Tensor | None = None,
+        user_features: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """int64[B, H], float32[B, H], int64[B, X], float32[N] -> items int64[B, K], scores float32[B, K]."""
+        batch = self._batch(history, weights, ages, user_features)
+        warm = (batch.weights.sum(1, keepdim=True) > 0).to(weights.dtype)
+        features = self.features(batch)
+        bias = torch.cat([item_bias, self.never])
+        queries = self._queries(batch, features)
+        scores = self._scores(batch, features, queries, warm, bias)
+        scores = scores.scatter(1, exclude, NEVER)
+        if self._ranker is None:
+            best, items = scores.topk(self.top_k, dim=1)
+            return items, best
+        return self._ranked(batch, features, queries, warm, bias, scores)
+
+    def features(self, batch: UserBatch) -> Tensor:
+        """float32[B, F], all extractors side by side."""
+        if not self._extractors:
+            return batch.weights.new_zeros(batch.weights.shape[0], 0)
+        return torch.cat([part.extract(batch) for part in self._extractors], dim=1)
+
+    def generator_scores(self, batch: UserBatch) -> Tensor:
+        """The generators' weighted sum for every item, float32[B, N], without mask or bias; the prior if none."""
+        if not self._generators:
+            return self.prior[:-1].expand(len(batch.history), -1)
+        features = self.features(batch)
+        return torch.stack(
+            [w * part.generate(batch, features, self.n_items) for part, w in zip(self._generators, self._weights, strict=True)]
+        ).sum(0)
+
+    def _batch(self, history: Tensor, weights: Tensor, ages: Tensor | None, users: Tensor | None) -> UserBatch:
+        """Padding carries weight 0 whatever the caller passed."""
+        real = (history != self.n_items).to(weights.dtype)
+        ages = torch.zeros_like(weights) if ages is None else ages * real
+        users = weights.new_zeros(history.shape[0], 0) if users is None else users
+        return UserBatch(history, weights * real, ages, users)
+
+    def _queries(self, batch: UserBatch, features: Tensor) -> list[Tensor]:
+        return [part.query(batch, features) for part, _ in self._factored]
+
+    def _scores(self, batch: UserBatch, features: Tensor, queries: list[Tensor], warm: Tensor, bias: Tensor) -> Tensor:
+        """float32[B, N + 1]; the last column is padding and -inf."""
+        weighted = [query * w for query, (_, w) in zip(queries, self._factored, strict=True)]
+        # Where, not a product: a part may give NaN for an empty history, and NaN times 0 is NaN.
+        known = [torch.where(warm > 0, query, torch.zeros_like(query)) for query in weighted]
+        # Without generators everyone gets the prior.
+        prior = 1 - warm if self._generators else torch.ones_like(warm)
+        scores = functional.linear(torch.cat([*known, prior], dim=1), self.factors, bias)
+        for part, weight in self._dense:
+            dense = part.generate(batch, features, self.n_items) * weight
+            dense = torch.where(warm > 0, dense, torch.zeros_like(dense))
+            scores = scores + torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1)
+        return scores
+
+    def _ranked(
+        self, batch: UserBatch, features: Tensor, queries: list[Tensor], warm: Tensor, bias: Tensor, scores: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Candidates in the order of their numbers, so that equal final scores fall to the lower item number."""
+        assert self._ranker is not None
+        _, candidates = scores.topk(self.candidates, dim=1)
+        candidates, _ = torch.sort(candidates, dim=1)
+        generated = scores.gather(1, candidates)
+        candidate_bias = functional.embedding(candidates, bias[:, None]).squeeze(-1)
+        left = generated > NEVER
+        if len(self._generators) == 1 and self._weights[0] != 0:
+            # One generator: its score is what the product gave, less the bias; no second gather.
+            seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1) / self._weights[0], left)
+        else:
+            seen_by_ranker = self.candidate_scores(batch, features, candidates, left, queries)
+        final = self._ranker.rank(batch, features, candidates, seen_by_ranker) + candidate_bias
+        final = torch.where(warm > 0, final, generated)
+        final = torch.where(left, final, torch.full_like(final, NEVER))
+        best, places = final.topk(self.top_k, dim=1)
+        return candidates.gather(1, places), best
+
+    def candidate_scores(
+        self, batch: UserBatch, features: Tensor, candidates: Tensor, left: Tensor, queries: list[Tensor] | None = None
+    ) -> Tensor:
+        """float32[B, C, G]: each generator's own score of candidates int64[B, C], before weights and bias.
+
+        Candidates that are none (left bool[B, C] is false) get the row's lowest score, so that a ranker never
+        meets an infinity.
+        """
+        queries = self._queries(batch, features) if queries is None else queries
+        by_part: dict[str, Tensor] = {}
+        rows, start = functional.embedding(candidates, self.factors), 0
+        for (part, _), query, width in zip(self._factored, queries, self._widths, strict=True):
+            by_part[part.key] = (rows[:, :, start : start + width] * query.unsqueeze(1)).sum(-1)
+            start += width
+        for part, _ in self._dense:
+            dense = part.generate(batch, features, self.n_items)
+            by_part[part.key] = torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1).gather(1, candidates)
+        scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
+        return _finite(scores, left)
+
+    def _all_parts(self) -> list[Part]:
+        return [*self._extractors, *self._generators, *([self._ranker] if self._ranker else [])]
+
+
+def _finite(scores: Tensor, left: Tensor) -> Tensor:
+    """scores float32[B, C, G] with the row's lowest where left bool[B, C] is false."""
+    there = left.unsqueeze(-1)
+    lowest = torch.where(there, scores, torch.full_like(scores, float("inf"))).amin(1, keepdim=True)
+    lowest = torch.where(lowest < float("inf"), lowest, torch.zeros_like(lowest))
+    return torch.where(there, scores, lowest)

@@ -1,0 +1,74 @@
+"""From pydantic's errors to one line that names the option, the value and the next step."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+
+from pydantic import ValidationError
+
+from selfrec.errors import SettingsError
+from selfrec.settings.base import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The next step after an unknown name: the nearest known one, or all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + (", ".join(names) or "none")
+
+
+def validated(model: type[SettingsT], values: Mapping[str, Any], where: str = "") -> SettingsT:
+    """The settings with these values; `where` is the dotted name of the table they stand in.
+
+    Raises SettingsError for the first value that is wrong.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise SettingsError(_sentence(error.errors(include_url=False), model, where)) from error
+
+
+def is_table(annotation: Any) -> bool:
+    """Whether a field of this type is a table of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, Settings)
+
+
+def _sentence(details: list[ErrorDetails], model: type[Settings], where: str) -> str:
+    first = details[0]
+    table, option = _place(first, model, where)
+    if first["type"] == "extra_forbidden":
+        return f"unknown option {option!r}; {suggestion(option.rpartition('.')[2], table.model_fields)}"
+    if first["type"] == "missing":
+        return f"option {option!r} is missing; set it in the configuration file or with -o {option}=..."
+    # A union has an error a member; together they say what is allowed.
+    wanted = [detail["msg"] for detail in details if _place(detail, model, where)[1] == option]
+    message = " or ".join(text.removeprefix("Value error, ").removeprefix("Input ") for text in wanted)
+    return f"option {option!r} is {first['input']!r}: {message}; give it another value"
+
+
+def _place(detail: ErrorDetails, model: type[Settings], where: str) -> tuple[type[Settings], str]:
+    """The table an error is in and the option's dotted name, without the union members pydantic appends."""
+    table = model
+    names = [str(part) for part in detail["loc"]]
+    path = [where] if where else []
+    for position, name in enumerate(names):
+        path.append(name)
+        field = table.model_fields.get(name)
+        annotation = field.annotation if field else None
+        if is_table(annotation):
+            assert isinstance(annotation, type)
+            table = annotation
+            continue
+        if get_origin(annotation) is dict:
+            path += names[position + 1 : position + 2]
+        break
+    return table, ".".join(path)
