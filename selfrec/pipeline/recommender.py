@@ -58,6 +58,11 @@ class Recommender(nn.Module):
     factors: Tensor
 
     @property
+    def generator_count(self) -> int:
+        """G."""
+        return len(self._generators)
+
+    @property
     def inputs(self) -> list[ExtraInput]:
         """Graph inputs beyond the four that every graph has, in the order of the graph."""
         asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self._all_parts()))

@@ -1,0 +1,145 @@
+"""Training one part: resumed, warm-started, watched."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from selfrec.catalog import Catalog
+from selfrec.errors import PluginError, SelfrecError, one_line
+from selfrec.histories import Histories, Holdout
+from selfrec.host.records import Kind, Sizes
+from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.fitting import CandidateRows, Features, Fitting, Notify, Validate
+from selfrec.pipeline.listener import FitListener
+from selfrec.pipeline.loop import train_by_epochs
+from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options
+from selfrec.settings.tables import Config
+
+
+@dataclass
+class Trained:
+    """How a part's training went."""
+
+    curves: list[dict[str, float]]
+    best_epoch: int
+
+
+@dataclass(kw_only=True)
+class PartTrainer:
+    """Builds and trains parts, each with its own seed, and keeps how each training went."""
+
+    config: Config
+    records: Records
+    catalog: Catalog
+    workshop: Workshop
+    listener: FitListener
+    notify: Notify
+    device: torch.device
+    warm: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    """State of an earlier model by part, items already matched to this catalog."""
+    trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
+    """By phase and part."""
+
+    def build(self, kind: Kind, text: str, sizes: Sizes, *, shared: Part | None = None) -> Part:
+        """The part that `text` ("name" or "label:name") names; with the module of `shared` where it is its other face."""
+        label, name = label_and_name(text)
+        record = self.records.get(kind, name)
+        if shared is not None and shared.label == label and shared.record.build is record.build:
+            return Part(kind=kind, label=label, record=record, options=shared.options, module=shared.module)
+        tables = [options_tables(self.config, kind, label)]
+        if kind == "extractor":
+            tables += self._other_face(label, name, record.build)
+        part = build_part(record, label, part_options(record, label, tables), sizes, self.seed_of(kind, label))
+        part.module.to(self.device)
+        return part
+
+    def seed_of(self, kind: str, label: str) -> int:
+        """A seed of the part's own, so that adding a part moves no other part's draws."""
+        return zlib.crc32(f"{self.config.seed}/{kind}/{label}".encode())
+
+    def train(
+        self,
+        phase: str,
+        part: Part,
+        sizes: Sizes,
+        histories: Histories,
+        validation: Holdout | None,
+        features_of: Features,
+        *,
+        rows: CandidateRows | None = None,
+        validate: Validate | None = None,
+        like: str | None = None,
+    ) -> None:
+        """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
+        finished = self.workshop.finished(phase, part.key, part.module)
+        if finished is not None:
+            self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"])
+            self.listener.message(f"{part.key}: finished earlier, loaded")
+            return
+        fitting = Fitting(
+            part=part,
+            sizes=sizes,
+            histories=histories,
+            validation=validation,
+            catalog=self.catalog,
+            seed=self.seed_of(part.kind, part.label),
+            device=self.device,
+            features_of=features_of,
+            notify=self.notify,
+            checkpoint=self.workshop.checkpoint(phase, part.key),
+            fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
+            warm_started=load_warm(part.module, self.warm.get(part.key, {})),
+            candidate_rows=rows,
+            validate=validate,
+        )
+        self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", 0))
+        run_trainer(part, fitting)
+        self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch)
+        notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch}
+        self.workshop.finish(phase, part.key, part.module, notes)
+
+    def _other_face(self, label: str, name: str, build: Any) -> list[Mapping[str, Any]]:
+        """The generator table of the same label, where generator and extractor are one module."""
+        if not any(label_and_name(text) == (label, name) for text in self.config.pipeline.generators):
+            return []
+        same = self.records.get("generator", name).build is build
+        return [options_tables(self.config, "generator", label)] if same else []
+
+
+def run_trainer(part: Part, fitting: Fitting) -> None:
+    """Run the part's trainer, or the shared loop; any failure names the plugin and the stage."""
+    trainer = part.record.trainer or train_by_epochs
+    try:
+        trainer(part.module, fitting)
+    except SelfrecError:
+        raise
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{part.kind} {part.record.name!r}: training failed: {type(error).__name__}: {one_line(error)}; "
+            "run with --verbose for the traceback"
+        ) from error
+    part.module.eval()
+    for name, value in part.module.state_dict().items():
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            raise PluginError(
+                f"{part.kind} {part.record.name!r}: after training {name} holds NaN or infinity; "
+                "try a smaller learning rate"
+            )
+
+
+def load_warm(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
+    """Load those tensors of an earlier state that have the module's shapes; whether all of them did."""
+    own = module.state_dict()
+    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        return False
+    module.load_state_dict({**own, **fitting})
+    return len(fitting) == len(own)

@@ -1,0 +1,321 @@
+"""Stage by stage: each part is trained, measured on the validation rows, and kept if it makes the lists better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfrec.histories import Histories, Holdout
+from selfrec.host.records import Sizes
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.candidates import candidate_rows, rank_candidates
+from selfrec.pipeline.combine import search_weight
+from selfrec.pipeline.hiding import hide_for_ranker, joined, with_generated
+from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
+from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.parts import Part, label_and_name
+from selfrec.pipeline.recommender import Recommender
+
+SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
+
+
+@dataclass
+class Stage:
+    """One row of the stage table."""
+
+    name: str
+    metrics: dict[str, float]
+    kept: bool = False
+
+
+@dataclass
+class Chosen:
+    """The pipeline as it stands: the parts kept so far, their weights and how well they rank."""
+
+    extractors: list[Part] = field(default_factory=list)
+    generators: list[Part] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    ranker: Part | None = None
+    measured: Measured | None = None
+    generated: Histories | None = None
+    """Generated histories that the extractors were trained on as well."""
+
+
+class StageTrainer:
+    """Trains the configured pipeline on some rows and chooses its stages on others."""
+
+    def __init__(self, parts: PartTrainer, prior: Tensor) -> None:
+        """prior float32[N]: a cold user's scores, and the baseline."""
+        self.parts = parts
+        self.prior = prior
+        self.table: list[Stage] = []
+        self._pipeline = parts.config.pipeline
+        self._keep_all = self._pipeline.keep == "all"
+
+    def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
+        """Train every configured stage; keep those that win on the validation rows (all, where there are none)."""
+        holdout = None
+        if self._pipeline.ranker is not None:
+            histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
+        chosen = Chosen()
+        if validation is not None:
+            chosen.measured = self._popularity(validation)
+            self._row("popularity", chosen.measured)
+        extractors = self._train_extractors(SELECTION, histories, validation)
+        chosen.extractors = extractors
+        for text in self._pipeline.generators:
+            self._add_generator(chosen, text, extractors, histories, validation)
+        if self.parts.config.training.augment > 0:
+            chosen = self._augmented(chosen, histories, validation)
+        if self._pipeline.ranker is not None and holdout is not None:
+            self._add_ranker(chosen, self._pipeline.ranker, holdout, validation)
+        self._mark(chosen)
+        return chosen
+
+    def refit(self, chosen: Chosen, histories: Histories) -> Chosen:
+        """Train the chosen stages anew on more rows, each for the number of epochs that was best."""
+        holdout = None
+        if chosen.ranker is not None:
+            histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
+        rows = histories if chosen.generated is None else joined(histories, chosen.generated)
+        like = SELECTION if chosen.generated is None else AUGMENTED
+        extractors = self._train_extractors(REFIT, rows, None, like=like)
+        again = Chosen(extractors=extractors, weights=list(chosen.weights))
+        for part in chosen.generators:
+            again.generators.append(self._generator(REFIT, _text(part), extractors, histories, None, like=like))
+        if chosen.ranker is not None and holdout is not None:
+            again.ranker = self._train_ranker(REFIT, _text(chosen.ranker), again, holdout, None, like=SELECTION)
+        return again
+
+    def recommender(self, chosen: Chosen) -> Recommender:
+        """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
+        return Recommender(
+            extractors=chosen.extractors,
+            generators=chosen.generators,
+            weights=chosen.weights,
+            ranker=chosen.ranker,
+            prior=self.prior,
+            candidates=self._pipeline.candidates,
+            top_k=self._pipeline.top_k,
+        ).to(self.parts.device)
+
+    # Extractors
+
+    def _train_extractors(
+        self, phase: str, histories: Histories, validation: Holdout | None, *, like: str | None = None
+    ) -> list[Part]:
+        sizes = self._sizes(histories)
+        trained: list[Part] = []
+        for text in self._pipeline.extractors:
+            part = self.parts.build("extractor", text, sizes)
+            self.parts.train(phase, part, sizes, histories, validation, _no_features, like=like)
+            trained.append(part)
+        return trained
+
+    # Generators
+
+    def _generator(
+        self,
+        phase: str,
+        text: str,
+        extractors: Sequence[Part],
+        histories: Histories,
+        validation: Holdout | None,
+        *,
+        like: str | None = None,
+    ) -> Part:
+        label, _ = label_and_name(text)
+        shared = next((part for part in extractors if part.label == label), None)
+        sizes = self._sizes(histories, features=sum(int(part.module.width) for part in extractors))  # type: ignore[arg-type]
+        part = self.parts.build("generator", text, sizes, shared=shared)
+        if shared is None or part.module is not shared.module:
+            features = Features(extractors)
+            self.parts.train(phase, part, sizes, histories, validation, features, like=like)
+        return part
+
+    def _add_generator(
+        self,
+        chosen: Chosen,
+        text: str,
+        extractors: Sequence[Part],
+        histories: Histories,
+        validation: Holdout | None,
+        *,
+        phase: str = SELECTION,
+    ) -> None:
+        """Train the generator, find its weight, and keep it if the lists get better."""
+        part = self._generator(phase, text, extractors, histories, validation)
+        given = self._pipeline.generator_weights.get(part.label)
+        features = Features(extractors)
+        items = histories.n_items
+
+        def new(batch: UserBatch) -> Tensor:
+            return part.generate(batch, features(batch), items)
+
+        if validation is None:
+            chosen.generators.append(part)
+            chosen.weights.append(1.0 if given is None else given)
+            return
+        before = self.recommender(chosen).generator_scores
+        if not chosen.generators:
+            weight = 1.0 if given is None else given
+            measured = self._measure(lambda batch: weight * new(batch), validation)
+        elif given is not None:
+            weight = given
+            measured = self._measure(lambda batch: before(batch) + given * new(batch), validation)
+        else:
+            found = search_weight(before, new, validation, self.parts.device, forced=self._keep_all)
+            weight, measured = found.weight, found.measured
+        self._row(f"+ {part.label}" if chosen.generators else part.label, measured)
+        if self._keep_all or _wins(measured, chosen.measured):
+            chosen.generators.append(part)
+            chosen.weights.append(weight)
+            chosen.measured = measured
+
+    # Augmentation
+
+    def _augmented(self, chosen: Chosen, histories: Histories, validation: Holdout | None) -> Chosen:
+        """Train again with generated histories added (the GAN's other use); the better of the two pipelines."""
+        makers = [part for part in chosen.generators if all(part.module is not e.module for e in chosen.extractors)]
+        if not makers:
+            self.parts.listener.message("augment: no generator is left that could make histories; skipped")
+            return chosen
+        generated = self._generated(makers[-1], chosen.extractors, histories)
+        extractors = self._train_extractors(AUGMENTED, joined(histories, generated), validation)
+        other = Chosen(extractors=extractors, generated=generated)
+        if validation is not None:
+            other.measured = self._popularity(validation)
+        rows = len(self.table)
+        for text in map(_text, chosen.generators):
+            self._add_generator(other, text, extractors, histories, validation, phase=AUGMENTED)
+        for stage in self.table[rows:]:
+            stage.name += " (augmented)"
+        return other if self._keep_all or _wins(other.measured, chosen.measured) else chosen
+
+    def _generated(self, maker: Part, extractors: Sequence[Part], histories: Histories) -> Histories:
+        """Histories of random users with as many generated items again as half their own."""
+        rng = np.random.default_rng([self.parts.config.seed, 12])
+        count = round(self.parts.config.training.augment * len(histories))
+        base = histories.take(rng.integers(0, len(histories), size=count))
+        features, items = Features(extractors), histories.n_items
+
+        def score(batch: UserBatch) -> Tensor:
+            return maker.generate(batch, features(batch), items)
+
+        most = max(1, int(base.lengths.max(initial=1)) // 2)
+        ranked = rank_all(score, Holdout(base, base), self.parts.device, k=most)
+        wanted = np.maximum(1, base.lengths // 2)
+        ranked[np.arange(most) >= wanted[:, None]] = items
+        return with_generated(base, ranked)
+
+    # Ranker
+
+    def _add_ranker(self, chosen: Chosen, text: str, holdout: Holdout, validation: Holdout | None) -> None:
+        if not chosen.generators and not self._keep_all:
+            self.parts.listener.message(f"ranker {text}: no generator was kept, nothing to rank; left out")
+            return
+        part = self._train_ranker(SELECTION, text, chosen, holdout, validation)
+        if part is None:
+            return
+        if validation is None:
+            chosen.ranker = part
+            return
+        recommender = self.recommender(chosen)
+        rows = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
+        measured = measure(rank_candidates(part, recommender, rows, self.parts.device), validation.targets)
+        self._row(f"+ {part.label}", measured)
+        if self._keep_all or _wins(measured, chosen.measured):
+            chosen.ranker, chosen.measured = part, measured
+
+    def _train_ranker(
+        self,
+        phase: str,
+        text: str,
+        chosen: Chosen,
+        holdout: Holdout,
+        validation: Holdout | None,
+        *,
+        like: str | None = None,
+    ) -> Part | None:
+        recommender = self.recommender(chosen)
+        rows = candidate_rows(recommender, holdout, self.parts.device, only_hits=True)
+        if len(rows.inputs) == 0:
+            self.parts.listener.message(f"ranker {text}: no hidden item came among the candidates; left out")
+            return None
+        sizes = self._sizes(
+            holdout.inputs,
+            features=sum(int(part.module.width) for part in chosen.extractors),  # type: ignore[arg-type]
+            generators=len(chosen.generators),
+            candidates=recommender.candidates,
+        )
+        part = self.parts.build("ranker", text, sizes)
+        validate = None
+        if validation is not None:
+            held = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
+            targets = validation.targets
+
+            def validate() -> dict[str, float]:
+                ranked = rank_candidates(part, recommender, held, self.parts.device)
+                return measure(ranked, targets).metrics
+
+        self.parts.train(
+            phase, part, sizes, holdout.inputs, validation, Features(chosen.extractors),
+            rows=rows, validate=validate, like=like,
+        )  # fmt: skip
+        return part
+
+    # The table
+
+    def _popularity(self, validation: Holdout) -> Measured:
+        return self._measure(lambda batch: self.prior.expand(len(batch.history), -1), validation)
+
+    def _measure(self, score: ScoreAll, validation: Holdout) -> Measured:
+        return measure(rank_all(score, validation, self.parts.device), validation.targets)
+
+    def _row(self, name: str, measured: Measured) -> None:
+        self.table.append(Stage(name, measured.metrics))
+        self.parts.listener.stage(name, measured.metrics)
+
+    def _mark(self, chosen: Chosen) -> None:
+        """Mark the row of the pipeline that is exported."""
+        for stage in self.table:
+            stage.kept = chosen.measured is not None and stage.metrics is chosen.measured.metrics
+
+    def _sizes(self, histories: Histories, *, features: int = 0, generators: int = 0, candidates: int = 0) -> Sizes:
+        users = 0 if histories.user_features is None else histories.user_features.shape[1]
+        return Sizes(
+            items=histories.n_items,
+            features=features,
+            generators=generators,
+            candidates=candidates,
+            user_features=users,
+        )
+
+
+class Features:
+    """The extractors' features side by side, float32[B, F]."""
+
+    def __init__(self, extractors: Sequence[Part]) -> None:
+        self._extractors = list(extractors)
+
+    def __call__(self, batch: UserBatch) -> Tensor:
+        if not self._extractors:
+            return _no_features(batch)
+        return torch.cat([part.extract(batch) for part in self._extractors], dim=1)
+
+
+def _no_features(batch: UserBatch) -> Tensor:
+    return batch.weights.new_zeros(len(batch.history), 0)
+
+
+def _wins(new: Measured | None, old: Measured | None) -> bool:
+    return old is None or (new is not None and better(new, old))
+
+
+def _text(part: Part) -> str:
+    """How the configuration names the part."""
+    return part.label if part.label == part.record.name else f"{part.label}:{part.record.name}"
