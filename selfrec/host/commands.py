@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class PluginCommand(NamedTuple):
     """A command and the plugin that adds it."""
 
+    name: str
     command: click.Command
     plugin: PluginInfo
 
 
-def collect_commands(hook: Callable[..., Any], taken: set[str]) -> list[click.Command]:
-    """The commands one plugin adds; they go into a group of their own, so that none can replace another's."""
+def collect_commands(hook: Callable[..., Any], taken: set[str]) -> dict[str, click.Command]:
+    """The commands one plugin adds, by name; they go into a group of their own, so that none can replace another's."""
     import click
 
     group = click.Group("selfrec")
@@ -28,4 +29,4 @@ def collect_commands(hook: Callable[..., Any], taken: set[str]) -> list[click.Co
     for name in group.commands:
         if name in taken:
             raise PluginError(f"command {name!r} is selfrec's own; the plugin must choose another name")
-    return list(group.commands.values())
+    return dict(group.commands)

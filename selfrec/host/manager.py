@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, overload
+from typing import Any
 
 import pluggy
 
@@ -68,26 +68,17 @@ class PluginManager:
             PluginInfo(name, type(plugin).__name__, "", "", Status.LOADED, "", records), plugin
         )
 
-    @overload
-    def get(self, kind: type[FeatureExtractor], name: str) -> FeatureExtractor: ...
-    @overload
-    def get(self, kind: type[Generator], name: str) -> Generator: ...
-    @overload
-    def get(self, kind: type[Ranker], name: str) -> Ranker: ...
-    @overload
-    def get(self, kind: Kind, name: str) -> PartRecord: ...
-    def get(self, kind: Kind | type[PartRecord], name: str) -> PartRecord:
-        """The record of a part by kind ("generator" or Generator) and name.
+    def get(self, kind: Kind, name: str) -> PartRecord:
+        """The record of a part.
 
         Raises PluginError when no plugin offers it, or more than one.
         """
-        word: Kind = kind if isinstance(kind, str) else kind.kind
-        offers = self._offers(word)
+        offers = self._offers(kind)
         found = offers.get(name, [])
         if not found:
-            raise PluginError(f"unknown {word} {name!r}; {suggestion(name, offers)}{self._troubles()}")
+            raise PluginError(f"unknown {kind} {name!r}; {suggestion(name, offers)}{self._troubles()}")
         if len(found) > 1:
-            raise PluginError(_conflict(f"{word} {name!r}", [info for info, _ in found]))
+            raise PluginError(_conflict(f"{kind} {name!r}", [info for info, _ in found]))
         return found[0][1]
 
     def parts(self, kind: Kind) -> list[tuple[PluginInfo, PartRecord]]:
@@ -104,8 +95,9 @@ class PluginManager:
             name = loaded.info.name
             if loaded.plugin is None or name in self._silenced:
                 continue
+            hook = self._caller(loaded.plugin, "selfrec_epoch_end")
             try:
-                self._call(loaded.plugin, "selfrec_epoch_end", stage=stage, plugin=plugin, epoch=epoch, metrics=metrics)
+                hook(stage=stage, plugin=plugin, epoch=epoch, metrics=metrics)
             except Exception as error:
                 self._silenced.add(name)
                 _log.warning(
@@ -115,13 +107,12 @@ class PluginManager:
                     one_line(error),
                 )
 
-    def commands(self, taken: Iterable[str] = ()) -> dict[str, PluginCommand]:
+    def commands(self, taken: Iterable[str] = ()) -> list[PluginCommand]:
         """The commands plugins add, by name; taken names are selfrec's own and no plugin may reuse them.
 
         A plugin that breaks here is skipped, and its line in the listing says why.
-        Raises PluginError when two plugins add one name.
         """
-        found: dict[str, PluginCommand] = {}
+        found: list[PluginCommand] = []
         for name, loaded in list(self._plugins.items()):
             if loaded.plugin is None:
                 continue
@@ -129,12 +120,16 @@ class PluginManager:
                 added = collect_commands(self._caller(loaded.plugin, "selfrec_commands"), set(taken))
             except Exception as error:
                 self._break(name, error)
-                continue
-            for command in added:
-                if command.name in found:
-                    raise PluginError(_conflict(f"command {command.name!r}", [found[command.name].plugin, loaded.info]))
-                found[command.name or ""] = PluginCommand(command, loaded.info)
-        return found
+            else:
+                found += [PluginCommand(command_name, command, loaded.info) for command_name, command in added.items()]
+        return sorted(found, key=lambda command: command.name)
+
+    def command(self, name: str, taken: Iterable[str] = ()) -> PluginCommand | None:
+        """The command of this name that a plugin adds, if any. Raises PluginError when two do."""
+        found = [command for command in self.commands(taken) if command.name == name]
+        if len(found) > 1:
+            raise PluginError(_conflict(f"command {name!r}", [command.plugin for command in found]))
+        return found[0] if found else None
 
     def _load(self, point: EntryPoint) -> None:
         info = PluginInfo.of(point)
@@ -164,11 +159,9 @@ class PluginManager:
             self._check_hooks(plugin)
             return self._records(plugin)
         except pluggy.PluginValidationError as error:
-            self._pluggy.unregister(plugin)
             raise PluginError(one_line(error)) from error
         except BaseException:
-            if self._pluggy.is_registered(plugin):
-                self._pluggy.unregister(plugin)
+            self._pluggy.unregister(name=name)
             raise
 
     def _check_hooks(self, plugin: object) -> None:
@@ -184,7 +177,7 @@ class PluginManager:
     def _records(self, plugin: object) -> tuple[PartRecord, ...]:
         records: list[PartRecord] = []
         for hook, expected in _HOOKS:
-            for yielded in self._call(plugin, hook):
+            for yielded in self._caller(plugin, hook)():
                 for item in _iterable(yielded, hook):
                     record = check_record(item, expected, hook)
                     if any(record.kind == other.kind and record.name == other.name for other in records):
@@ -193,13 +186,9 @@ class PluginManager:
         return tuple(records)
 
     def _caller(self, plugin: object, hook: str) -> pluggy.HookCaller:
+        """One plugin's hook alone, so that an exception has one author."""
         others = [other for other in self._pluggy.get_plugins() if other is not plugin]
         return self._pluggy.subset_hook_caller(hook, others)
-
-    def _call(self, plugin: object, hook: str, **arguments: Any) -> list[Any]:
-        """One plugin's hook alone, so that an exception has one author."""
-        results: list[Any] = self._caller(plugin, hook)(**arguments)
-        return results
 
     def _break(self, name: str, error: Exception) -> None:
         loaded = self._plugins[name]

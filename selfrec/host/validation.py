@@ -28,6 +28,8 @@ def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartReco
         raise PluginError(f"{what}: build is no function; give build(options, sizes) -> torch.nn.Module")
     if record.trainer is not None and not callable(record.trainer):
         raise PluginError(f"{what}: trainer is no function; give trainer(module, fitting) or leave it out")
+    if callable(record.inputs):
+        return record
     unknown = sorted(set(record.inputs) - set(get_args(ExtraInput)))
     if unknown:
         raise PluginError(f"{what}: unknown graph input {unknown[0]!r}; known: {', '.join(get_args(ExtraInput))}")
@@ -50,6 +52,5 @@ def undocumented(options: type[Settings]) -> list[str]:
         if not (field.description or "").strip():
             found.append(name)
         if is_table(field.annotation):
-            assert isinstance(field.annotation, type)
             found += [f"{name}.{inner}" for inner in undocumented(field.annotation)]
     return found

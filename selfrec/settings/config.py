@@ -91,8 +91,9 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     result = dict(below)
     for name, value in above.items():
         old = result.get(name)
-        both_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[name] = merged(old, value) if both_tables else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = merged(old, value)
+        result[name] = value
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, get_origin
 
 from pydantic import ValidationError
 
@@ -37,7 +37,7 @@ def validated(model: type[SettingsT], values: Mapping[str, Any], where: str = ""
         raise SettingsError(_sentence(error.errors(include_url=False), model, where)) from error
 
 
-def is_table(annotation: Any) -> bool:
+def is_table(annotation: Any) -> TypeGuard[type[Settings]]:
     """Whether a field of this type is a table of its own."""
     return isinstance(annotation, type) and issubclass(annotation, Settings)
 
@@ -65,7 +65,6 @@ def _place(detail: ErrorDetails, model: type[Settings], where: str) -> tuple[typ
         field = table.model_fields.get(name)
         annotation = field.annotation if field else None
         if is_table(annotation):
-            assert isinstance(annotation, type)
             table = annotation
             continue
         if get_origin(annotation) is dict:

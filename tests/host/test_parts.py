@@ -1,0 +1,90 @@
+"""The early check of a configuration's parts."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import Field
+
+from selfrec.errors import PluginError, SettingsError
+from selfrec.host.manager import PluginManager
+from selfrec.host.parts import check_parts
+from selfrec.plugin import FeatureExtractor, Generator, PartOptions, Ranker, hookimpl
+from selfrec.settings.config import load_config
+
+
+class Options(PartOptions):
+    width: int = Field(8, ge=1, description="Width.")
+
+
+def never(*_: Any) -> Any:
+    raise AssertionError("a check builds nothing")
+
+
+@pytest.fixture
+def plugins() -> PluginManager:
+    @hookimpl
+    def selfrec_feature_extractors() -> list[FeatureExtractor]:
+        return [FeatureExtractor(name="ae", summary="x", options=Options, build=never)]
+
+    @hookimpl
+    def selfrec_generators() -> list[Generator]:
+        return [Generator(name="ae", summary="x", options=Options, build=never)]
+
+    @hookimpl
+    def selfrec_rankers() -> list[Ranker]:
+        return [Ranker(name="mlp", summary="x", options=Options, build=never)]
+
+    module = ModuleType("own")
+    for hook in (selfrec_feature_extractors, selfrec_generators, selfrec_rankers):
+        setattr(module, hook.__name__, hook)
+    manager = PluginManager()
+    manager.register(module, "own")
+    return manager
+
+
+BASE = ["pipeline.extractors=ae", "pipeline.generators=ae"]
+
+
+def test_named_parts_with_labels(plugins: PluginManager) -> None:
+    config = load_config(
+        overrides=["pipeline.extractors=ae,wide:ae", "pipeline.generators=ae", "extractor.wide.width=64"]
+    )
+    found = check_parts(config, plugins)
+    assert {kind: list(parts) for kind, parts in found.items()} == {
+        "extractor": ["ae", "wide"],
+        "generator": ["ae"],
+        "ranker": [],
+    }
+    assert found["extractor"]["wide"] is found["extractor"]["ae"]
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "message"),
+    [
+        ("generator.ae.widht=3", SettingsError, "unknown option 'generator.ae.widht'; did you mean 'width'?"),
+        (
+            "generator.ae.width=0",
+            SettingsError,
+            "option 'generator.ae.width' is 0: should be greater than or equal to 1; give it another value",
+        ),
+        ("pipeline.ranker=mpl", PluginError, "unknown ranker 'mpl'; did you mean 'mlp'?"),
+        (
+            "pipeline.generators=ae,ae",
+            SettingsError,
+            "generator 'ae' is named twice in [pipeline]; give one a label: second:ae",
+        ),
+        ("pipeline.generators=:ae", SettingsError, "generator ':ae' is not NAME or LABEL:NAME; mend it in [pipeline]"),
+        (
+            "pipeline.generator_weights.aa=1",
+            SettingsError,
+            "unknown generator 'aa' in pipeline.generator_weights; known: ae",
+        ),
+    ],
+)
+def test_a_wrong_configuration(plugins: PluginManager, override: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as raised:
+        check_parts(load_config(overrides=[*BASE, override]), plugins)
+    assert str(raised.value) == message

@@ -1,0 +1,173 @@
+"""From preset, file and overrides to one configuration."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfrec.errors import SettingsError
+from selfrec.settings.config import load_config, merged, named_parts, parse_override, toml_value
+from selfrec.settings.presets import PRESETS
+from selfrec.settings.tables import Config
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "selfrec.toml"
+    path.write_text(text)
+    return path
+
+
+def test_later_layers_win(tmp_path: Path) -> None:
+    path = write(tmp_path, "seed = 3\n[cleaning]\nmax_history = 7\nfold = 'sum'\n[events]\nview = 1\n")
+    config = load_config(
+        path,
+        overrides=["cleaning.max_history=9", "events.view=2", "events.buy=5"],
+        seed=4,
+        source={"table": "shop"},
+    )
+    assert (config.seed, config.source.table) == (4, "shop")
+    assert (config.cleaning.max_history, config.cleaning.fold) == (9, "sum")
+    assert config.events == {"view": 2.0, "buy": 5.0}
+    assert config.cleaning.min_users_per_item == 5
+
+
+def test_the_preset_lies_under_everything(tmp_path: Path) -> None:
+    classic = PRESETS["classic"].settings["pipeline"]
+    assert load_config(preset="classic").pipeline.ranker == classic["ranker"]
+    assert load_config(write(tmp_path, "preset = 'classic'")).preset == "classic"
+    assert load_config(write(tmp_path, "preset = 'classic'"), preset="fast").preset == "fast"
+    assert load_config(preset="classic", overrides=["pipeline.ranker=none"]).pipeline.ranker is None
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_is_a_sound_configuration(name: str) -> None:
+    config = load_config(preset=name)
+    assert config.preset == name
+    for kind in ("extractor", "generator", "ranker"):
+        labels = {part.partition(":")[0] for part in named_parts(config, kind)}
+        assert set(getattr(config, kind)) <= labels
+        assert set(PRESETS[name].settings.get(kind, {})) <= labels
+
+
+def test_a_configuration_survives_being_written_and_read() -> None:
+    config = load_config(preset="classic", overrides=["events.view=2", "cleaning.half_life_days=30"])
+    assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("splt.kind=1", "unknown option 'splt'; did you mean 'split'?"),
+        ("split.knd=1", "unknown option 'split.knd'; did you mean 'kind'?"),
+        (
+            "split.kind=foo",
+            "option 'split.kind' is 'foo': should be 'leave-last', 'temporal', 'random', 'users' or 'column'; "
+            "give it another value",
+        ),
+        ("split.validation=2", "option 'split.validation' is 2: should be less than 0.9; give it another value"),
+        (
+            "cleaning.missing_weight=foo",
+            "option 'cleaning.missing_weight' is 'foo': should be a valid number, unable to parse string as a number "
+            "or should be 'drop'; give it another value",
+        ),
+        (
+            "events.view=x",
+            "option 'events.view' is 'x': should be a valid number, unable to parse string as a number; "
+            "give it another value",
+        ),
+        (
+            "events.view=0",
+            "option 'events' is {'view': 0}: event 'view' weighs 0.0; weights are > 0 (see cleaning.exclude_events); "
+            "give it another value",
+        ),
+        ("cleaning.half_life_days=inf", "option 'cleaning.half_life_days' is inf: should be a finite number"),
+        ("preset=fst", "unknown preset 'fst'; did you mean 'fast'?"),
+        (
+            "generator.gan.epochs=3",
+            "[generator.gan] sets options of a part that pipeline.generators does not name; known: autoencoder",
+        ),
+        ("generator.epochs=3", "[generator] holds an option without a part; write it under [generator.NAME]"),
+        ("seed", "override 'seed' is not name=value; write it like -o generator.gan.epochs=20"),
+        ("a b=1", "override 'a b=1': 'a b' is no option name; write it like -o generator.gan.epochs=20"),
+    ],
+)
+def test_a_wrong_override_is_one_helpful_line(override: str, message: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_config(overrides=[override])
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"missing\.toml' cannot be read .*; `selfrec init` writes one"):
+        load_config(tmp_path / "missing.toml")
+    with pytest.raises(SettingsError, match=r"selfrec\.toml' is not TOML: .*line 1"):
+        load_config(write(tmp_path, "seed = = 1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("20", 20),
+        ("0.5", 0.5),
+        ("true", True),
+        ('["a", "b"]', ["a", "b"]),
+        ("temporal", "temporal"),
+        ("'20'", "20"),
+        ("", ""),
+        ("1\nx = 2", "1\nx = 2"),
+    ],
+)
+def test_values_are_toml_or_text(text: str, value: Any) -> None:
+    assert toml_value(text) == value
+
+
+def test_lists_and_unset_options_as_text() -> None:
+    config = load_config(overrides=["pipeline.generators=autoencoder, gan", "cleaning.max_events_robust=none"])
+    assert config.pipeline.generators == ("autoencoder", "gan")
+    assert config.cleaning.max_events_robust is None
+    assert config.cleaning.missing_weight == 1.0
+    assert load_config(overrides=["cleaning.missing_weight=drop"]).cleaning.missing_weight == "drop"
+
+
+def test_quoted_names() -> None:
+    assert parse_override('events."page view"=2') == {"events": {"page view": 2}}
+
+
+def test_options_of_parts_the_preset_no_longer_names_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from selfrec.settings import config as module
+    from selfrec.settings.presets import Preset
+
+    preset = Preset("mine", "x", {"pipeline": {"ranker": "mlp"}, "ranker": {"mlp": {"epochs": 3}}})
+    monkeypatch.setattr(module, "PRESETS", {"mine": preset})
+    assert load_config(preset="mine").ranker == {"mlp": {"epochs": 3}}
+    assert load_config(preset="mine", overrides=["pipeline.ranker=none"]).ranker == {}
+
+
+_tables = st.recursive(
+    st.integers(),
+    lambda inner: st.dictionaries(st.sampled_from(string.ascii_lowercase[:4]), inner, max_size=3),
+    max_leaves=8,
+)
+tables = st.dictionaries(st.sampled_from(string.ascii_lowercase[:4]), _tables, max_size=3)
+
+
+@given(tables, tables)
+def test_merging_keeps_the_upper(low: Any, high: Any) -> None:
+    assert merged(low, low) == low
+    assert merged({}, low) == merged(low, {}) == low
+    for name, value in high.items():
+        if not isinstance(value, dict):
+            assert merged(low, high)[name] == value
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), st.integers(), min_size=1, max_size=1))
+def test_an_override_is_the_table_it_says(table: dict[str, int]) -> None:
+    ((name, value),) = table.items()
+    assert parse_override(f"outer.{name}={value}") == {"outer": table}
