@@ -1,0 +1,15 @@
+"""Options of the popularity generator."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from selfrec.plugin import PartOptions
+
+
+class PopularityOptions(PartOptions):
+    """How popularity becomes a score."""
+
+    exponent: float = Field(
+        1.0, gt=0, le=10, description="Power of the scaled log popularity; above 1 favours the few at the top more."
+    )
