@@ -1,0 +1,1 @@
+"""From the trained module to the one ONNX graph of the contract: exported, made canonical, checked. Needs onnx."""

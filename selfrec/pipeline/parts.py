@@ -58,19 +58,26 @@ class Part:
                 "see `selfrec plugins show` and the plugin's own documentation"
             ) from error
 
+    @property
+    def width(self) -> int:
+        """An extractor's share of F."""
+        return int(getattr(self.module, "width", 0))
+
     def extract(self, batch: UserBatch) -> Tensor:
         """features float32[B, width]."""
         method: Callable[[UserBatch], Tensor] = self._method("extract")
         features = self.call("extract", method, batch)
-        return self._shaped("extract", features, (len(batch.history), int(self.module.width)))  # type: ignore[arg-type]
+        return self._shaped("extract", features, (batch.history.shape[0], self.width))
 
     def query(self, batch: UserBatch, features: Tensor) -> Tensor:
         """float32[B, d], the user's side of a factored generator's scores."""
-        return self.call("query", self._method("query"), batch, features)
+        method: Callable[[UserBatch, Tensor], Tensor] = self._method("query")
+        return self.call("query", method, batch, features)
 
     def item_factors(self) -> Tensor:
         """float32[N, d], the items' side of a factored generator's scores."""
-        return self.call("item_factors", self._method("item_factors"))
+        method: Callable[[], Tensor] = self._method("item_factors")
+        return self.call("item_factors", method)
 
     def generate(self, batch: UserBatch, features: Tensor, items: int) -> Tensor:
         """A score for every item, float32[B, N]."""
@@ -78,7 +85,7 @@ class Part:
             scores = self.query(batch, features) @ self.item_factors().T
         else:
             scores = self.call("generate", self._method("generate"), batch, features)
-        return self._shaped("generate", scores, (len(batch.history), items))
+        return self._shaped("generate", scores, (batch.history.shape[0], items))
 
     def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
         """Final scores float32[B, C]."""

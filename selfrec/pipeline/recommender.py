@@ -33,9 +33,11 @@ class Recommender(nn.Module):
         prior: Tensor,
         candidates: int,
         top_k: int,
+        user_features: int = 0,
     ) -> None:
-        """prior float32[N] is a cold user's scores; weights has one number a generator."""
+        """prior float32[N] is a cold user's scores; weights has one number a generator; user_features is U."""
         super().__init__()
+        self.user_features = user_features
         self.n_items = len(prior)
         self.top_k = min(top_k, self.n_items)
         self.candidates = min(max(candidates, self.top_k), self.n_items)

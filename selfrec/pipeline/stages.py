@@ -83,7 +83,8 @@ class StageTrainer:
             histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
         rows = histories if chosen.generated is None else joined(histories, chosen.generated)
         like = SELECTION if chosen.generated is None else AUGMENTED
-        extractors = self._train_extractors(REFIT, rows, None, like=like)
+        alone = not chosen.generators and chosen.ranker is None
+        extractors = [] if alone else self._train_extractors(REFIT, rows, None, like=like)
         again = Chosen(extractors=extractors, weights=list(chosen.weights))
         for part in chosen.generators:
             again.generators.append(self._generator(REFIT, _text(part), extractors, histories, None, like=like))
@@ -130,7 +131,7 @@ class StageTrainer:
     ) -> Part:
         label, _ = label_and_name(text)
         shared = next((part for part in extractors if part.label == label), None)
-        sizes = self._sizes(histories, features=sum(int(part.module.width) for part in extractors))  # type: ignore[arg-type]
+        sizes = self._sizes(histories, features=sum(part.width for part in extractors))
         part = self.parts.build("generator", text, sizes, shared=shared)
         if shared is None or part.module is not shared.module:
             features = Features(extractors)
@@ -248,7 +249,7 @@ class StageTrainer:
             return None
         sizes = self._sizes(
             holdout.inputs,
-            features=sum(int(part.module.width) for part in chosen.extractors),  # type: ignore[arg-type]
+            features=sum(part.width for part in chosen.extractors),
             generators=len(chosen.generators),
             candidates=recommender.candidates,
         )

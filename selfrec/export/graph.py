@@ -1,0 +1,169 @@
+"""The module becomes a graph: opset 18, dynamic batch, length and excluded, the same bytes every time."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import onnx
+import torch
+from onnx import ModelProto
+from torch import Tensor
+from torch.export import Dim
+
+from selfrec.errors import ExportError, one_line
+from selfrec.host.records import ExtraInput
+from selfrec.pipeline.recommender import Recommender
+
+OPSET = 18
+PRODUCER = "selfrec"
+IR_VERSION = 10
+EXTERNAL_BYTES = 1_500_000_000
+"""Past this size the weights stand in model.onnx.data: protobuf ends at 2 GiB."""
+
+Message = TypeVar("Message", onnx.TensorProto, onnx.ValueInfoProto)
+
+BASE_INPUTS = ("history", "weights", "exclude", "item_bias")
+OUTPUTS = ("items", "scores")
+
+
+def to_graph(recommender: Recommender) -> ModelProto:
+    """Export the module (contract, section 3). The proto is canonical: equal modules give equal bytes."""
+    recommender = recommender.cpu().eval()
+    extras = recommender.inputs
+    arguments = _example(recommender, extras)
+    dims = {"batch": Dim("batch"), "length": Dim("length"), "excluded": Dim("excluded")}
+    shapes = {name: {axis: dims[dim] for axis, dim in _axes(name).items()} or None for name in arguments}
+    with _quiet() as said:
+        try:
+            program = torch.onnx.export(
+                recommender,
+                args=(),
+                kwargs=arguments,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=list(arguments),
+                output_names=list(OUTPUTS),
+                dynamic_shapes=shapes,
+                verbose=False,
+            )
+        except Exception as error:
+            raise ExportError(
+                f"export: a part does not become a graph ({type(error).__name__}: {one_line(error)[:400]}); "
+                "`selfrec plugins check NAME` finds the part"
+            ) from error
+    if program is None:
+        raise ExportError(f"export: torch gave no graph ({one_line(Exception(said.getvalue()))[:400]})")
+    return canonical(program.model_proto, list(arguments))
+
+
+def canonical(model: ModelProto, inputs: list[str]) -> ModelProto:
+    """The same graph without traces of where and how it was made, its initializers in order, its axes named."""
+    model.producer_name, model.producer_version = PRODUCER, ""
+    model.ir_version = IR_VERSION
+    model.domain, model.doc_string, model.model_version = "", "", 0
+    del model.metadata_props[:]
+    graph = model.graph
+    graph.name, graph.doc_string = PRODUCER, ""
+    del graph.value_info[:]
+    del graph.metadata_props[:]
+    del graph.quantization_annotation[:]
+    for node in graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for number, node in enumerate(graph.node):
+        node.name = f"{node.op_type}_{number}"
+    for value in [*graph.input, *graph.output]:
+        value.doc_string = ""
+        del value.metadata_props[:]
+    for tensor in graph.initializer:
+        tensor.doc_string = ""
+        del tensor.metadata_props[:]
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    kept = sorted((t for t in graph.initializer if t.name in used), key=lambda tensor: tensor.name)
+    order = sorted(graph.input, key=lambda value: inputs.index(value.name))
+    kept, order = [_copy(tensor) for tensor in kept], [_copy(value) for value in order]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    del graph.input[:]
+    graph.input.extend(order)
+    opsets = [opset for opset in model.opset_import if opset.domain == ""]
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
+    _name_axes(model)
+    return model
+
+
+def write_graph(model: ModelProto, folder: Path) -> list[str]:
+    """Write model.onnx, and model.onnx.data beside it when the weights are large; the names written."""
+    path = folder / "model.onnx"
+    if model.ByteSize() <= EXTERNAL_BYTES:
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        return [path.name]
+    onnx.save_model(
+        model, str(path), save_as_external_data=True, all_tensors_to_one_file=True,
+        location=f"{path.name}.data", size_threshold=1024, convert_attribute=False,
+    )  # fmt: skip
+    return [path.name, f"{path.name}.data"]
+
+
+def _copy(message: Message) -> Message:
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy
+
+
+def _axes(name: str) -> dict[int, str]:
+    """The dynamic axes of an input or output."""
+    if name == "item_bias":
+        return {}
+    if name == "exclude":
+        return {0: "batch", 1: "excluded"}
+    if name in ("history", "weights", "ages"):
+        return {0: "batch", 1: "length"}
+    return {0: "batch"}
+
+
+def _name_axes(model: ModelProto) -> None:
+    """Torch drops the names of axes it sees as equal; a reader of the graph wants them."""
+    for value in [*model.graph.input, *model.graph.output]:
+        for axis, name in _axes(value.name).items():
+            dim = value.type.tensor_type.shape.dim[axis]
+            dim.Clear()
+            dim.dim_param = name
+
+
+def _example(recommender: Recommender, extras: list[ExtraInput]) -> dict[str, Tensor]:
+    """Arguments with sizes of 2 and more, because torch takes 0 and 1 for constants."""
+    n_items = recommender.n_items
+    history = torch.arange(15).reshape(3, 5) % max(1, n_items)
+    arguments = {
+        "history": history,
+        "weights": torch.ones(3, 5),
+        "exclude": (torch.arange(12).reshape(3, 4) % max(1, n_items)),
+        "item_bias": torch.zeros(n_items),
+    }
+    if "ages" in extras:
+        arguments["ages"] = torch.ones(3, 5)
+    if "user_features" in extras:
+        arguments["user_features"] = torch.zeros(3, recommender.user_features)
+    return arguments
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[io.StringIO]:
+    """Torch's exporter talks on both streams and in the log about things a user cannot change."""
+    said = io.StringIO()
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            warnings.simplefilter("ignore")
+            yield said
+    finally:
+        logging.disable(before)
