@@ -1,0 +1,257 @@
+"""Open a model folder that anyone may have made: everything is checked before anything of it runs."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from selfrec.errors import ModelError, one_line
+from selfrec.files import recover
+from selfrec.model_folder.graph import Graph, read_graph
+from selfrec.model_folder.manifest import (
+    GRAPH,
+    GRAPH_DATA,
+    ITEMS,
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    Manifest,
+    parse_manifest,
+)
+from selfrec.model_folder.surface import TOP_K, Surface, read_surface
+from selfrec.model_folder.writing import hash_file
+from selfrec.settings.tables import Config
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from selfrec.catalog import Catalog
+
+MAX_BYTES = {GRAPH: 2**31 - 1, GRAPH_DATA: 64 * 2**30, ITEMS: 4 * 2**30}
+"""Largest files that are read; protobuf itself ends at 2 GiB."""
+
+MAX_UNPACKED_ITEMS = 8 * 2**30
+"""Largest items.parquet after decompression, as it says itself."""
+
+_ANY_FILE = 64 * 2**30
+
+
+class Model:
+    """A checked model folder."""
+
+    def __init__(self, path: Path, manifest: Manifest, surface: Surface) -> None:
+        self.path = path
+        """The folder, links resolved."""
+        self.manifest = manifest
+        self.surface = surface
+
+    @property
+    def config(self) -> Config:
+        """The configuration the model was fitted with."""
+        return self.manifest.config
+
+    @property
+    def n_items(self) -> int:
+        """N."""
+        return self.surface.n_items
+
+    @property
+    def top_k(self) -> int:
+        """K, the longest list the graph gives."""
+        return self.surface.top_k
+
+    @property
+    def extra_inputs(self) -> tuple[str, ...]:
+        """The inputs the graph asks for beyond the four of every graph: `ages`, `user_features`."""
+        return self.surface.extra_inputs
+
+    @property
+    def sha256(self) -> str:
+        """sha256 of model.onnx, which names the model in the table of runs."""
+        return self.manifest.files[GRAPH].sha256
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The items. Raises ModelError when they do not belong to the graph."""
+        from selfrec.catalog import Catalog
+
+        place = self.path / ITEMS
+        rows = _parquet_rows(place)
+        if rows != self.n_items:
+            raise ModelError(f"{place}: {rows:,} items, but the graph scores {self.n_items:,}; fit the model again")
+        return Catalog.read(place)
+
+    def session(self, threads: int = 1, *, top_k: int | None = None) -> InferenceSession:
+        """An onnxruntime session of the graph. `run` may be called from several threads at once.
+
+        threads: cores one `run` uses. top_k: shorter lists, which cost less, where the graph can give them;
+        take the first top_k columns in any case.
+        """
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Waiting threads sleep: DuckDB and the other batches need the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Errors are raised; warnings would speak of the shapes that the list length changed.
+        options.log_severity_level = 3
+        held = None
+        if top_k is not None and top_k < self.top_k and self.surface.adjustable_k:
+            held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))
+            options.add_initializer(TOP_K, held)
+        try:
+            session = onnxruntime.InferenceSession(str(self.path / GRAPH), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises many classes of its own.
+            raise ModelError(f"{self.path / GRAPH}: onnxruntime refuses it ({one_line(error)[:300]})") from error
+        # The session reads the value from this array, so the array lives as long.
+        session._selfrec_list_length = held
+        return session
+
+    def verify(self) -> None:
+        """Check the hash of every file of the manifest, also of those that scoring does not read."""
+        for name in self.manifest.files:
+            _check_hash(self.path, self.manifest, name)
+
+
+def open_model(path: str | os.PathLike[str]) -> Model:
+    """Check a model folder and open it. Raises ModelError with one line that says what is wrong.
+
+    Checked are the manifest, the presence and size of all its files, the hashes of those that scoring reads, and
+    every operation, tensor, input and output of the graph.
+    """
+    folder = Path(path)
+    # Not resolve() first: the name of the folder that a crash moved away is the one asked for.
+    if not folder.exists():
+        recover(folder)
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise ModelError(f"{path}: no such model folder; `selfrec fit SOURCE --out {path}` writes one")
+    manifest = parse_manifest(_read_manifest(folder / MANIFEST), folder / MANIFEST)
+    for name in (GRAPH, ITEMS):
+        if name not in manifest.files:
+            raise ModelError(f"{folder / MANIFEST}: no hash of {name}; fit the model again")
+    for name in manifest.files:
+        _check_file(folder, manifest, name)
+    for name in (GRAPH, ITEMS, GRAPH_DATA):
+        if name in manifest.files:
+            _check_hash(folder, manifest, name)
+    try:
+        surface = _check_graph(folder / GRAPH, manifest)
+    except ModelError as error:
+        raise ModelError(f"{folder / GRAPH}: {error}") from error
+    return Model(folder, manifest, surface)
+
+
+def _read_manifest(place: Path) -> bytes:
+    try:
+        _check_regular(place)
+        if place.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ModelError(f"{place}: larger than {MAX_MANIFEST_BYTES:,} bytes; this is no manifest of selfrec")
+        return place.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{place}: cannot be read ({one_line(error)}); is this a model folder?") from error
+
+
+def _check_file(folder: Path, manifest: Manifest, name: str) -> None:
+    if name in ("", ".", "..") or name != Path(name).name or "\\" in name or "\0" in name:
+        raise ModelError(f"{folder / MANIFEST}: names a file outside the folder ({name[:200]!r})")
+    place = folder / name
+    try:
+        _check_regular(place)
+        size = place.stat().st_size
+    except OSError as error:
+        raise ModelError(f"{place}: missing or not readable ({one_line(error)}); copy the whole folder") from error
+    if size != manifest.files[name].bytes:
+        raise ModelError(
+            f"{place}: {size:,} bytes, the manifest says {manifest.files[name].bytes:,}; "
+            "the file was altered or cut short"
+        )
+    if size > MAX_BYTES.get(name, _ANY_FILE):
+        raise ModelError(f"{place}: {size:,} bytes, more than selfrec reads ({MAX_BYTES.get(name, _ANY_FILE):,})")
+
+
+def _check_regular(place: Path) -> None:
+    """A link could lead to a file that is none of the model's."""
+    status = os.lstat(place)
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(f"{place}: a link or special file; a model folder holds plain files")
+    if status.st_nlink != 1:
+        raise ModelError(f"{place}: has {status.st_nlink} names (hard links); copy the folder instead of linking it")
+
+
+def _check_hash(folder: Path, manifest: Manifest, name: str) -> None:
+    try:
+        found = hash_file(folder / name)
+    except OSError as error:
+        raise ModelError(f"{folder / name}: cannot be read ({one_line(error)})") from error
+    if found != manifest.files[name]:
+        raise ModelError(
+            f"{folder / name}: sha256 {found.sha256[:12]}..., the manifest says "
+            f"{manifest.files[name].sha256[:12]}...; the file was altered; fit the model again"
+        )
+
+
+def _check_graph(place: Path, manifest: Manifest) -> Surface:
+    with place.open("rb") as stream:
+        if not manifest.files[GRAPH].bytes:
+            raise ModelError("the file is empty")
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            view = memoryview(content)
+            try:
+                graph = read_graph(view)
+                surface = read_surface(graph)
+                _check_sizes(graph, manifest)
+            finally:
+                # The map cannot close while tensors still hold views of it.
+                graph = Graph()
+                _release(view)
+    for name, found, noted in (("N", surface.n_items, manifest.n_items), ("K", surface.top_k, manifest.top_k)):
+        if found != noted:
+            raise ModelError(f"{name} is {found:,} in the graph and {noted:,} in the manifest")
+    if surface.user_features != len(manifest.user_features):
+        raise ModelError(
+            f"the graph reads {surface.user_features} user columns, the manifest names {len(manifest.user_features)}"
+        )
+    return surface
+
+
+def _check_sizes(graph: Graph, manifest: Manifest) -> None:
+    inside = sum(tensor.size for tensor in graph.tensors if tensor.location is None)
+    if inside > 2 * manifest.files[GRAPH].bytes + 2**20:
+        raise ModelError(f"its tensors would take {inside:,} bytes, more than the file holds")
+    data = manifest.files.get(GRAPH_DATA)
+    for tensor in graph.external:
+        if tensor.location != GRAPH_DATA or data is None:
+            raise ModelError(
+                f"the tensor {tensor.name!r} is stored in {str(tensor.location)[:200]!r}; "
+                f"the only place outside the graph is {GRAPH_DATA}, with its hash in the manifest"
+            )
+        if tensor.offset + tensor.size > data.bytes:
+            raise ModelError(f"the tensor {tensor.name!r} ends after {GRAPH_DATA} does")
+
+
+def _release(view: memoryview) -> None:
+    try:
+        view.release()
+    except BufferError:  # An error's traceback may hold a part; the map then closes with it.
+        return
+
+
+def _parquet_rows(place: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata: Any = pq.read_metadata(place)
+    except (OSError, pa.ArrowException) as error:
+        raise ModelError(f"{place}: cannot be read ({one_line(error)}); fit the model again") from error
+    unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if unpacked > MAX_UNPACKED_ITEMS:
+        raise ModelError(f"{place}: unpacks to {unpacked:,} bytes, more than selfrec reads ({MAX_UNPACKED_ITEMS:,})")
+    return int(metadata.num_rows)

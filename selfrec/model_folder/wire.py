@@ -1,0 +1,94 @@
+"""Reads protobuf's wire format, no more than a check of an ONNX file needs, and without the onnx package.
+
+https://protobuf.dev/programming-guides/encoding/ . Values stay views of the file, so a graph of any size costs no
+memory. Whatever is not well formed raises ModelError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from selfrec.errors import ModelError
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+
+Value: TypeAlias = int | memoryview
+"""int for a varint, a view of the bytes for all else."""
+
+
+def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
+    """(field number, value) of one message, in order."""
+    position, end = 0, len(message)
+    while position < end:
+        key, position = _varint(message, position)
+        number, kind = key >> 3, key & 7
+        if kind == VARINT:
+            value, position = _varint(message, position)
+            yield number, value
+            continue
+        if kind == BYTES:
+            size, position = _varint(message, position)
+        elif kind in (FIXED64, FIXED32):
+            size = 8 if kind == FIXED64 else 4
+        else:
+            raise _malformed(f"wire type {kind}")
+        if size > end - position:
+            raise _malformed("a field longer than the file")
+        yield number, message[position : position + size]
+        position += size
+
+
+def varints(value: Value) -> list[int]:
+    """A repeated integer field's value: one number, or many packed. Signed 64 bits."""
+    if isinstance(value, int):
+        return [signed(value)]
+    found, position = [], 0
+    while position < len(value):
+        number, position = _varint(value, position)
+        found.append(signed(number))
+    return found
+
+
+def signed(number: int) -> int:
+    """A varint read as int64."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def text(value: Value) -> str:
+    """A string field's value."""
+    try:
+        return bytes(blob(value)).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _malformed("text that is not UTF-8") from error
+
+
+def blob(value: Value) -> memoryview:
+    """A bytes or message field's value."""
+    if isinstance(value, int):
+        raise _malformed("a number where a message belongs")
+    return value
+
+
+def number(value: Value) -> int:
+    """An integer field's value, signed 64 bits."""
+    if not isinstance(value, int):
+        raise _malformed("bytes where a number belongs")
+    return signed(value)
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    result = shift = 0
+    while True:
+        if position >= len(message) or shift > 63:
+            raise _malformed("a number cut short")
+        byte = message[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result & ((1 << 64) - 1), position
+        shift += 7
+
+
+def _malformed(what: str) -> ModelError:
+    return ModelError(f"the graph is no ONNX file ({what})")

@@ -1,0 +1,114 @@
+"""Write a model folder: files go to a sibling folder, are hashed and synced, and take the old one's place at once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+
+from selfrec.errors import ModelError, one_line
+from selfrec.files import locked, recover, remove_leftovers, replace_path, sync_tree, write_whole
+from selfrec.model_folder.manifest import GRAPH, ITEMS, MANIFEST, FileEntry, Manifest, parse_manifest
+
+_CHUNK = 1 << 20
+
+
+def hash_file(path: Path) -> FileEntry:
+    """sha256 and size of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+        return FileEntry(sha256=digest.hexdigest(), bytes=stream.tell())
+
+
+class ModelWriter:
+    """A model folder in the making.
+
+        with ModelWriter(Path("model")) as writer:
+            catalog.write(writer.folder / "items.parquet")
+            ...
+            writer.commit(manifest)
+
+    Without `commit`, or when the process dies, the folder that was there stays as it was.
+    """
+
+    def __init__(self, target: str | os.PathLike[str]) -> None:
+        """target: the model's folder; it may hold an older model, and nothing but a model."""
+        self.target = Path(target).resolve()
+        self._prefix = f".{self.target.name}.partial-"
+        self.folder = self.target.with_name(f"{self._prefix}{os.getpid()}")
+        """Where the files are to be written."""
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> ModelWriter:
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            recover(self.target)
+            self._check_target()
+            remove_leftovers(self.target.parent, self._prefix)
+            self.folder.mkdir()
+            self._held.enter_context(locked(self.folder))
+        except OSError as error:
+            raise self._failed(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._held.close()
+
+    def commit(self, manifest: Manifest) -> Manifest:
+        """Hash what was written, add the manifest, and put the folder in the target's place.
+
+        Returns the manifest with its `files`.
+        """
+        written = sorted(path for path in self.folder.iterdir() if path.name != MANIFEST)
+        missing = {GRAPH, ITEMS} - {path.name for path in written}
+        if missing:
+            raise ModelError(f"{self.target}: {min(missing)} was not written")
+        try:
+            full = manifest.model_copy(update={"files": {path.name: hash_file(path) for path in written}})
+            (self.folder / MANIFEST).write_bytes(full.to_bytes())
+            sync_tree(self.folder)
+            self._check_target()
+            replace_path(self.folder, self.target)
+        except OSError as error:
+            raise self._failed(error) from error
+        return full
+
+    def _check_target(self) -> None:
+        """Refuse to replace anything but a model or an empty folder."""
+        if not self.target.exists():
+            return
+        if not self.target.is_dir():
+            raise ModelError(f"{self.target}: a file of this name is in the way; choose another folder for the model")
+        if not (self.target / MANIFEST).exists() and any(self.target.iterdir()):
+            raise ModelError(f"{self.target}: holds other files and no model; choose another folder for the model")
+
+    def _failed(self, error: OSError) -> ModelError:
+        return ModelError(
+            f"{self.target}: the model cannot be written ({one_line(error)}); check space and permissions"
+        )
+
+
+def replace_file(model: str | os.PathLike[str], name: str, content: bytes) -> None:
+    """Write a further file (a report) into a finished model folder and note its hash in the manifest.
+
+    Not for the graph and the items: these change with the whole folder only.
+    """
+    folder = Path(model).resolve()
+    if name in (GRAPH, ITEMS, MANIFEST) or Path(name).name != name:
+        raise ValueError(f"{name!r} is not written on its own")
+    try:
+        manifest = parse_manifest((folder / MANIFEST).read_bytes(), folder / MANIFEST)
+        write_whole(folder / name, content)
+        entry = FileEntry(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        changed = manifest.model_copy(update={"files": manifest.files | {name: entry}})
+        write_whole(folder / MANIFEST, changed.to_bytes())
+    except OSError as error:
+        raise ModelError(f"{folder}: {name} cannot be written ({one_line(error)})") from error
