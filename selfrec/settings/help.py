@@ -75,7 +75,8 @@ def range_words(field: FieldInfo) -> str:
     for bound in field.metadata:
         if type(bound) in signs:
             sign, attribute = signs[type(bound)]
-            words.append(f"{sign} {getattr(bound, attribute):,}")
+            number = getattr(bound, attribute)
+            words.append(f"{sign} {int(number) if number == int(number) else number:,}")
         elif isinstance(bound, MinLen) and bound.min_length == 1:
             words.append("not empty")
         elif isinstance(bound, MaxLen):

@@ -1,0 +1,5 @@
+"""`python -m selfrec` is the program `selfrec`."""
+
+from selfrec.cli.main import main
+
+main()

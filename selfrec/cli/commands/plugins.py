@@ -1,0 +1,124 @@
+"""selfrec plugins: what is installed, and what a part can be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from selfrec.cli.output import print_json, print_pairs, print_table
+from selfrec.cli.state import State, json_option, selfrec_command
+
+if TYPE_CHECKING:
+    from selfrec.host.listing import PluginInfo
+    from selfrec.host.manager import PluginManager
+    from selfrec.host.records import PartRecord
+
+
+@click.group("plugins", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """List the plugins, or show one."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_command, as_json=False)
+
+
+@selfrec_command(name="list")
+@json_option
+def list_command(state: State, as_json: bool) -> None:
+    """List every plugin: what it offers, or why it does not work."""
+    from selfrec.host.manager import PluginManager
+
+    plugins = PluginManager.load().listing()
+    if as_json:
+        print_json([_as_dict(info) for info in plugins])
+        return
+    print_table(
+        ("plugin", "from", "status", "offers"),
+        ((info.name, info.provider, info.status.value, info.reason or _offers(info)) for info in plugins),
+    )
+
+
+@selfrec_command(name="show")
+@click.argument("name")
+@json_option
+def show_command(state: State, name: str, as_json: bool) -> None:
+    """Show a plugin's parts, or the part NAME, with every option."""
+    from selfrec.host.manager import PluginManager
+
+    found = _find(PluginManager.load(), name)
+    if as_json:
+        print_json([{**_as_dict(info), "parts": [_part_dict(record) for record in parts]} for info, parts in found])
+        return
+    for info, parts in found:
+        _print(info, parts)
+
+
+command.add_command(list_command)
+command.add_command(show_command)
+
+
+def _find(plugins: PluginManager, name: str) -> list[tuple[PluginInfo, list[PartRecord]]]:
+    """The plugin of this name with all its parts, else every plugin with a part of this name."""
+    from selfrec.errors import PluginError
+    from selfrec.host.records import Kind
+    from selfrec.settings.validation import suggestion
+
+    listing = plugins.listing()
+    found = [(info, list(info.parts)) for info in listing if info.name == name]
+    if not found:
+        offers = [offer for kind in get_args(Kind) for offer in plugins.parts(kind) if offer[1].name == name]
+        providers = {info.name: info for info, _ in offers}
+        found = [(info, [record for other, record in offers if other.name == info.name]) for info in providers.values()]
+    if not found:
+        names = {info.name for info in listing} | {record.name for info in listing for record in info.parts}
+        raise PluginError(f"unknown plugin or part {name!r}; {suggestion(name, names)}")
+    return found
+
+
+def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
+    from selfrec.settings.help import options_of
+
+    print_pairs(
+        [("plugin", info.name), ("from", info.provider), ("module", info.module), ("status", info.status.value)]
+    )
+    if info.reason:
+        print_pairs([("reason", info.reason)])
+    for record in parts:
+        click.echo(f"\n{record.kind} {record.name}: {record.summary}\n")
+        options = options_of(record.options)
+        print_table(
+            ("option", "type", "default", "range", "meaning"),
+            ((option.name, option.type, option.default, option.range, option.description) for option in options),
+        )
+    if parts:
+        record = parts[0]
+        example = next(iter(record.options.model_fields), "NAME")
+        click.echo(
+            f"\nSet one with -o {record.kind}.{record.name}.{example}=VALUE or under [{record.kind}.{record.name}]."
+        )
+
+
+def _offers(info: PluginInfo) -> str:
+    return ", ".join(f"{record.kind} {record.name}" for record in info.parts) or "hooks only"
+
+
+def _as_dict(info: PluginInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "module": info.module,
+        "distribution": info.distribution,
+        "version": info.version,
+        "status": info.status.value,
+        "reason": info.reason,
+        "parts": [{"kind": record.kind, "name": record.name, "summary": record.summary} for record in info.parts],
+    }
+
+
+def _part_dict(record: PartRecord) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from selfrec.settings.help import options_of
+
+    options = [asdict(option) for option in options_of(record.options)]
+    return {"kind": record.kind, "name": record.name, "summary": record.summary, "options": options}

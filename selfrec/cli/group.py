@@ -1,0 +1,81 @@
+"""The top-level group. It imports a command when it is called, and plugins only for names it does not know."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from selfrec.host.manager import PluginManager
+
+COMMANDS = {
+    "quickstart": "The whole tour on a sample shop.",
+    "init": "Write a commented configuration file.",
+    "fit": "Fit a model on a table of events.",
+    "evaluate": "Measure a model on held-out events, against popularity.",
+    "score": "Score a table of users into a table of recommendations.",
+    "recommend": "Recommend to one user, on the terminal.",
+    "inspect": "Show what a model is: inputs, outputs, hashes, metrics.",
+    "report": "Write a model's report.html.",
+    "export": "Write a model's graph as one ONNX file.",
+    "plugins": "List the plugins, or show one.",
+}
+"""Name and short help of each command; it stands in the module `selfrec.cli.commands.NAME`, as `command`.
+
+The texts stand here so that `selfrec --help` imports no command. A test compares them with the commands' own."""
+
+
+class Group(click.Group):
+    """Commands by name, imported late."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *self._plugin_commands()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(f"selfrec.cli.commands.{cmd_name}").command
+            return command
+        added = _plugins().command(cmd_name, taken=COMMANDS)
+        return added.command if added else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            if args[0].startswith("-"):
+                raise
+            from selfrec.settings.validation import suggestion
+
+            raise click.UsageError(f"unknown command {args[0]!r}; {suggestion(args[0], COMMANDS)}", ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [*COMMANDS.items(), *self._plugin_commands().items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def _plugin_commands(self) -> dict[str, str]:
+        """Commands that plugins add, with their short help. Shipped plugins add none, so they are not loaded."""
+        if not any(point.dist is None or point.dist.name != "selfrec" for point in entry_points(group="selfrec")):
+            return {}
+        return {added.name: added.command.get_short_help_str(80) for added in _plugins().commands(taken=COMMANDS)}
+
+
+def _plugins() -> PluginManager:
+    from selfrec.host.manager import PluginManager
+
+    return PluginManager.load()
+
+
+def show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:
+    """Print the version and stop; looking it up costs too much to do on every start."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    import selfrec
+
+    click.echo(f"selfrec {selfrec.__version__}")
+    ctx.exit()

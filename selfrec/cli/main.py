@@ -1,0 +1,69 @@
+"""The program `selfrec`, and the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from selfrec.cli.group import Group, show_version
+from selfrec.cli.state import State
+from selfrec.errors import SelfrecError, one_line
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+@click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=show_version, help="Show the version."
+)
+def cli() -> None:
+    """From a table of events to a table of recommendations.
+
+    SOURCE is a DuckDB file, or Parquet or CSV files: a path or a quoted glob.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the program and leave with its exit code."""
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage."""
+    state = State()
+    try:
+        code = cli.main(args, prog_name="selfrec", standalone_mode=False, obj=state)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _failed("stopped by the keyboard", FAILED, state)
+    except BrokenPipeError:
+        _close_quietly()
+        return FAILED
+    except SelfrecError as error:
+        return _failed(one_line(error), error.exit_code, state)
+    except Exception as error:
+        text = f"unexpected {type(error).__name__}: {one_line(error)}"
+        hint = "" if state.verbose else "; run it again with --verbose for the traceback"
+        return _failed(text + hint, FAILED, state)
+
+
+def _failed(text: str, code: int, state: State) -> int:
+    if state.verbose and sys.exc_info()[0] is not None:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"Error: {text}", err=True)
+    return code
+
+
+def _close_quietly() -> None:
+    """The reader of stdout went away; keep the interpreter from complaining about it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

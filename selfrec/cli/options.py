@@ -1,0 +1,108 @@
+"""Options of the command line, made from the settings classes, so that each is declared once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+from pydantic.fields import FieldInfo
+
+from selfrec.settings.base import Settings, members
+from selfrec.settings.config import toml_value
+from selfrec.settings.help import option_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+source_argument = click.argument("source", metavar="SOURCE")
+model_argument = click.argument("model", metavar="MODEL", type=click.Path())
+
+
+def settings_options(
+    model: type[Settings],
+    into: str,
+    *,
+    without: Collection[str] = (),
+    names: Mapping[str, str] | None = None,
+) -> Callable[[F], F]:
+    """Give a command an option for every field of a settings class.
+
+    The function gets those the user set as one dict in the argument `into`; names renames an option (k="-k").
+    """
+    fields = {name: field for name, field in model.model_fields.items() if name not in without}
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def collected(*args: Any, **kwargs: Any) -> Any:
+            given = {name: kwargs.pop(f"{into}_{name}") for name in fields}
+            kwargs[into] = {name: value for name, value in given.items() if value is not None}
+            return function(*args, **kwargs)
+
+        wrapped: Any = collected
+        for name, field in reversed(fields.items()):
+            flag = (names or {}).get(name, "--" + name.replace("_", "-"))
+            wrapped = _option(name, flag, f"{into}_{name}", field)(wrapped)
+        return wrapped  # type: ignore[no-any-return]
+
+    return decorate
+
+
+def config_options(function: F) -> F:
+    """--config, --preset, -o and --seed: where a configuration comes from."""
+    decorated: Any = function
+    for option in reversed(
+        (
+            click.option("--config", "config_path", metavar="F", type=click.Path(), help="A TOML file; see `init`."),
+            click.option("--preset", metavar="P", help="default, fast or classic."),
+            click.option(
+                "-o", "overrides", metavar="NAME=VALUE", multiple=True, help="Set one option: generator.gan.epochs=20."
+            ),
+            click.option("--seed", type=int, metavar="N", help="One seed gives the same model."),
+        )
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def _option(name: str, flag: str, argument: str, field: FieldInfo) -> Callable[[F], F]:
+    shown = option_of(name, field)
+    help_text = shown.description
+    if shown.default not in ("unset", "required"):
+        help_text += f" [default: {shown.default}]"
+    if field.annotation is bool:
+        flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default else flag
+        return click.option(flags, argument, is_flag=True, default=None, help=help_text)
+    return click.option(flag, argument, type=_type(field), metavar=_metavar(name, field), help=help_text)
+
+
+def _type(field: FieldInfo) -> click.ParamType[Any, Any]:
+    kinds = [kind for kind in members(field.annotation) if kind is not type(None)]
+    if kinds == [int]:
+        return click.INT
+    if kinds == [float]:
+        return click.FLOAT
+    if len(kinds) == 1 and get_origin(kinds[0]) is Literal:
+        return click.Choice([str(value) for value in get_args(kinds[0])])
+    return click.STRING if str in kinds or len(kinds) == 1 else _TOML
+
+
+def _metavar(name: str, field: FieldInfo) -> str | None:
+    kinds = members(field.annotation)
+    if int in kinds or float in kinds:
+        return "N"
+    if any(get_origin(kind) is Literal for kind in kinds):
+        return None
+    return name.removesuffix("_column").upper() if not name.endswith("_column") else "COLUMN"
+
+
+class _Toml(click.ParamType[Any, Any]):
+    """A value that may be of more than one type."""
+
+    name = "value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return toml_value(value) if isinstance(value, str) else value
+
+
+_TOML = _Toml()

@@ -1,0 +1,80 @@
+"""Tables and JSON on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfrec.cli.state import State
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+WIDTH = 100
+"""No table is wider."""
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout; ids that JSON has no type for as text."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: Iterable[int] = ()
+) -> None:
+    """A table on stdout, at most WIDTH wide; `right` are the columns to align right, from 0."""
+    from rich.table import Table
+    from rich.text import Text
+
+    to_right = set(right)
+    table = Table(box=None, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for number, heading in enumerate(headings):
+        side = "right" if number in to_right else "left"
+        table.add_column(heading, justify=side, overflow="fold", header_style="bold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    _print(table)
+
+
+def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Names and values under each other."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in pairs:
+        table.add_row(Text(name, style="bold"), Text(str(value)))
+    _print(table)
+
+
+@contextmanager
+def progress(state: State, *columns: Any) -> Iterator[Progress]:
+    """A progress display on stderr, drawn only where State says so."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    display = Progress(
+        *(columns or Progress.get_default_columns()), console=console, transient=True, disable=not state.shows_progress
+    )
+    with display:
+        yield display
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    on_terminal = sys.stdout.isatty()
+    width = min(shutil.get_terminal_size((WIDTH, 24)).columns, WIDTH) if on_terminal else WIDTH
+    console = Console(width=width, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    # Rich fills every line up to the table's width; in a file or a pipe that is noise.
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))

@@ -1,0 +1,135 @@
+"""The frame of the command line: help, exit codes, the error boundary, start-up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+from pydantic import Field
+
+from selfrec.cli import group, main
+from selfrec.cli.options import settings_options
+from selfrec.cli.state import State, selfrec_command
+from selfrec.errors import SelfrecError, SettingsError, SourceError
+from selfrec.settings.base import Settings
+
+HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "pyarrow", "duckdb", "rich", "matplotlib", "selfrec_autoencoder")
+
+
+def selfrec(*args: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "selfrec", *args]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **kwargs)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.parametrize("name", group.COMMANDS)
+def test_every_command_has_the_help_that_the_list_shows(name: str) -> None:
+    command = import_module(f"selfrec.cli.commands.{name}").command
+    assert command.name == name
+    assert (command.help or "").split("\n")[0].strip() == group.COMMANDS[name]
+
+
+@pytest.mark.parametrize("args", [[], *([name] for name in group.COMMANDS)], ids=lambda args: " ".join(args) or "top")
+def test_help_is_quick_to_load(args: list[str]) -> None:
+    code = (
+        "import sys; from selfrec.cli.main import run; code = run(sys.argv[1:]);"
+        f"heavy = [name for name in {HEAVY!r} if name in sys.modules];"
+        "print('loaded:', *heavy); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *args, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Usage: selfrec")
+    assert done.stdout.splitlines()[-1] == "loaded:"
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_exit_codes_of_usage() -> None:
+    done = selfrec("flt")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: unknown command 'flt'; did you mean 'fit'?"
+    assert done.stdout == ""
+    assert selfrec("--wrong").returncode == 2
+    assert selfrec("--version").stdout.startswith("selfrec ")
+
+
+def test_broken_pipe_is_quiet() -> None:
+    command = f"{sys.executable} -m selfrec init - | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("# selfrec.toml")
+    assert done.stderr == ""
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
+    """A command `fail` in the real group, which raises what the test puts in the list."""
+    errors: list[BaseException] = []
+
+    @selfrec_command(name="fail")
+    def fail(state: State) -> None:
+        """Fail."""
+        raise errors[0]
+
+    monkeypatch.setattr(group.Group, "get_command", lambda self, ctx, name: fail if name == "fail" else None)
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (SourceError("no file 'x'; name another"), 1, "Error: no file 'x'; name another"),
+        (SelfrecError("two\nlines"), 1, "Error: two lines"),
+        (SettingsError("option"), 2, "Error: option"),
+        (
+            KeyError("lost"),
+            1,
+            "Error: unexpected KeyError: 'lost'; run it again with --verbose for the traceback",
+        ),
+        (MemoryError(), 1, "Error: unexpected MemoryError: MemoryError; run it again with --verbose for the traceback"),
+        (KeyboardInterrupt(), 1, "Error: stopped by the keyboard"),
+    ],
+)
+def test_every_failure_is_one_line(
+    failing: list[BaseException], capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    failing.append(error)
+    assert main.run(["fail"]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.strip() == line
+
+
+def test_verbose_adds_the_traceback(failing: list[BaseException], capsys: pytest.CaptureFixture[str]) -> None:
+    failing.append(SourceError("no file"))
+    assert main.run(["fail", "--verbose"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback (most recent call last):")
+    assert err.splitlines()[-1] == "Error: no file"
+
+
+class Some(Settings):
+    """Some."""
+
+    k: int = Field(20, ge=1, description="Length.")
+    rate: float | None = Field(None, description="Rate.")
+    on: bool = Field(False, description="On.")
+    off: bool = Field(True, description="Off.")
+    item_column: str = Field("item_id", description="Column.")
+
+
+def test_options_come_from_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[dict[str, object]] = []
+
+    @click.command()
+    @settings_options(Some, "some", names={"k": "-k"})
+    def command(some: dict[str, object]) -> None:
+        seen.append(some)
+
+    command.main([], standalone_mode=False)
+    command.main(["-k", "5", "--rate", "0.5", "--on", "--no-off", "--item-column", "x"], standalone_mode=False)
+    assert seen == [{}, {"k": 5, "rate": 0.5, "on": True, "off": False, "item_column": "x"}]
+    command.main(["--help"], standalone_mode=False)
+    text = capsys.readouterr().out
+    assert "-k N                  Length. [default: 20]" in text
+    assert "--off / --no-off      Off. [default: true]" in text
