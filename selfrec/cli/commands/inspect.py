@@ -1,0 +1,133 @@
+"""selfrec inspect: what a model is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfrec.cli.options import model_argument
+from selfrec.cli.output import print_json, print_pairs, print_table
+from selfrec.cli.state import State, json_option, selfrec_command
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.reading import Model
+
+SHOWN = ("ndcg@20", "recall@20", "coverage@20")
+"""Metrics of the stage table, where they were measured."""
+
+
+@selfrec_command(name="inspect")
+@model_argument
+@json_option
+def command(state: State, model: str, as_json: bool) -> None:
+    """Show what a model is: inputs, outputs, hashes, metrics.
+
+    Every file is checked against the manifest first.
+    """
+    from selfrec.model_folder.reading import open_model
+
+    opened = open_model(model)
+    opened.verify()
+    if as_json:
+        print_json(_as_dict(opened))
+        return
+    _print_facts(opened)
+    click.echo()
+    print_table(("tensor", "type and shape", "meaning"), _tensors(opened))
+    click.echo()
+    _print_metrics(opened)
+    click.echo()
+    print_table(
+        ("file", "bytes", "sha256"),
+        ((name, f"{entry.bytes:,}", entry.sha256) for name, entry in sorted(opened.manifest.files.items())),
+        right=[1],
+    )
+
+
+def _print_facts(model: Model) -> None:
+    manifest = model.manifest
+    data = manifest.data
+    span = f", {data.first} to {data.last}" if data.first else ""
+    pipeline = [stage.name for stage in manifest.stages if stage.chosen]
+    print_pairs(
+        [
+            ("model", model.path),
+            (
+                "made by",
+                f"selfrec {manifest.selfrec_version}" + (f" on {manifest.created}" if manifest.created else ""),
+            ),
+            ("plugins", ", ".join(f"{name} {version}" for name, version in manifest.plugins.items()) or "none"),
+            ("preset, seed", f"{manifest.config.preset}, {manifest.seed}"),
+            ("pipeline", pipeline[-1] if pipeline else "as configured"),
+            ("fitted on", f"{data.rows:,} events of {data.users:,} users and {data.items:,} items{span}"),
+            ("catalog", f"{model.n_items:,} items; {_privacy(model)}"),
+            ("columns", ", ".join(f"{key} = {value}" for key, value in _columns(model).items())),
+        ]
+    )
+
+
+def _print_metrics(model: Model) -> None:
+    stages = model.manifest.stages
+    names = [name for name in SHOWN if any(name in stage.metrics for stage in stages)]
+    if names:
+        print_table(
+            ("on the validation part", *names, "exported"),
+            (
+                (stage.name, *(_figure(stage.metrics.get(name)) for name in names), "yes" if stage.chosen else "")
+                for stage in stages
+            ),
+            right=range(1, len(names) + 1),
+        )
+    tested = {name: value for name, value in model.manifest.test_metrics.items() if name in SHOWN}
+    if tested:
+        click.echo("\non the test part: " + ", ".join(f"{name} {_figure(value)}" for name, value in tested.items()))
+
+
+def _privacy(model: Model) -> str:
+    """What the model promises about single users."""
+    least = model.config.cleaning.min_users_per_item
+    return (
+        f"every one was chosen by {least:,} users or more" if least > 1 else "items of a single user may be among them"
+    )
+
+
+def _columns(model: Model) -> dict[str, str]:
+    columns = model.manifest.columns.model_dump(exclude={"user_type", "item_type"}, exclude_none=True)
+    types = {"user_id": model.manifest.columns.user_type, "item_id": model.manifest.columns.item_type}
+    return {key: f"{value} ({types[key]})" if key in types else value for key, value in columns.items()}
+
+
+def _tensors(model: Model) -> list[tuple[str, str, str]]:
+    from selfrec.report.data import graph_of
+
+    graph = graph_of(model.top_k, model.extra_inputs, model.manifest.user_features)
+    sizes = {"[N]": f"[{model.n_items}]", "U]": f"{len(model.manifest.user_features)}]"}
+    rows = []
+    for side, tensors in (("in", graph.inputs), ("out", graph.outputs)):
+        for tensor in tensors:
+            shape = tensor.shape
+            for letter, size in sizes.items():
+                shape = shape.replace(letter, size)
+            rows.append((f"{side}  {tensor.name}", f"{tensor.dtype}{shape}", tensor.meaning))
+    return rows
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _as_dict(model: Model) -> dict[str, Any]:
+    tensors = [
+        {"side": name.split()[0], "name": name.split()[1], "type": kind, "meaning": meaning}
+        for name, kind, meaning in _tensors(model)
+    ]
+    return {
+        "path": str(model.path),
+        "n_items": model.n_items,
+        "top_k": model.top_k,
+        "extra_inputs": list(model.extra_inputs),
+        "tensors": tensors,
+        "min_users_per_item": model.config.cleaning.min_users_per_item,
+        "manifest": model.manifest.model_dump(mode="json"),
+    }
