@@ -46,10 +46,15 @@ class PartRecord:
     kind: ClassVar[Kind]
 
     name: str
+    """What the configuration calls it: lower-case letters, digits, `-` and `_`, letter first."""
     summary: str
+    """One line for `selfrec plugins show`."""
     options: type[PartOptions]
+    """The class of its options; every field has a description."""
     build: Callable[[Any, Sizes], nn.Module]
+    """build(options, sizes) -> the module."""
     trainer: Callable[[Any, Fitting], None] | None = None
+    """trainer(module, fitting), or None for the shared loop."""
     inputs: frozenset[ExtraInput] | Callable[[Any], frozenset[ExtraInput]] = frozenset()
     """Graph inputs beyond history and weights that the part reads; may depend on its options."""
 
