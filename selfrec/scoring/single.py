@@ -1,0 +1,72 @@
+"""Recommend to one user whose history is given by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from selfrec.histories import Histories
+from selfrec.scoring.kernel import Lists, Scorer
+from selfrec.settings.tables import ScoringSettings
+from selfrec.settings.validation import validated
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.reading import Model
+
+
+class Recommendation(NamedTuple):
+    """A line of a list."""
+
+    rank: int
+    """Counted from 1."""
+    item_id: Any
+    """The user's own key, as the catalog has it."""
+    name: str
+    """The item's first text column, or its id."""
+    score: float
+
+
+class Recommended(NamedTuple):
+    """A list, and the history ids that the catalog does not have."""
+
+    items: list[Recommendation]
+    unknown: list[Any]
+
+
+def recommend(
+    model: Model, history: Sequence[Any], k: int = 10, *, weights: Sequence[float] | None = None, repeats: bool = False
+) -> Recommended:
+    """The k best items for a history of item ids, oldest first; ids may come as text.
+
+    weights: one a history item, 1 each when None. repeats: also items of the history. An id that the catalog does
+    not have is reported and counts for nothing; without any known id the list is the most popular items.
+    Raises SettingsError for a k that the model cannot give, ValueError where weights do not match the history.
+    """
+    if weights is not None and len(weights) != len(history):
+        raise ValueError(f"{len(weights)} weights for a history of {len(history)} items")
+    settings = validated(ScoringSettings, {"k": k, "repeats": repeats, "threads": 1}, "scoring")
+    histories, unknown = _history(model, history, weights)
+    lists = Scorer(model, settings).score(histories.newest(model.config.cleaning.max_history), histories)
+    return Recommended(named(model, lists, 0), unknown)
+
+
+def named(model: Model, lists: Lists, row: int) -> list[Recommendation]:
+    """Row `row` of the lists with ids and names; empty places are left out."""
+    catalog = model.catalog
+    ids = catalog.item_ids
+    return [
+        Recommendation(rank, ids[int(number)].as_py(), catalog.name(int(number)), float(score))
+        for rank, (number, score) in enumerate(zip(lists.items[row], lists.scores[row], strict=True), start=1)
+        if number < len(catalog)
+    ]
+
+
+def _history(model: Model, ids: Sequence[Any], weights: Sequence[float] | None) -> tuple[Histories, list[Any]]:
+    """One user's history; an id that comes twice stands where it came last, with its largest weight."""
+    numbers = model.catalog.numbers(ids)
+    unknown = [one for one, number in zip(ids, numbers, strict=True) if number == model.n_items]
+    found: dict[int, float] = {}
+    for number, weight in zip(numbers.tolist(), weights or [1.0] * len(ids), strict=True):
+        if number < model.n_items:
+            found[number] = max(weight, found.pop(number, weight))
+    return Histories.from_rows([list(found)], model.n_items, [list(found.values())]), unknown
