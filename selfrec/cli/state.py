@@ -26,8 +26,8 @@ class State:
         return not self.quiet and sys.stderr.isatty()
 
     def note(self, text: str) -> None:
-        """A line for the person at the terminal, beside the result."""
-        if not self.quiet:
+        """A line for the person at the terminal, beside the result; like progress, nothing a log needs."""
+        if self.shows_progress:
             click.echo(text, err=True)
 
 

@@ -9,12 +9,10 @@ import click
 from selfrec.cli.options import model_argument
 from selfrec.cli.output import print_json, print_pairs, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.cli.watching import STAGE_FIGURES, figure, print_stages
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
-
-SHOWN = ("ndcg@20", "recall@20", "coverage@20")
-"""Metrics of the stage table, where they were measured."""
 
 
 @selfrec_command(name="inspect")
@@ -68,20 +66,10 @@ def _print_facts(model: Model) -> None:
 
 
 def _print_metrics(model: Model) -> None:
-    stages = model.manifest.stages
-    names = [name for name in SHOWN if any(name in stage.metrics for stage in stages)]
-    if names:
-        print_table(
-            ("on the validation part", *names, "exported"),
-            (
-                (stage.name, *(_figure(stage.metrics.get(name)) for name in names), "yes" if stage.chosen else "")
-                for stage in stages
-            ),
-            right=range(1, len(names) + 1),
-        )
-    tested = {name: value for name, value in model.manifest.test_metrics.items() if name in SHOWN}
+    print_stages(model.manifest)
+    tested = {name: value for name, value in model.manifest.test_metrics.items() if name in STAGE_FIGURES}
     if tested:
-        click.echo("\non the test part: " + ", ".join(f"{name} {_figure(value)}" for name, value in tested.items()))
+        click.echo("\non the test part: " + ", ".join(f"{name} {figure(value)}" for name, value in tested.items()))
 
 
 def _privacy(model: Model) -> str:
@@ -111,10 +99,6 @@ def _tensors(model: Model) -> list[tuple[str, str, str]]:
                 shape = shape.replace(letter, size)
             rows.append((f"{side}  {tensor.name}", f"{tensor.dtype}{shape}", tensor.meaning))
     return rows
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
 
 
 def _as_dict(model: Model) -> dict[str, Any]:

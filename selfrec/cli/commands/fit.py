@@ -1,0 +1,67 @@
+"""selfrec fit: events in, a model folder out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from selfrec.cli.options import config_options, settings_options, source_argument
+from selfrec.cli.state import State, selfrec_command
+from selfrec.settings.tables import SourceSettings
+
+
+@selfrec_command(name="fit")
+@source_argument
+@click.option("--out", metavar="MODEL", type=click.Path(), required=True, help="The model folder to write.")
+@config_options
+@settings_options(SourceSettings, "source_options")
+@click.option(
+    "--items",
+    metavar="FILE|TABLE",
+    help="Item columns (a name, a brand): a Parquet or CSV file, or a table of the source. The first text column is "
+    "what `recommend` shows.",
+)
+@click.option("--item-key", metavar="COLUMN", help="The item's id in --items. [default: the --item-column]")
+@click.option("--resume", is_flag=True, help="Go on with a fit of the same options that was killed.")
+@click.option("--warm-start", metavar="MODEL", type=click.Path(), help="Start from a model's weights, items by id.")
+def command(
+    state: State,
+    source: str,
+    out: str,
+    config_path: str | None,
+    preset: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    source_options: dict[str, Any],
+    items: str | None,
+    item_key: str | None,
+    resume: bool,
+    warm_start: str | None,
+) -> None:
+    """Fit a model on a table of events.
+
+    Prints what every cleaning rule dropped and what each stage of the pipeline reaches on the validation part. The
+    pipeline that is best there goes into the model folder, unless `-o pipeline.keep=all`.
+    """
+    from selfrec.cli.watching import fit_display, print_stages
+    from selfrec.fit_job import fit
+    from selfrec.settings.config import load_config
+
+    config = load_config(config_path, preset=preset, overrides=overrides, seed=seed, source=source_options)
+    with fit_display(state) as listener:
+        model = fit(
+            source,
+            out,
+            config,
+            items=items,
+            item_column=item_key,
+            resume=resume,
+            warm_start=warm_start,
+            listener=listener,
+        )
+    click.echo()
+    print_stages(model.manifest)
+    for text in listener.messages:
+        click.echo(text)
+    state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")

@@ -1,0 +1,46 @@
+"""selfrec recommend: one user, on the terminal."""
+
+from __future__ import annotations
+
+import csv
+
+import click
+
+from selfrec.cli.options import model_argument
+from selfrec.cli.output import print_json, print_table
+from selfrec.cli.state import State, json_option, selfrec_command
+
+
+@selfrec_command(name="recommend")
+@model_argument
+@click.option("--history", metavar="ID,ID,...", required=True, help="Item ids, oldest first; quote one with a comma.")
+@click.option("-k", default=10, show_default=True, metavar="N", help="How many items.")
+@click.option("--repeats", is_flag=True, help="Let items of the history be recommended.")
+@json_option
+def command(state: State, model: str, history: str, k: int, repeats: bool, as_json: bool) -> None:
+    """Recommend to one user, on the terminal.
+
+    Ids that the model does not know are named and count for nothing; without a known one the list is the most
+    popular items. `--history ""` is a user without a history.
+    """
+    from selfrec.model_folder.reading import open_model
+    from selfrec.scoring.single import recommend
+
+    ids = [field.strip() for row in csv.reader([history], skipinitialspace=True) for field in row if field.strip()]
+    opened = open_model(model)
+    found = recommend(opened, ids, min(k, opened.top_k), repeats=repeats)
+    if as_json:
+        print_json({"items": [line._asdict() for line in found.items], "unknown": found.unknown})
+        return
+    if found.unknown:
+        click.echo(f"not in the catalog: {', '.join(map(str, found.unknown))}", err=True)
+    named = any(line.name != str(line.item_id) for line in found.items)
+    if named:
+        rows = [(line.rank, line.item_id, line.name, f"{line.score:.4f}") for line in found.items]
+        print_table(("rank", "item_id", "name", "score"), rows, right=[0, 3])
+    else:
+        print_table(
+            ("rank", "item_id", "score"),
+            [(line.rank, line.item_id, f"{line.score:.4f}") for line in found.items],
+            right=[0, 2],
+        )

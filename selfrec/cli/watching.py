@@ -1,0 +1,130 @@
+"""How a fit is shown: tables on stdout, bars on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from selfrec.cli.output import print_table, progress
+from selfrec.cli.state import State
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from selfrec.model_folder.manifest import Manifest
+    from selfrec.source.dataset import RuleCount
+
+FIGURES = ("loss", "ndcg@20", "accuracy_real", "accuracy_generated")
+"""Figures of an epoch that fit beside the bar."""
+
+STAGE_FIGURES = ("ndcg@20", "recall@20", "coverage@20")
+
+
+class FitDisplay:
+    """A FitListener that prints the cleaning table when it is known and draws a bar a part."""
+
+    def __init__(self, bars: Progress | None, *, tables: bool = True) -> None:
+        self.messages: list[str] = []
+        self._bars = bars
+        self._tables = tables
+        self._task: TaskID | None = None
+        self._wait("reading and cleaning")
+
+    def cleaned(self, report: Sequence[RuleCount]) -> None:
+        """Print the cleaning table."""
+        if self._tables:
+            with self._paused():
+                print_cleaning(report)
+        self._wait("preparing")
+
+    def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
+        """Start a bar."""
+        self._wait(f"{phase}: {kind} {label}", total=epochs)
+
+    def epoch(self, label: str, number: int, metrics: Mapping[str, float]) -> None:
+        """Move the bar on."""
+        if self._bars is not None and self._task is not None:
+            figures = " ".join(f"{name} {metrics[name]:.4f}" for name in FIGURES if name in metrics)
+            self._bars.update(self._task, completed=number, figures=figures)
+
+    def stage(self, name: str, metrics: Mapping[str, float]) -> None:
+        """Note a measured stage; the table at the end has it again."""
+        figures = ", ".join(f"{figure} {metrics[figure]:.4f}" for figure in STAGE_FIGURES if figure in metrics)
+        self._above(f"{name}: {figures}")
+
+    def message(self, text: str) -> None:
+        """Keep one line for the end, and note it now."""
+        self.messages.append(text)
+        self._above(text)
+
+    def _above(self, text: str) -> None:
+        """A line above the bars."""
+        if self._bars is not None:
+            self._bars.console.print(text, highlight=False, markup=False)
+
+    def _wait(self, what: str, total: float | None = None) -> None:
+        if self._bars is None:
+            return
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(what, total=total, figures="")
+
+    @contextlib.contextmanager
+    def _paused(self) -> Iterator[None]:
+        """Let stdout be written while no bar is drawn over it."""
+        if self._bars is None:
+            yield
+            return
+        self._bars.stop()
+        yield
+        self._bars.start()
+
+
+@contextlib.contextmanager
+def fit_display(state: State, *, tables: bool = True) -> Iterator[FitDisplay]:
+    """A display for the length of a fit."""
+    if not state.shows_progress:
+        yield FitDisplay(None, tables=tables)
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[figures]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    with progress(state, *columns) as bars:
+        yield FitDisplay(bars, tables=tables)
+
+
+def print_cleaning(report: Sequence[Any]) -> None:
+    """The cleaning table: each rule, the rows before it and the rows it dropped."""
+    print_table(
+        ("cleaning", "rows before", "dropped", "note"),
+        ((rule.rule, f"{rule.rows_before:,}", f"{rule.rows_dropped:,}", rule.note) for rule in report),
+        right=[1, 2],
+    )
+
+
+def print_stages(manifest: Manifest) -> None:
+    """The stage table: each pipeline on the validation part, and which one was exported."""
+    stages = manifest.stages
+    names = [name for name in STAGE_FIGURES if any(name in stage.metrics for stage in stages)]
+    if not names:
+        return
+    print_table(
+        ("on the validation part", *names, "exported"),
+        (
+            (stage.name, *(figure(stage.metrics.get(name)) for name in names), "yes" if stage.chosen else "")
+            for stage in stages
+        ),
+        right=range(1, len(names) + 1),
+    )
+
+
+def figure(value: float | None) -> str:
+    """A metric to four places; nothing where it was not measured."""
+    return "" if value is None else f"{value:.4f}"
