@@ -27,7 +27,7 @@ def candidate_rows(
         masked = mask_seen(recommender.generator_scores(batch), batch.history)
         values, items = masked.topk(count, dim=1)
         items = items.masked_fill(values == NEVER, n_items).sort(dim=1).values
-        seen = recommender.candidate_scores(batch, recommender.features(batch), items, items < n_items)
+        seen = recommender.candidate_scores(batch, items, items < n_items)
         candidates[rows], scores[rows] = items.cpu().numpy(), seen.cpu().numpy()
     labels = hits_of(candidates, holdout.targets).astype(np.float32)
     rows = np.flatnonzero(labels.any(1)) if only_hits else np.arange(len(holdout))

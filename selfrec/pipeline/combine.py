@@ -23,9 +23,7 @@ class Combined:
 
 
 @torch.no_grad()
-def search_weight(
-    before: ScoreAll, new: ScoreAll, holdout: Holdout, device: torch.device, *, forced: bool
-) -> Combined:
+def search_weight(before: ScoreAll, new: ScoreAll, holdout: Holdout, device: torch.device, *, forced: bool) -> Combined:
     """The weight w of `before + w * new` with the best NDCG@20; never 0 when the generator is forced in.
 
     Scores of two generators live on different scales, so ratios of their spreads over items (mean standard

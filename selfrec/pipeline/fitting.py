@@ -18,11 +18,11 @@ from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint
+from selfrec.pipeline.features import Features
 from selfrec.pipeline.measure import measure, rank_all
 from selfrec.pipeline.parts import Part
 
 Notify = Callable[[Part, int, Mapping[str, float]], None]
-Features = Callable[[UserBatch], Tensor]
 Validate = Callable[[], Mapping[str, float]]
 
 
@@ -169,9 +169,11 @@ class Fitting:
         if self.validation is None or not (self.part.factored or hasattr(self.part.module, "generate")):
             return {}
         part, items = self.part, self.sizes.items
+        # An extractor is measured by its other face, which sees the extractor's own features.
+        features = Features([part]) if part.kind == "extractor" else self.features_of
 
         def score(batch: UserBatch) -> Tensor:
-            return part.generate(batch, self.features_of(batch), items)
+            return features.generate(part, batch, items)
 
         ranked = rank_all(score, self.validation, self.device)
         metrics = measure(ranked, self.validation.targets).metrics

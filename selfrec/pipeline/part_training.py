@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Kind, Sizes
 from selfrec.pipeline.checkpoint import Workshop
-from selfrec.pipeline.fitting import CandidateRows, Features, Fitting, Notify, Validate
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options
+from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
 
 
@@ -41,13 +42,12 @@ class PartTrainer:
     listener: FitListener
     notify: Notify
     device: torch.device
-    warm: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
-    """State of an earlier model by part, items already matched to this catalog."""
+    warm: WarmStart = field(default_factory=WarmStart)
     trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
     """By phase and part."""
 
     def build(self, kind: Kind, text: str, sizes: Sizes, *, shared: Part | None = None) -> Part:
-        """The part that `text` ("name" or "label:name") names; with the module of `shared` where it is its other face."""
+        """The part that `text` ("name" or "label:name") names; with the module of `shared`, its other face."""
         label, name = label_and_name(text)
         record = self.records.get(kind, name)
         if shared is not None and shared.label == label and shared.record.build is record.build:
@@ -94,7 +94,7 @@ class PartTrainer:
             notify=self.notify,
             checkpoint=self.workshop.checkpoint(phase, part.key),
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
-            warm_started=load_warm(part.module, self.warm.get(part.key, {})),
+            warm_started=self.warm.load(part.key, part.module),
             candidate_rows=rows,
             validate=validate,
         )
@@ -133,13 +133,3 @@ def run_trainer(part: Part, fitting: Fitting) -> None:
                 f"{part.kind} {part.record.name!r}: after training {name} holds NaN or infinity; "
                 "try a smaller learning rate"
             )
-
-
-def load_warm(module: nn.Module, state: Mapping[str, Tensor]) -> bool:
-    """Load those tensors of an earlier state that have the module's shapes; whether all of them did."""
-    own = module.state_dict()
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
-        return False
-    module.load_state_dict({**own, **fitting})
-    return len(fitting) == len(own)

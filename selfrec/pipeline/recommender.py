@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from selfrec.host.records import ExtraInput
 from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
 
 NEVER = float("-inf")
@@ -41,7 +42,7 @@ class Recommender(nn.Module):
         self.n_items = len(prior)
         self.top_k = min(top_k, self.n_items)
         self.candidates = min(max(candidates, self.top_k), self.n_items)
-        self._extractors, self._generators, self._ranker = list(extractors), list(generators), ranker
+        self._features, self._generators, self._ranker = Features(extractors), list(generators), ranker
         self._weights = list(weights)
         self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self._all_parts()})
         self._factored = [(p, w) for p, w in zip(generators, weights, strict=True) if p.factored]
@@ -83,30 +84,29 @@ class Recommender(nn.Module):
         """int64[B, H], float32[B, H], int64[B, X], float32[N] -> items int64[B, K], scores float32[B, K]."""
         batch = self._batch(history, weights, ages, user_features)
         warm = (batch.weights.sum(1, keepdim=True) > 0).to(weights.dtype)
-        features = self.features(batch)
+        each = self._features.each(batch)
         bias = torch.cat([item_bias, self.never])
-        queries = self._queries(batch, features)
-        scores = self._scores(batch, features, queries, warm, bias)
+        queries = self._queries(batch, each)
+        scores = self._scores(batch, each, queries, warm, bias)
         scores = scores.scatter(1, exclude, NEVER)
         if self._ranker is None:
             best, items = scores.topk(self.top_k, dim=1)
             return items, best
-        return self._ranked(batch, features, queries, warm, bias, scores)
+        return self._ranked(batch, each, queries, warm, bias, scores)
 
     def features(self, batch: UserBatch) -> Tensor:
         """float32[B, F], all extractors side by side."""
-        if not self._extractors:
-            return batch.weights.new_zeros(batch.weights.shape[0], 0)
-        return torch.cat([part.extract(batch) for part in self._extractors], dim=1)
+        return self._features(batch)
 
     def generator_scores(self, batch: UserBatch) -> Tensor:
         """The generators' weighted sum for every item, float32[B, N], without mask or bias; the prior if none."""
         if not self._generators:
             return self.prior[:-1].expand(len(batch.history), -1)
-        features = self.features(batch)
-        return torch.stack(
-            [w * part.generate(batch, features, self.n_items) for part, w in zip(self._generators, self._weights, strict=True)]
-        ).sum(0)
+        each = self._features.each(batch)
+        total = torch.zeros((), device=self.prior.device)
+        for part, weight in zip(self._generators, self._weights, strict=True):
+            total = total + weight * part.generate(batch, self._features.seen_by(part, each, batch), self.n_items)
+        return total
 
     def _batch(self, history: Tensor, weights: Tensor, ages: Tensor | None, users: Tensor | None) -> UserBatch:
         """Padding carries weight 0 whatever the caller passed."""
@@ -115,10 +115,12 @@ class Recommender(nn.Module):
         users = weights.new_zeros(history.shape[0], 0) if users is None else users
         return UserBatch(history, weights * real, ages, users)
 
-    def _queries(self, batch: UserBatch, features: Tensor) -> list[Tensor]:
-        return [part.query(batch, features) for part, _ in self._factored]
+    def _queries(self, batch: UserBatch, each: list[Tensor]) -> list[Tensor]:
+        return [part.query(batch, self._features.seen_by(part, each, batch)) for part, _ in self._factored]
 
-    def _scores(self, batch: UserBatch, features: Tensor, queries: list[Tensor], warm: Tensor, bias: Tensor) -> Tensor:
+    def _scores(
+        self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], warm: Tensor, bias: Tensor
+    ) -> Tensor:
         """float32[B, N + 1]; the last column is padding and -inf."""
         weighted = [query * w for query, (_, w) in zip(queries, self._factored, strict=True)]
         # Where, not a product: a part may give NaN for an empty history, and NaN times 0 is NaN.
@@ -127,13 +129,13 @@ class Recommender(nn.Module):
         prior = 1 - warm if self._generators else torch.ones_like(warm)
         scores = functional.linear(torch.cat([*known, prior], dim=1), self.factors, bias)
         for part, weight in self._dense:
-            dense = part.generate(batch, features, self.n_items) * weight
+            dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
             dense = torch.where(warm > 0, dense, torch.zeros_like(dense))
             scores = scores + torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1)
         return scores
 
     def _ranked(
-        self, batch: UserBatch, features: Tensor, queries: list[Tensor], warm: Tensor, bias: Tensor, scores: Tensor
+        self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], warm: Tensor, bias: Tensor, scores: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Candidates in the order of their numbers, so that equal final scores fall to the lower item number."""
         assert self._ranker is not None
@@ -146,35 +148,40 @@ class Recommender(nn.Module):
             # One generator: its score is what the product gave, less the bias; no second gather.
             seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1) / self._weights[0], left)
         else:
-            seen_by_ranker = self.candidate_scores(batch, features, candidates, left, queries)
-        final = self._ranker.rank(batch, features, candidates, seen_by_ranker) + candidate_bias
+            seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
+        final = (
+            self._ranker.rank(batch, self._features.joined(each, batch), candidates, seen_by_ranker) + candidate_bias
+        )
         final = torch.where(warm > 0, final, generated)
         final = torch.where(left, final, torch.full_like(final, NEVER))
         best, places = final.topk(self.top_k, dim=1)
         return candidates.gather(1, places), best
 
-    def candidate_scores(
-        self, batch: UserBatch, features: Tensor, candidates: Tensor, left: Tensor, queries: list[Tensor] | None = None
-    ) -> Tensor:
+    def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor) -> Tensor:
         """float32[B, C, G]: each generator's own score of candidates int64[B, C], before weights and bias.
 
         Candidates that are none (left bool[B, C] is false) get the row's lowest score, so that a ranker never
         meets an infinity.
         """
-        queries = self._queries(batch, features) if queries is None else queries
+        each = self._features.each(batch)
+        return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each))
+
+    def _candidate_scores(
+        self, batch: UserBatch, each: list[Tensor], candidates: Tensor, left: Tensor, queries: list[Tensor]
+    ) -> Tensor:
         by_part: dict[str, Tensor] = {}
         rows, start = functional.embedding(candidates, self.factors), 0
         for (part, _), query, width in zip(self._factored, queries, self._widths, strict=True):
             by_part[part.key] = (rows[:, :, start : start + width] * query.unsqueeze(1)).sum(-1)
             start += width
         for part, _ in self._dense:
-            dense = part.generate(batch, features, self.n_items)
+            dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items)
             by_part[part.key] = torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1).gather(1, candidates)
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
         return _finite(scores, left)
 
     def _all_parts(self) -> list[Part]:
-        return [*self._extractors, *self._generators, *([self._ranker] if self._ranker else [])]
+        return [*self._features.extractors, *self._generators, *([self._ranker] if self._ranker else [])]
 
 
 def _finite(scores: Tensor, left: Tensor) -> Tensor:

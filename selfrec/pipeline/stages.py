@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from selfrec.histories import Histories, Holdout
@@ -14,6 +13,7 @@ from selfrec.host.records import Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.candidates import candidate_rows, rank_candidates
 from selfrec.pipeline.combine import search_weight
+from selfrec.pipeline.features import Features
 from selfrec.pipeline.hiding import hide_for_ranker, joined, with_generated
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
 from selfrec.pipeline.part_training import PartTrainer
@@ -113,7 +113,7 @@ class StageTrainer:
         trained: list[Part] = []
         for text in self._pipeline.extractors:
             part = self.parts.build("extractor", text, sizes)
-            self.parts.train(phase, part, sizes, histories, validation, _no_features, like=like)
+            self.parts.train(phase, part, sizes, histories, validation, Features([]), like=like)
             trained.append(part)
         return trained
 
@@ -131,10 +131,10 @@ class StageTrainer:
     ) -> Part:
         label, _ = label_and_name(text)
         shared = next((part for part in extractors if part.label == label), None)
-        sizes = self._sizes(histories, features=sum(part.width for part in extractors))
+        features = Features(extractors)
+        sizes = self._sizes(histories, features=features.width)
         part = self.parts.build("generator", text, sizes, shared=shared)
         if shared is None or part.module is not shared.module:
-            features = Features(extractors)
             self.parts.train(phase, part, sizes, histories, validation, features, like=like)
         return part
 
@@ -155,7 +155,7 @@ class StageTrainer:
         items = histories.n_items
 
         def new(batch: UserBatch) -> Tensor:
-            return part.generate(batch, features(batch), items)
+            return features.generate(part, batch, items)
 
         if validation is None:
             chosen.generators.append(part)
@@ -205,7 +205,7 @@ class StageTrainer:
         features, items = Features(extractors), histories.n_items
 
         def score(batch: UserBatch) -> Tensor:
-            return maker.generate(batch, features(batch), items)
+            return features.generate(maker, batch, items)
 
         most = max(1, int(base.lengths.max(initial=1)) // 2)
         ranked = rank_all(score, Holdout(base, base), self.parts.device, k=most)
@@ -249,7 +249,7 @@ class StageTrainer:
             return None
         sizes = self._sizes(
             holdout.inputs,
-            features=sum(part.width for part in chosen.extractors),
+            features=Features(chosen.extractors).width,
             generators=len(chosen.generators),
             candidates=recommender.candidates,
         )
@@ -295,22 +295,6 @@ class StageTrainer:
             candidates=candidates,
             user_features=users,
         )
-
-
-class Features:
-    """The extractors' features side by side, float32[B, F]."""
-
-    def __init__(self, extractors: Sequence[Part]) -> None:
-        self._extractors = list(extractors)
-
-    def __call__(self, batch: UserBatch) -> Tensor:
-        if not self._extractors:
-            return _no_features(batch)
-        return torch.cat([part.extract(batch) for part in self._extractors], dim=1)
-
-
-def _no_features(batch: UserBatch) -> Tensor:
-    return batch.weights.new_zeros(len(batch.history), 0)
 
 
 def _wins(new: Measured | None, old: Measured | None) -> bool:

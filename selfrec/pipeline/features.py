@@ -1,0 +1,48 @@
+"""The extractors' features: computed once a batch, joined for everyone, apart for a part's own other face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.parts import Part
+
+
+class Features:
+    """Some extractors and what they give for a batch."""
+
+    def __init__(self, extractors: Sequence[Part]) -> None:
+        self.extractors = list(extractors)
+
+    @property
+    def width(self) -> int:
+        """F."""
+        return sum(part.width for part in self.extractors)
+
+    def __call__(self, batch: UserBatch) -> Tensor:
+        """All features side by side, float32[B, F]."""
+        return self.joined(self.each(batch), batch)
+
+    def each(self, batch: UserBatch) -> list[Tensor]:
+        """Each extractor's own features."""
+        return [part.extract(batch) for part in self.extractors]
+
+    def joined(self, each: Sequence[Tensor], batch: UserBatch) -> Tensor:
+        """float32[B, F] from what `each` gave."""
+        if not each:
+            return batch.weights.new_zeros(batch.weights.shape[0], 0)
+        return each[0] if len(each) == 1 else torch.cat(list(each), dim=1)
+
+    def seen_by(self, generator: Part, each: Sequence[Tensor], batch: UserBatch) -> Tensor:
+        """A generator sees all features; one that is the other face of an extractor sees that extractor's own."""
+        for part, own in zip(self.extractors, each, strict=True):
+            if part.module is generator.module:
+                return own
+        return self.joined(each, batch)
+
+    def generate(self, generator: Part, batch: UserBatch, items: int) -> Tensor:
+        """The generator's score for every item, float32[B, N]."""
+        return generator.generate(batch, self.seen_by(generator, self.each(batch), batch), items)

@@ -1,0 +1,96 @@
+"""weights.safetensors: the trained parts' weights, to go on from tomorrow with items matched by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from selfrec.catalog import Catalog
+from selfrec.errors import ModelError, one_line
+from selfrec.histories import Int64
+from selfrec.pipeline.parts import Part
+
+FILE_NAME = "weights.safetensors"
+
+
+def write_weights(parts: Iterable[Part], path: Path) -> None:
+    """Write the state of every module once, under the key of the first part that has it."""
+    tensors: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for part in parts:
+        if id(part.module) in seen:
+            continue
+        seen.add(id(part.module))
+        for name, value in part.module.state_dict().items():
+            # A copy of its own: safetensors refuses tensors that share memory, as tied weights do.
+            tensors[f"{part.key}/{name}"] = value.detach().cpu().clone().contiguous()
+    save_file(tensors, path)
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """An earlier model's weights and where its items stand in today's catalog. Empty: a cold start."""
+
+    state: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    """By part key and name within the module."""
+    old_numbers: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """int64[N] the earlier item number of each item, N_old where it is new."""
+    old_items: int = 0
+    """N_old."""
+
+    @classmethod
+    def read(cls, path: Path, old: Catalog, new: Catalog) -> WarmStart:
+        """Read weights.safetensors of an earlier model whose catalog was `old`."""
+        try:
+            tensors = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{path}: cannot be read ({one_line(error)}); fit without --warm-start") from error
+        state: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            key, _, inner = name.partition("/")
+            state.setdefault(key, {})[inner] = tensor
+        return cls(state, old.numbers(new.item_ids.to_pylist()), len(old))
+
+    def load(self, key: str, module: nn.Module) -> bool:
+        """Load what fits into the part's module; whether every tensor found its earlier self.
+
+        An axis of N_old (or N_old + 1, with the padding row) entries where the module has N (or N + 1) is an axis
+        of items: known items keep their weights, new ones keep the module's fresh start.
+        """
+        earlier, own = self.state.get(key, {}), module.state_dict()
+        matched = {name: self._matched(earlier[name], tensor) for name, tensor in own.items() if name in earlier}
+        found = {name: tensor for name, tensor in matched.items() if tensor is not None}
+        if not found:
+            return False
+        module.load_state_dict({**own, **found})
+        return len(found) == len(own)
+
+    def _matched(self, old: Tensor, new: Tensor) -> Tensor | None:
+        if old.dim() != new.dim() or old.dtype != new.dtype:
+            return None
+        known = np.flatnonzero(self.old_numbers < self.old_items)
+        result, take_old, take_new = new.clone(), [], []
+        for old_size, new_size in zip(old.shape, new.shape, strict=True):
+            extra = old_size - self.old_items
+            if extra in (0, 1) and new_size - len(self.old_numbers) == extra:
+                padding = [self.old_items] * extra, [len(self.old_numbers)] * extra
+                take_old.append(
+                    torch.from_numpy(np.concatenate([self.old_numbers[known], padding[0]]).astype(np.int64))
+                )
+                take_new.append(torch.from_numpy(np.concatenate([known, padding[1]]).astype(np.int64)))
+            elif old_size == new_size:
+                take_old.append(torch.arange(old_size))
+                take_new.append(torch.arange(new_size))
+            else:
+                return None
+        if not take_old:
+            return old.clone()
+        result[torch.meshgrid(*take_new, indexing="ij")] = old[torch.meshgrid(*take_old, indexing="ij")]
+        return result

@@ -1,0 +1,172 @@
+"""The graph of every shape of pipeline: canonical bytes, the contract's surface, onnxruntime equal to torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx.reference import ReferenceEvaluator
+
+from selfrec.errors import ExportError
+from selfrec.export.check import cases, check_graph, difference
+from selfrec.export.graph import to_graph, write_graph
+from selfrec.host.records import Sizes
+from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.recommender import Recommender
+from selfrec.plugin import EpochOptions
+from tests.toys import Toys
+
+N_ITEMS = 60
+
+
+@pytest.fixture(autouse=True)
+def _no_grad() -> Iterator[None]:
+    with torch.no_grad():
+        yield
+
+
+SHAPES = ["prior", "one factored", "one dense", "two", "one with ranker", "two with ranker"]
+
+
+def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommender:
+    toys = Toys()
+    extractor = build_part(toys.get("extractor", "factors"), "factors", EpochOptions(), Sizes(items=n_items), 1)
+    sizes = Sizes(items=n_items, features=8)
+    factored = Part(
+        kind="generator",
+        label="factors",
+        record=toys.get("generator", "factors"),
+        options=EpochOptions(),
+        module=extractor.module,
+    )
+    dense = build_part(toys.get("generator", "dense"), "dense", EpochOptions(), sizes, 2)
+    generators = {"prior": [], "one dense": [dense]}.get(shape, [factored])
+    generators = [factored, dense] if "two" in shape else generators
+    ranked = Sizes(items=n_items, features=8, generators=len(generators), candidates=20)
+    ranker = build_part(toys.get("ranker", "aged"), "aged", EpochOptions(), ranked, 3) if "ranker" in shape else None
+    generator = torch.Generator().manual_seed(0)
+    return Recommender(
+        extractors=[extractor],
+        generators=generators,
+        weights=[1.0, 0.5][: len(generators)],
+        ranker=ranker,
+        prior=torch.rand(n_items, generator=generator),
+        candidates=20,
+        top_k=top_k,
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+class TestEveryShape:
+    def test_onnxruntime_equals_torch_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
+        module = recommender(shape)
+        write_graph(to_graph(module), tmp_path)
+        assert check_graph(tmp_path / "model.onnx", module) == len(list(cases(module)))
+
+    def test_two_exports_have_the_same_bytes(self, shape: str) -> None:
+        first, second = (to_graph(recommender(shape)).SerializeToString(deterministic=True) for _ in range(2))
+        assert first == second
+
+    def test_surface_is_the_contract(self, shape: str) -> None:
+        graph = to_graph(recommender(shape))
+        assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", 18)]
+        assert not graph.functions
+        dims = {
+            value.name: [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim]
+            for value in [*graph.graph.input, *graph.graph.output]
+        }
+        wanted = {
+            "history": ["batch", "length"],
+            "weights": ["batch", "length"],
+            "exclude": ["batch", "excluded"],
+            "item_bias": [N_ITEMS],
+            "items": ["batch", 10],
+            "scores": ["batch", 10],
+        }
+        assert dims == wanted | ({"ages": ["batch", "length"]} if "ranker" in shape else {})
+
+    def test_no_path_and_no_trace_is_inside(self, shape: str) -> None:
+        graph = to_graph(recommender(shape))
+        assert b".py" not in graph.SerializeToString()
+        assert not any(node.metadata_props or node.doc_string for node in graph.graph.node)
+
+    def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
+        module = recommender(shape)
+        reference = ReferenceEvaluator(to_graph(module))
+        for case in cases(module):
+            if len(case.feeds["history"]) == 0:
+                continue
+            items, scores = reference.run(["items", "scores"], case.feeds)
+            with torch.no_grad():
+                wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
+            assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
+
+
+class TestRules:
+    def test_list_is_never_longer_than_the_catalog(self) -> None:
+        assert recommender("one factored", n_items=5, top_k=100).top_k == 5
+
+    def test_cold_user_gets_the_prior(self) -> None:
+        module = recommender("two with ranker")
+        nothing = torch.full((1, 3), N_ITEMS)
+        items, scores = module(nothing, torch.ones(1, 3), nothing, torch.zeros(N_ITEMS), torch.zeros(1, 3))
+        best = torch.sort(module.prior[:-1], descending=True)
+        assert items[0].tolist() == best.indices[:10].tolist()
+        assert torch.allclose(scores[0], best.values[:10])
+
+    def test_excluded_and_denied_items_never_come(self) -> None:
+        module = recommender("one with ranker")
+        history, bias = torch.tensor([[1, 2, 3]]), torch.zeros(N_ITEMS)
+        bias[5:] = float("-inf")
+        items, scores = module(history, torch.ones(1, 3), history, bias, torch.zeros(1, 3))
+        there = items[0][scores[0] > float("-inf")]
+        assert sorted(there.tolist()) == [0, 4]
+
+    @pytest.mark.parametrize("shape", ["one factored", "one with ranker"])
+    def test_boost_is_kept_in_the_final_score(self, shape: str) -> None:
+        module = recommender(shape)
+        history = torch.tensor([[1, 2, 3]])
+        extra = {"ages": torch.zeros(1, 3)} if "ranker" in shape else {}
+        plain_items, plain = module(history, torch.ones(1, 3), history, torch.zeros(N_ITEMS), **extra)
+        best = int(plain_items[0, 0])
+        bias = torch.zeros(N_ITEMS)
+        bias[best] = 7.0
+        items, scores = module(history, torch.ones(1, 3), history, bias, **extra)
+        assert int(items[0, 0]) == best
+        assert scores[0, 0] == pytest.approx(float(plain[0, 0]) + 7.0, rel=1e-5)
+
+    def test_equal_scores_fall_to_the_lower_item_number(self) -> None:
+        module = recommender("prior")
+        module.prior.fill_(1.0)
+        module.factors.fill_(1.0)
+        seen = torch.tensor([[0, 4]])
+        session_items = _in_onnxruntime(module, seen)
+        assert session_items.tolist() == [1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
+
+    def test_altered_graph_fails_the_check(self, tmp_path: Path) -> None:
+        module = recommender("one factored")
+        graph = to_graph(module)
+        factors = next(tensor for tensor in graph.graph.initializer if tensor.name == "factors")
+        altered = onnx.numpy_helper.to_array(factors) * 1.01
+        factors.CopyFrom(onnx.numpy_helper.from_array(altered, factors.name))
+        write_graph(graph, tmp_path)
+        with pytest.raises(ExportError, match="onnxruntime and torch differ on"):
+            check_graph(tmp_path / "model.onnx", module)
+
+
+def _in_onnxruntime(module: Recommender, seen: torch.Tensor) -> np.ndarray:
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(to_graph(module).SerializeToString())
+    feeds = {
+        "history": seen.numpy(),
+        "weights": np.ones(seen.shape, dtype=np.float32),
+        "exclude": seen.numpy(),
+        "item_bias": np.zeros(N_ITEMS, dtype=np.float32),
+    }
+    items: np.ndarray = session.run(["items"], feeds)[0]
+    return items[0]

@@ -1,0 +1,213 @@
+"""Stages on the checkerboard: trained, measured, kept or left out, resumed, refitted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import torch
+
+from selfrec.catalog import Catalog
+from selfrec.errors import PluginError
+from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.listener import Silent
+from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.stages import Chosen, StageTrainer
+from selfrec.plugin import EpochOptions, Generator
+from selfrec.settings.tables import Config
+from selfrec.testing import checkerboard, checkerboard_holdout
+from tests.toys import Dense, NoOptions, Toys
+
+ITEMS = 20
+
+
+def catalog(items: int = ITEMS) -> Catalog:
+    numbers = pa.array(range(items), pa.int32())
+    return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": pa.array([1.0] * items)}))
+
+
+def trainer(workshop: Workshop | None = None, toys: Toys | None = None, **tables: Any) -> StageTrainer:
+    options = {"epochs": 30, "learning_rate": 0.05, "patience": 30}
+    pipeline = {"extractors": ("factors",), "generators": ("factors",), "top_k": 5, **tables.pop("pipeline", {})}
+    config = Config.model_validate(
+        {
+            "pipeline": pipeline,
+            "extractor": {"factors": options},
+            "generator": {"dense": options},
+            "ranker": {"aged": options},
+            **tables,
+        }
+    )
+    parts = PartTrainer(
+        config=config,
+        records=toys or Toys(),
+        catalog=catalog(),
+        workshop=workshop or Workshop(None),
+        listener=Silent(),
+        notify=lambda part, epoch, metrics: None,
+        device=torch.device("cpu"),
+    )
+    return StageTrainer(parts, torch.linspace(1, 0, ITEMS))
+
+
+def parity_hits(stages: StageTrainer, chosen: Chosen) -> float:
+    """Share of recommended items that have the parity of the user's history."""
+    holdout = checkerboard_holdout(items=ITEMS, hidden=4)
+    padded = holdout.inputs.padded()
+    history, weights = torch.from_numpy(padded.history), torch.from_numpy(padded.weights)
+    module = stages.recommender(chosen)
+    with torch.no_grad():
+        extra = {"ages": torch.zeros_like(weights)} if module.inputs else {}
+        items, scores = module(history, weights, history, torch.zeros(ITEMS), **extra)
+    right = items % 2 == torch.arange(len(items))[:, None] % 2
+    return float(right[:, :4].float().mean()) if bool((scores[:, :4] > float("-inf")).all()) else 0.0
+
+
+class TestSelection:
+    def test_learns_the_checkerboard_and_keeps_the_generator(self) -> None:
+        stages = trainer()
+        chosen = stages.select(checkerboard(), checkerboard_holdout(hidden=4))
+        assert [stage.name for stage in stages.table] == ["popularity", "factors"]
+        assert [stage.kept for stage in stages.table] == [False, True]
+        assert stages.table[1].metrics["ndcg@20"] == 1.0
+        assert parity_hits(stages, chosen) == 1.0
+
+    def test_module_of_two_faces_is_built_once(self) -> None:
+        stages = trainer()
+        chosen = stages.select(checkerboard(), checkerboard_holdout())
+        assert chosen.extractors[0].module is chosen.generators[0].module
+
+    def test_generator_that_does_not_help_is_left_out(self) -> None:
+        def build_noise(options: object, sizes: object) -> torch.nn.Module:
+            return Dense(sizes)  # type: ignore[arg-type]
+
+        noise = Generator(
+            name="noise", summary="", options=NoOptions, build=build_noise, trainer=lambda module, fitting: None
+        )
+        stages = trainer(toys=Toys(noise), pipeline={"generators": ("factors", "noise")})
+        chosen = stages.select(checkerboard(), checkerboard_holdout())
+        assert [part.label for part in chosen.generators] == ["factors"]
+        assert [stage.name for stage in stages.table] == ["popularity", "factors", "+ noise"]
+
+    def test_keep_all_keeps_it(self) -> None:
+        stages = trainer(pipeline={"generators": ("factors", "dense"), "ranker": "aged", "keep": "all"})
+        chosen = stages.select(checkerboard(), checkerboard_holdout())
+        assert [part.label for part in chosen.generators] == ["factors", "dense"]
+        assert chosen.ranker is not None
+        assert stages.table[-1].kept
+
+    def test_given_weight_is_used(self) -> None:
+        stages = trainer(
+            pipeline={"generators": ("factors", "dense"), "generator_weights": {"dense": 0.25}, "keep": "all"}
+        )
+        assert stages.select(checkerboard(), checkerboard_holdout()).weights == [1.0, 0.25]
+
+    def test_label_uses_a_part_twice(self) -> None:
+        stages = trainer(pipeline={"generators": ("factors", "second:dense"), "keep": "all"})
+        chosen = stages.select(checkerboard(), checkerboard_holdout())
+        assert [part.key for part in chosen.generators] == ["generator.factors", "generator.second"]
+
+    def test_without_validation_everything_is_kept(self) -> None:
+        stages = trainer(pipeline={"generators": ("factors", "dense"), "ranker": "aged"})
+        chosen = stages.select(checkerboard(), None)
+        assert len(chosen.generators) == 2
+        assert chosen.ranker is not None
+        assert stages.table == []
+
+    def test_augmented_rows_are_measured(self) -> None:
+        stages = trainer(pipeline={"generators": ("factors", "dense"), "keep": "all"}, training={"augment": 0.5})
+        chosen = stages.select(checkerboard(), checkerboard_holdout())
+        assert chosen.generated is not None
+        assert len(chosen.generated) == 20
+        assert [stage.name for stage in stages.table][-2:] == ["factors (augmented)", "+ dense (augmented)"]
+        assert (chosen.generated.lengths == 15).all()
+
+
+class TestRefit:
+    def test_runs_the_best_number_of_epochs_and_ranks_alike(self) -> None:
+        stages = trainer(pipeline={"ranker": "aged", "keep": "all"})
+        chosen = stages.select(checkerboard(), checkerboard_holdout(hidden=4))
+        again = stages.refit(chosen, checkerboard())
+        trained = stages.parts.trained
+        best = trained["selection", "extractor.factors"].best_epoch
+        assert len(trained["refit", "extractor.factors"].curves) == best
+        assert again.ranker is not None
+        assert parity_hits(stages, again) == 1.0
+
+    def test_one_seed_gives_the_same_weights(self) -> None:
+        states = []
+        for _ in range(2):
+            stages = trainer(pipeline={"generators": ("factors", "dense"), "keep": "all"})
+            chosen = stages.select(checkerboard(), checkerboard_holdout())
+            states.append(stages.recommender(chosen).state_dict())
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL."""
+
+
+class TestResume:
+    def test_killed_fit_goes_on_and_ends_with_the_same_weights(self, tmp_path: Path) -> None:
+        whole = trainer()
+        wanted = whole.recommender(whole.select(checkerboard(), checkerboard_holdout())).state_dict()
+        workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=False)
+        assert not resumed
+        killed = trainer(workshop)
+
+        def kill(part: object, epoch: int, metrics: object) -> None:
+            if epoch == 17:
+                raise KilledError
+
+        killed.parts.notify = kill
+        monkey = pytest.MonkeyPatch()
+        monkey.setattr("selfrec.pipeline.checkpoint.Checkpoint.every", 0.0)
+        with monkey.context(), pytest.raises(PluginError):
+            killed.select(checkerboard(), checkerboard_holdout())
+        workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
+        assert resumed
+        again = trainer(workshop)
+        epochs: list[int] = []
+        again.parts.notify = lambda part, epoch, metrics: epochs.append(epoch)
+        chosen = again.select(checkerboard(), checkerboard_holdout())
+        got = again.recommender(chosen).state_dict()
+        assert all(torch.equal(wanted[name], got[name]) for name in wanted)
+
+    def test_other_fit_does_not_go_on(self, tmp_path: Path) -> None:
+        Workshop.open(tmp_path / "work", {"a": 1}, resume=False)
+        assert Workshop.open(tmp_path / "work", {"a": 2}, resume=True)[1] is False
+
+
+class TestBrokenParts:
+    def test_nan_loss_names_the_plugin(self) -> None:
+        class Broken(Dense):
+            def training_loss(self, batch: object, features: object) -> torch.Tensor:
+                return self.layer.weight.sum() * float("nan")
+
+        record = Generator(name="broken", summary="", options=EpochOptions, build=lambda options, sizes: Broken(sizes))
+        stages = trainer(toys=Toys(record), pipeline={"generators": ("broken",)})
+        with pytest.raises(PluginError, match=r"generator 'broken': loss is nan in epoch 1"):
+            stages.select(checkerboard(), checkerboard_holdout())
+
+    def test_wrong_shape_says_what_the_contract_wants(self) -> None:
+        class Broken(Dense):
+            def generate(self, batch: object, features: torch.Tensor) -> torch.Tensor:
+                return super().generate(batch, features)[:, 1:]  # type: ignore[arg-type]
+
+        record = Generator(name="broken", summary="", options=EpochOptions, build=lambda options, sizes: Broken(sizes))
+        stages = trainer(toys=Toys(record), pipeline={"generators": ("broken",)})
+        with pytest.raises(PluginError, match=r"`generate` returned .* \[40, 19\]; the contract wants .* \[40, 20\]"):
+            stages.select(checkerboard(), checkerboard_holdout())
+
+    def test_failing_build_names_the_plugin(self) -> None:
+        def build(options: object, sizes: object) -> torch.nn.Module:
+            raise RuntimeError("no\nluck")
+
+        stages = trainer(
+            toys=Toys(Generator(name="broken", summary="", options=NoOptions, build=build)),
+            pipeline={"generators": ("broken",)},
+        )
+        with pytest.raises(PluginError, match="generator 'broken': build failed: RuntimeError: no luck"):
+            stages.select(checkerboard(), checkerboard_holdout())
