@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,12 @@ from selfrec.evaluation.result import (
     Group,
 )
 from selfrec.histories import Histories, Holdout, Int64
+from selfrec.scoring.kernel import Scorer
+from selfrec.settings.tables import ScoringSettings
+
+if TYPE_CHECKING:
+    from selfrec.catalog import Catalog
+    from selfrec.model_folder.reading import Model
 
 Recommend = Callable[[Histories, Histories], Int64]
 """(histories to recommend from, seen items never to return; same users) -> int64[U, K] item numbers, best
@@ -40,6 +47,28 @@ BLOCK = 32_768
 
 _NORMAL_95 = 1.959964
 """The 97.5 % quantile of the standard normal distribution."""
+
+
+def evaluate_model(
+    model: Model,
+    holdout: Holdout,
+    catalog: Catalog | None = None,
+    *,
+    settings: ScoringSettings | None = None,
+    on_users: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Measure the exported graph of a model on a holdout, in lists of at most 100 and at most K items.
+
+    holdout: in the item numbers of the model's catalog; slots of weight 0 in its inputs are seen items that are no
+    history. catalog: the model's own when None. settings: threads and batch size; its k and repeats are not used,
+    since seen items are left out and lists are as long as the cut-offs need. on_users is told the number of users
+    done after each block. Raises EmptyDataError when no user has a hidden item, ModelError when the graph fails.
+    """
+    catalog = model.catalog if catalog is None else catalog
+    length = min(max(CUTOFFS), model.top_k)
+    asked = (settings or ScoringSettings()).model_copy(update={"k": length, "repeats": False})
+    scorer = Scorer(model, asked)
+    return evaluate_lists(scorer.recommend, holdout, catalog.popularity, list_length=length, on_users=on_users)
 
 
 def evaluate_lists(

@@ -25,7 +25,7 @@ class Difference(_Part):
     """Model minus popularity, over the same users."""
 
     mean: float
-    low: float | None = Field(description="Lower end of the 95 % interval of the mean; none for fewer than 2 users.")
+    low: float | None = Field(description="Lower end of the 95% interval of the mean; none for fewer than 2 users.")
     high: float | None = Field(description="Upper end.")
 
 
@@ -36,7 +36,7 @@ class Group(_Part):
     users: int
     model: dict[str, float] = Field(description='By metric and length, "ndcg@20".')
     popularity: dict[str, float] = Field(description="The same for lists of the most popular items.")
-    difference: dict[str, Difference] = Field(description="Paired by user, with normal 95 % intervals.")
+    difference: dict[str, Difference] = Field(description="Paired by user, with normal 95% intervals.")
 
 
 class Row(NamedTuple):
@@ -50,7 +50,7 @@ class Row(NamedTuple):
     interval: str
 
 
-HEADINGS = Row("users", "metric", "model", "popularity", "difference", "95 % interval")
+HEADINGS = Row("users", "metric", "model", "popularity", "difference", "95% interval")
 
 
 class Evaluation(_Part):

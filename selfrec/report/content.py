@@ -1,0 +1,286 @@
+"""What stands on the page: sections, tables and the first lines, worked out from the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from selfrec.evaluation.metrics import RELEVANCE
+from selfrec.evaluation.result import LISTS, Evaluation, Group
+from selfrec.report import curves, figures
+from selfrec.report.data import ReportData, StageRow
+from selfrec.report.figures import Panel
+
+STAGE_METRICS = ("ndcg@20", "recall@20", "coverage@20")
+
+_METRIC_NAMES = {"ndcg": "NDCG", "mrr": "MRR", "map": "MAP", "gini": "Gini coefficient"}
+
+
+class Cell(NamedTuple):
+    """Text of a cell, a bar under it (0 to 1) and a small line below."""
+
+    text: str
+    bar: float | None = None
+    note: str = ""
+
+
+class Column(NamedTuple):
+    """Heading of a column; numbers stand to the right, minor columns are left out on a phone."""
+
+    name: str
+    number: bool = True
+    minor: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table."""
+
+    cells: tuple[Cell, ...]
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page."""
+
+    id: str
+    title: str
+    text: str = ""
+    tables: tuple[Table, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    code_title: str = ""
+    code: str = ""
+
+
+class Fact(NamedTuple):
+    """A figure at the top of the page."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The first lines of the page."""
+
+    lead: str
+    facts: list[Fact] = field(default_factory=list)
+
+
+def metric_name(name: str) -> str:
+    """ "ndcg@20" -> "NDCG@20", "hit_rate@20" -> "Hit rate@20"."""
+    metric, at, k = name.partition("@")
+    return _METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize()) + at + k
+
+
+def summary(data: ReportData) -> Summary:
+    """One sentence and a few figures."""
+    exported = next((stage for stage in data.stages if stage.exported), None)
+    popularity = next((stage for stage in data.stages if stage.name == "popularity"), None)
+    facts = [
+        Fact(name.capitalize(), f"{value:,}")
+        for name in ("rows", "users", "items")
+        if isinstance(value := data.fingerprint.get(name), int)
+    ]
+    if data.evaluation is not None:
+        k = data.evaluation.main_cutoff
+        ours, theirs = (
+            group[f"ndcg@{k}"] for group in (data.evaluation.overall.model, data.evaluation.overall.popularity)
+        )
+        facts += [
+            Fact(f"NDCG@{k}, test part", f"{ours:.4f}", f"popularity {theirs:.4f}"),
+            Fact(f"Coverage@{k}", f"{data.evaluation.lists[f'coverage@{k}']:.0%}", "of the catalog recommended"),
+        ]
+    return Summary(_lead(data, exported, popularity), facts)
+
+
+def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | None) -> str:
+    first, last = (str(data.fingerprint.get(end) or "")[:10] for end in ("first", "last"))
+    span = f", {first} to {last}".replace("-", "\u2011") if first and last else ""
+    name = "A recommender" if exported is None else f"The exported pipeline is \u201c{exported.name}\u201d"
+    lead = f"{name}, fitted on {data.fingerprint.get('rows', 0):,} events{span}."
+    if data.evaluation is not None:
+        k = data.evaluation.main_cutoff
+        difference = data.evaluation.overall.difference[f"ndcg@{k}"]
+        better, sure = "as good as", ""
+        if difference.low is not None and difference.high is not None:
+            sure = f" (NDCG@{k} {_signed(difference.mean)}, "
+            sure += f"95% interval {_signed(difference.low)} to {_signed(difference.high)})"
+            better = "better than" if difference.low > 0 else "worse than" if difference.high < 0 else better
+        lead += f" On the test part its lists are {better} lists of the most popular items{sure}."
+    elif exported is not None and popularity is not None:
+        ours, theirs = exported.metrics.get("ndcg@20"), popularity.metrics.get("ndcg@20")
+        if ours is not None and theirs is not None:
+            lead += f" On the validation part its NDCG@20 is {ours:.4f}, that of popularity {theirs:.4f}."
+    return lead
+
+
+def sections(data: ReportData) -> Iterable[Section]:
+    """The sections that the data has something for, in order."""
+    if data.stages:
+        yield Section("stages", "Stages", _STAGES_TEXT, (_stage_table(data.stages),))
+    if data.evaluation is not None:
+        text, tables = _test_text(data.evaluation), tuple(_evaluation_tables(data.evaluation))
+        yield Section("test", "Test", text, tables, tuple(figures.cutoffs(data.evaluation)))
+    yield from _data_sections(data)
+    drawn = tuple(panel for curve in data.curves for panel in curves.panels(curve))
+    if drawn:
+        yield Section("training", "Training", "What each part reported in each pass over the training rows.", (), drawn)
+    drawn = () if data.reconstruction is None else (figures.reconstruction(data.reconstruction),)
+    if drawn:
+        text = "Scores the autoencoder gives back for items that stand in a history, and for all others."
+        yield Section("reconstruction", "Reconstructed histories", text, (), drawn)
+    for generated in data.generated:
+        yield Section(
+            f"generated-{generated.label}",
+            f"Generated histories: {generated.label}",
+            "What the generator would have people like, against what the same people chose.",
+            (),
+            (figures.generated_curve(generated), figures.generated_items(generated)),
+        )
+    settings = json.dumps(data.config, indent=2, ensure_ascii=False, default=str)
+    yield Section(
+        "settings",
+        "Settings and data",
+        "",
+        (_fingerprint_table(data.fingerprint),),
+        (),
+        "Resolved configuration",
+        settings,
+    )
+
+
+def _data_sections(data: ReportData) -> Iterable[Section]:
+    tables = []
+    if data.cleaning:
+        first = data.cleaning[0].rows_before
+        rows = tuple(
+            Line(
+                (
+                    Cell(row.rule, note=row.note),
+                    Cell(f"{row.rows_before:,}"),
+                    Cell(f"{row.rows_dropped:,}"),
+                    _barred(f"{(left := row.rows_before - row.rows_dropped):,}", left / max(1, first)),
+                )
+            )
+            for row in data.cleaning
+        )
+        columns = (Column("Rule", False), Column("Rows before", minor=True), Column("Dropped"), Column("Left"))
+        tables.append(Table("What preprocessing dropped", columns, rows))
+    if data.splits:
+        total = sum(part.rows for part in data.splits)
+        rows = tuple(
+            Line((Cell(part.name), Cell(f"{part.users:,}"), _barred(f"{part.rows:,}", part.rows / max(1, total))))
+            for part in data.splits
+        )
+        name = f"The split: {data.split}" if data.split else "The split"
+        tables.append(Table(name, (Column("Part", False), Column("Users"), Column("Rows")), rows))
+    panels = []
+    if data.history_lengths is not None:
+        panels.append(figures.history_lengths(data.history_lengths))
+    if data.item_popularity is not None:
+        panels.append(figures.item_popularity(data.item_popularity))
+    if tables or panels:
+        yield Section("data", "Data", "", tuple(tables), tuple(panels))
+
+
+_STAGES_TEXT = (
+    "Each stage adds a part to the one before and is measured on the validation part. The marked line is the pipeline "
+    "in the graph: a stage that makes lists worse is not exported, unless the settings ask for it."
+)
+
+
+def _stage_table(stages: tuple[StageRow, ...]) -> Table:
+    names = [name for name in STAGE_METRICS if any(name in stage.metrics for stage in stages)]
+    names += sorted({name for stage in stages for name in stage.metrics} - set(names))
+    tops = {name: max((stage.metrics.get(name) or 0.0 for stage in stages), default=0.0) for name in names}
+    timed = any(stage.seconds is not None for stage in stages)
+    rows = []
+    for stage in stages:
+        cells = [Cell(stage.name, note="exported" if stage.exported else "")]
+        for name in names:
+            value = stage.metrics.get(name)
+            cells.append(
+                Cell("") if value is None else _barred(f"{value:.4f}", value / tops[name] if tops[name] else 0)
+            )
+        if timed:
+            cells.append(Cell("" if stage.seconds is None else f"{stage.seconds:,.0f} s"))
+        rows.append(Line(tuple(cells), strong=stage.exported))
+    columns = [Column("Stage", False), *(Column(metric_name(name)) for name in names)]
+    if timed:
+        columns.append(Column("Time to train", minor=True))
+    return Table("Stages on the validation part", tuple(columns), tuple(rows))
+
+
+def _test_text(evaluation: Evaluation) -> str:
+    text = f"The exported graph on {evaluation.users:,} test users and their {evaluation.hidden_items:,} hidden items"
+    if evaluation.hidden_outside_catalog:
+        share = evaluation.hidden_outside_catalog / evaluation.hidden_items
+        text += f", of which {share:.1%} are not in the catalog and count as missed"
+    text += "."
+    if evaluation.users_skipped:
+        text += f" {evaluation.users_skipped:,} users without a hidden item are left out."
+    return f"{text} Differences are paired by user; intervals by the normal approximation."
+
+
+def _evaluation_tables(evaluation: Evaluation) -> Iterable[Table]:
+    k = evaluation.main_cutoff
+    relevance = tuple(_figures(metric_name(f"{name}@{k}"), evaluation.overall, f"{name}@{k}") for name in RELEVANCE)
+    lists = tuple(_list_figures(evaluation, f"{name}@{k}") for name in LISTS)
+    headings = ("Metric", "Model", "Popularity", "Difference and its 95% interval")
+    yield Table(f"Lists of {k} against the {k} most popular unseen items", _columns(headings), relevance + lists)
+    if len(evaluation.groups) > 1:
+        rows = tuple(_figures(f"{part.name}", part, f"ndcg@{k}", f"{part.users:,} users") for part in evaluation.groups)
+        yield Table(f"NDCG@{k} by length of history", _columns(("Users", *headings[1:])), rows)
+
+
+def _figures(name: str, group: Group, metric: str, note: str = "") -> Line:
+    difference = group.difference[metric]
+    interval = ""
+    if difference.low is not None and difference.high is not None:
+        interval = f"{_signed(difference.low)} to {_signed(difference.high)}"
+    values = (f"{group.model[metric]:.4f}", f"{group.popularity[metric]:.4f}")
+    return Line((Cell(name, note=note), *map(Cell, values), Cell(_signed(difference.mean), note=interval)))
+
+
+def _list_figures(evaluation: Evaluation, metric: str) -> Line:
+    ours, theirs = evaluation.lists[metric], evaluation.popularity_lists[metric]
+    users = metric.startswith("mean_popularity")
+    digits = 1 if users else 4
+    values = (f"{ours:,.{digits}f}", f"{theirs:,.{digits}f}", _signed(ours - theirs, digits))
+    return Line((Cell(metric_name(metric), note="users an item" if users else ""), *map(Cell, values)))
+
+
+def _columns(names: Iterable[str]) -> tuple[Column, ...]:
+    return tuple(Column(name, number=at > 0) for at, name in enumerate(names))
+
+
+def _signed(value: float, digits: int = 4) -> str:
+    """The value with its sign, and a minus as long as the plus."""
+    return f"{value:+,.{digits}f}".replace("-", "\u2212")
+
+
+def _fingerprint_table(fingerprint: dict[str, Any]) -> Table:
+    rows = tuple(
+        Line((Cell(name.capitalize()), Cell(f"{value:,}" if isinstance(value, int) else str(value))))
+        for name, value in fingerprint.items()
+        if value is not None
+    )
+    return Table("Fingerprint of the data", (Column("", False), Column("", False)), rows)
+
+
+def _barred(text: str, share: float) -> Cell:
+    return Cell(text, bar=min(1.0, max(0.0, share)))

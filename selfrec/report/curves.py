@@ -1,0 +1,112 @@
+"""Figures of training: losses, validation metrics and, for adversarial parts, the discriminator's accuracy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from selfrec.report.data import Curve
+from selfrec.report.figures import Panel, name_ends
+from selfrec.report.style import BLUE, GREEN, MUTED, ORANGE, PINK, figure, to_svg
+
+ADVERSARIAL_LOSSES = ("generator_loss", "discriminator_loss")
+ACCURACIES = ("accuracy_real", "accuracy_generated")
+VALIDATION = ("ndcg@20", "recall@20")
+
+_NAMES = {
+    "generator_loss": "generator",
+    "discriminator_loss": "discriminator",
+    "accuracy_real": "real rows",
+    "accuracy_generated": "generated rows",
+    "ndcg@20": "NDCG@20",
+    "recall@20": "Recall@20",
+    "loss": "loss",
+}
+_COLOURS = (BLUE, ORANGE, GREEN, PINK)
+
+
+def panels(curve: Curve) -> list[Panel]:
+    """The figures of one part; none when it was not trained by epochs."""
+    if not curve.epochs:
+        return []
+    drawn: list[Panel] = []
+    if curve.has(*ADVERSARIAL_LOSSES):
+        drawn.append(_losses(curve))
+    elif curve.has("loss"):
+        drawn.append(_loss(curve))
+    if curve.has(*ACCURACIES):
+        drawn.append(_accuracy(curve))
+    measured = [name for name in VALIDATION if curve.has(name)]
+    if measured:
+        drawn.append(_validation(curve, measured))
+    return drawn
+
+
+def _loss(curve: Curve) -> Panel:
+    values = curve.values("loss")
+    known = [value for value in values if not math.isnan(value)]
+    title = f"{curve.label}: training loss went from {known[0]:.4g} to {known[-1]:.4g}"
+    return _panel(curve, "loss", ["loss"], title, ylabel="mean loss an epoch", direct=False)
+
+
+def _losses(curve: Curve) -> Panel:
+    generator, discriminator = (curve.values(name)[-1] for name in ADVERSARIAL_LOSSES)
+    title = f"{curve.label}: the losses end at {generator:.3g} (generator) and {discriminator:.3g} (discriminator)"
+    return _panel(curve, "losses", ADVERSARIAL_LOSSES, title, ylabel="mean loss an epoch")
+
+
+def _accuracy(curve: Curve) -> Panel:
+    real, generated = (curve.values(name)[-1] for name in ACCURACIES)
+    right = f"{real:.0%} of real and {generated:.0%} of generated rows"
+    title = f"{curve.label}: at the end the discriminator is right on {right}"
+    note = "At 50% it can only guess: generated and real rows look alike to it."
+    return _panel(curve, "accuracy", ACCURACIES, title, ylabel="discriminator accuracy", share=True, note=note)
+
+
+def _validation(curve: Curve, names: Sequence[str]) -> Panel:
+    values = curve.values(names[0])
+    best = curve.best_epoch or 1 + max(range(len(values)), key=lambda at: -1 if math.isnan(values[at]) else values[at])
+    title = f"{curve.label}: {_NAMES[names[0]]} on the validation part is {values[best - 1]:.4f} at epoch {best}"
+    note = "The dotted line marks the epoch that was kept." if curve.best_epoch else ""
+    return _panel(curve, "validation", names, title, ylabel="mean over users", best=curve.best_epoch, note=note)
+
+
+def _panel(
+    curve: Curve,
+    name: str,
+    figures: Sequence[str],
+    title: str,
+    *,
+    ylabel: str,
+    share: bool = False,
+    best: int = 0,
+    note: str = "",
+    direct: bool = True,
+) -> Panel:
+    epochs = range(1, len(curve.epochs) + 1)
+    with figure(f"{curve.kind}-{curve.label}-{name}", 3.1) as (drawn, (ax,)):
+        if share:
+            ax.axhline(0.5, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+            ax.set_ylim(-0.03, 1.03)
+            ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        if best:
+            ax.axvline(best, color=MUTED, linewidth=1.2, linestyle=":")
+        ends: list[tuple[str, float, str]] = []
+        for figure_name, colour in zip(figures, _COLOURS, strict=False):
+            values = curve.values(figure_name)
+            marker = "o" if len(epochs) <= 30 else None
+            ax.plot(epochs, values, color=colour, marker=marker, markersize=4)
+            ends.append((_NAMES[figure_name], _last(values), colour))
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(ylabel)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        margin = max(0.5, 0.02 * len(epochs))
+        ax.set_xlim(max(0.5, 1 - margin), len(epochs) + margin)
+        if direct:
+            name_ends(ax, len(epochs), ends)
+        svg = to_svg(drawn, f"Line chart by epoch. {title}.")
+    return Panel(title, svg, note)
+
+
+def _last(values: Sequence[float]) -> float:
+    return next((value for value in reversed(values) if not math.isnan(value)), 0.0)

@@ -1,0 +1,184 @@
+"""The page and the card: whole, self-contained, escaped, the same bytes each time."""
+
+from __future__ import annotations
+
+import ast
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from selfrec.errors import TargetError
+from selfrec.report import style
+from selfrec.report.card import model_card, write_model_card
+from selfrec.report.data import Curve, ReportData, StageRow, graph_of
+from selfrec.report.page import TEMPLATES, render, write_report
+from tests.report.sample import sample_data
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+DATA = sample_data()
+PAGE = render(DATA)
+
+
+class Checker(HTMLParser):
+    """Collects tags, ids and addresses, and fails on tags that are not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def checked(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    return checker
+
+
+def minimal(**fields: object) -> ReportData:
+    return ReportData.model_validate(
+        {"title": "shop", "version": "0.1.0", "fingerprint": {"rows": 10}, "config": {}} | fields
+    )
+
+
+def test_every_section_is_there_and_linked() -> None:
+    checker = checked(PAGE)
+    sections = ["stages", "test", "data", "training", "reconstruction", "generated-gan", "settings"]
+    assert [link for link in checker.links if link.startswith("#")][: len(sections)] == [
+        f"#{name}" for name in sections
+    ]
+    assert set(sections) <= set(checker.ids)
+    assert checker.tags.count("svg") == checker.tags.count("figure") == 12
+
+
+def test_nothing_is_loaded_from_outside() -> None:
+    assert all(link.startswith("#") for link in checked(PAGE).links)
+    assert "script" not in checked(PAGE).tags
+    without_names = re.sub(r'xmlns(:\w+)?="[^"]*"', "", PAGE)
+    assert "http" not in without_names
+    assert "@import" not in PAGE
+    assert not re.search(r"url\((?!#)", PAGE)
+
+
+def test_same_data_same_bytes(tmp_path: Path) -> None:
+    write_report(DATA, tmp_path / "a.html")
+    write_report(ReportData.model_validate_json(DATA.model_dump_json()), tmp_path / "b.html")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_figures_are_well_formed_named_and_take_the_page_colours() -> None:
+    figures = re.findall(r"<svg.*?</svg>", PAGE, re.DOTALL)
+    for svg in figures:
+        root = ET.fromstring(svg)
+        assert root.attrib["role"] == "img"
+        assert root.attrib["aria-label"]
+        assert "metadata" not in svg
+        assert not re.search(r"#[0-9a-f]{6}\b(?!\")", re.sub(r"url\(#\w+\)|href=\"#\w+\"|id=\"\w+\"", "", svg)), svg[
+            :300
+        ]
+    names = {variable for svg in figures for variable in re.findall(r"var\((--\w+)\)", svg)}
+    css = (TEMPLATES / "report.css").read_text()
+    for mode in css.split("prefers-color-scheme: dark"):
+        assert all(f"{name}:" in mode for name in names)
+    assert set(style._VARIABLES.values()) >= names
+
+
+def test_titles_say_what_one_sees() -> None:
+    for text in (
+        "NDCG@20 on the validation part is 0.1627 at epoch 12",
+        "the losses end at 0.666 (generator) and 1.36 (discriminator)",
+        "the discriminator is right on 54% of real and 51% of generated rows",
+        "NDCG@20 is 44% above that of popularity",
+        "Half of the users have 15 items or fewer",
+    ):
+        assert text in PAGE
+
+
+def test_text_from_outside_is_escaped() -> None:
+    hostile = "<script>alert(1)</script>"
+    data = minimal(
+        title=hostile,
+        cleaning=[{"rule": hostile, "rows_before": 1, "rows_dropped": 0, "note": hostile}],
+        stages=[{"name": hostile, "metrics": {"ndcg@20": 0.1}}],
+        curves=[{"kind": "generator", "label": hostile, "epochs": [{"loss": 1.0, "ndcg@20": 0.5}]}],
+        config={"preset": hostile},
+    )
+    page = render(data)
+    assert "<script" not in page
+    checked(page)
+    assert "<script" not in model_card(data)
+
+
+def test_the_least_data_makes_a_page_and_a_card() -> None:
+    checked(render(minimal()))
+    assert "fitted on 10 events" in render(minimal())
+    assert model_card(minimal()).startswith("# Model card: shop\n")
+
+
+def test_a_part_without_epochs_has_no_curve_and_one_epoch_is_drawn() -> None:
+    assert 'id="training"' not in render(minimal(curves=[Curve(kind="extractor", label="closed", epochs=())]))
+    page = render(minimal(curves=[Curve(kind="extractor", label="ae", epochs=({"loss": 0.5},))]))
+    assert "ae: training loss went from 0.5 to 0.5" in page
+
+
+def test_the_exported_stage_is_marked_and_missing_figures_are_empty() -> None:
+    stages = (
+        StageRow(name="popularity", metrics={"ndcg@20": 0.1}),
+        StageRow(name="autoencoder", metrics={"ndcg@20": None}, exported=True),
+    )
+    page = render(minimal(stages=stages))
+    assert page.count('<tr class="strong">') == 1
+    assert "\u201cautoencoder\u201d" in page
+
+
+def test_unwritable_paths_are_errors(tmp_path: Path) -> None:
+    for write in (write_report, write_model_card):
+        with pytest.raises(TargetError, match="cannot be written"):
+            write(minimal(), tmp_path / "missing" / "file")
+
+
+def test_card_holds_the_facts() -> None:
+    card = model_card(DATA)
+    for heading in ("What it is", "Data", "Metrics", "Intended use", "Limits", "How to run it"):
+        assert f"\n## {heading}\n" in card
+    assert "| rows | 1,469,307 |" in card
+    assert "| NDCG@20 | 0.2106 | 0.1458 | +0.0648 | +0.0523 to +0.0773 |" in card
+    assert "| autoencoder | 0.1642 | 0.1127 | 0.1904 | yes |" in card
+    assert "Items of fewer than 5 users are not in it." in card
+    assert "\n\n\n" not in card
+
+
+def test_card_tables_are_whole() -> None:
+    for block in re.findall(r"(?:^\|.*\n)+", model_card(DATA), re.MULTILINE):
+        widths = {line.replace("\\|", "").count("|") for line in block.splitlines()}
+        assert len(widths) == 1, block
+
+
+def test_card_code_feeds_every_input() -> None:
+    data = minimal(graph=graph_of(10, ("ages", "user_features"), ("age",)))
+    code = re.search(r"```python\n(.*?)```", model_card(data), re.DOTALL)
+    assert code is not None
+    ast.parse(code.group(1))
+    assert data.graph is not None
+    for tensor in data.graph.inputs:
+        assert f'"{tensor.name}"' in code.group(1)
