@@ -29,6 +29,7 @@ EXTERNAL_BYTES = 1_500_000_000
 Message = TypeVar("Message", onnx.TensorProto, onnx.ValueInfoProto)
 
 BASE_INPUTS = ("history", "weights", "exclude", "item_bias")
+TOP_K = "top_k"
 OUTPUTS = ("items", "scores")
 
 
@@ -84,6 +85,7 @@ def canonical(model: ModelProto, inputs: list[str]) -> ModelProto:
     for tensor in graph.initializer:
         tensor.doc_string = ""
         del tensor.metadata_props[:]
+    _name_list_length(model)
     used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     kept = sorted((t for t in graph.initializer if t.name in used), key=lambda tensor: tensor.name)
     order = sorted(graph.input, key=lambda value: inputs.index(value.name))
@@ -110,6 +112,17 @@ def write_graph(model: ModelProto, folder: Path) -> list[str]:
         location=f"{path.name}.data", size_threshold=1024, convert_attribute=False,
     )  # fmt: skip
     return [path.name, f"{path.name}.data"]
+
+
+def _name_list_length(model: ModelProto) -> None:
+    """K of the last TopK stands in an initializer `top_k`, which a scorer may set to the k it wants."""
+    nodes = [node for node in model.graph.node if node.op_type == "TopK" and OUTPUTS[1] in node.output]
+    for node in nodes:
+        length = next((t for t in model.graph.initializer if t.name == node.input[1]), None)
+        if length is not None:
+            copy = model.graph.initializer.add()
+            copy.CopyFrom(length)
+            copy.name = node.input[1] = TOP_K
 
 
 def _copy(message: Message) -> Message:

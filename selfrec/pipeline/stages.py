@@ -53,6 +53,8 @@ class StageTrainer:
         self.parts = parts
         self.prior = prior
         self.table: list[Stage] = []
+        self.tried = Chosen()
+        """Every part trained in the selection, also those that did not win a place."""
         self._pipeline = parts.config.pipeline
         self._keep_all = self._pipeline.keep == "all"
 
@@ -67,6 +69,7 @@ class StageTrainer:
             self._row("popularity", chosen.measured)
         extractors = self._train_extractors(SELECTION, histories, validation)
         chosen.extractors = extractors
+        self.tried.extractors = extractors
         for text in self._pipeline.generators:
             self._add_generator(chosen, text, extractors, histories, validation)
         if self.parts.config.training.augment > 0:
@@ -150,6 +153,8 @@ class StageTrainer:
     ) -> None:
         """Train the generator, find its weight, and keep it if the lists get better."""
         part = self._generator(phase, text, extractors, histories, validation)
+        if phase == SELECTION:
+            self.tried.generators.append(part)
         given = self._pipeline.generator_weights.get(part.label)
         features = Features(extractors)
         items = histories.n_items

@@ -45,7 +45,7 @@ def command(
     pipeline that is best there goes into the model folder, unless `-o pipeline.keep=all`.
     """
     from selfrec.cli.watching import fit_display, print_stages
-    from selfrec.fit_job import fit
+    from selfrec.fit.job import fit
     from selfrec.settings.config import load_config
 
     config = load_config(config_path, preset=preset, overrides=overrides, seed=seed, source=source_options)

@@ -1,0 +1,1 @@
+"""The fitting job: source -> data set -> pipeline -> graph -> model folder."""

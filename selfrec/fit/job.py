@@ -1,0 +1,194 @@
+"""`selfrec fit`: reads, trains, chooses, refits, exports and writes one model folder, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from selfrec.errors import SettingsError
+from selfrec.export.check import check_graph
+from selfrec.export.graph import to_graph, write_graph
+from selfrec.fit.manifest import manifest_of
+from selfrec.fit.reporting import report_data
+from selfrec.histories import Holdout
+from selfrec.host.manager import PluginManager
+from selfrec.host.parts import check_parts
+from selfrec.model_folder.manifest import ITEMS, WEIGHTS, Manifest
+from selfrec.model_folder.reading import Model, open_model
+from selfrec.model_folder.writing import ModelWriter
+from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.listener import FitListener, Silent
+from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.prior import popularity_prior
+from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.stages import Chosen, StageTrainer
+from selfrec.pipeline.weights import WarmStart, write_weights
+from selfrec.settings.tables import Config, TrainingSettings
+from selfrec.source.dataset import Dataset, load_dataset
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit leaves behind."""
+
+    path: Path
+    manifest: Manifest
+    checked_batches: int
+    """Batches on which onnxruntime gave what torch gives."""
+
+
+def fit(
+    source: str,
+    out: str,
+    config: Config,
+    *,
+    items: str | None = None,
+    resume: bool = False,
+    warm_start: str | None = None,
+    listener: FitListener | None = None,
+) -> Fitted:
+    """Fit a model on the interactions of `source` and write it to the folder `out`.
+
+    items: where item columns stand (see load_dataset). resume: go on with a killed fit of the same source and
+    configuration. warm_start: a model whose weights to begin with, items matched by id.
+
+    Raises SelfrecError of every kind; the folder that stood at `out` is then still there.
+    """
+    listener = listener or Silent()
+    plugins = PluginManager.load()
+    check_parts(config, plugins)
+    dataset = load_dataset(source, config, items=items)
+    listener.cleaned(dataset.report)
+    target = Path(out).resolve()
+    with ModelWriter(target) as writer, _torch_settings(config.training) as device:
+        folder = target.with_name(f".{target.name}.fit")
+        workshop, resumed = Workshop.open(folder, _identity(config, dataset, warm_start), resume=resume)
+        if resume and not resumed:
+            listener.message("nothing to resume: no unfinished fit of this source and configuration; starting anew")
+        parts = PartTrainer(
+            config=config,
+            records=plugins,
+            catalog=dataset.catalog,
+            workshop=workshop,
+            listener=listener,
+            notify=_telling(plugins, listener),
+            device=device,
+            warm=_warm(warm_start, dataset, listener),
+        )
+        stages = StageTrainer(parts, popularity_prior(dataset.catalog))
+        final = _train(stages, dataset, config)
+        recommender = stages.recommender(final)
+        listener.message("exporting and checking the graph")
+        write_graph(to_graph(recommender), writer.folder)
+        batches = check_graph(writer.folder / "model.onnx", recommender)
+        dataset.catalog.write(writer.folder / ITEMS)
+        write_weights(_all_parts(final), writer.folder / WEIGHTS)
+        manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender)
+        _write_report(writer.folder, config, dataset, stages, final, recommender)
+        manifest = writer.commit(manifest)
+        workshop.close()
+    return Fitted(target, manifest, batches)
+
+
+def _train(stages: StageTrainer, dataset: Dataset, config: Config) -> Chosen:
+    """Choose the stages on the validation rows, then train the chosen ones once more on all the rows allowed."""
+    chosen = stages.select(dataset.train, _sampled(dataset.validation, config))
+    if config.training.refit == "none" or (not chosen.generators and chosen.ranker is None):
+        return chosen
+    return stages.refit(chosen, dataset.refit)
+
+
+def _sampled(validation: Holdout, config: Config) -> Holdout | None:
+    """At most training.validation_users rows, chosen by the seed; None where there are none."""
+    if len(validation) == 0:
+        return None
+    most = config.training.validation_users
+    if len(validation) <= most:
+        return validation
+    rows = np.random.default_rng([config.seed, 13]).choice(len(validation), size=most, replace=False)
+    return validation.take(np.sort(rows))
+
+
+def _identity(config: Config, dataset: Dataset, warm_start: str | None) -> dict[str, Any]:
+    """What makes two fits the same fit, so that one may go on where the other was killed."""
+    warm = None if warm_start is None else open_model(warm_start).sha256
+    ids = hashlib.sha256("\n".join(map(str, dataset.catalog.item_ids.to_pylist())).encode()).hexdigest()
+    return {
+        "selfrec": version("selfrec"),
+        "torch": torch.__version__,
+        "config": config.model_dump(mode="json"),
+        "data": dataset.fingerprint,
+        "items": ids,
+        "warm_start": warm,
+    }
+
+
+def _warm(warm_start: str | None, dataset: Dataset, listener: FitListener) -> WarmStart:
+    if warm_start is None:
+        return WarmStart()
+    model: Model = open_model(warm_start)
+    if WEIGHTS not in model.manifest.files:
+        raise SettingsError(f"--warm-start {warm_start}: the model has no {WEIGHTS}; fit without --warm-start")
+    model.verify()
+    warm = WarmStart.read(model.path / WEIGHTS, model.catalog, dataset.catalog)
+    known = int((warm.old_numbers < warm.old_items).sum())
+    listener.message(f"warm start: {known:,} of {len(dataset.catalog):,} items known from {warm_start}")
+    return warm
+
+
+def _telling(plugins: PluginManager, listener: FitListener) -> Any:
+    def notify(part: Part, epoch: int, metrics: Mapping[str, float]) -> None:
+        listener.epoch(part.label, epoch, metrics)
+        plugins.epoch_end(part.kind, part.record.name, epoch, metrics)
+
+    return notify
+
+
+def _all_parts(chosen: Chosen) -> list[Part]:
+    return [*chosen.extractors, *chosen.generators, *([chosen.ranker] if chosen.ranker else [])]
+
+
+def _write_report(
+    folder: Path, config: Config, dataset: Dataset, stages: StageTrainer, final: Chosen, recommender: Recommender
+) -> None:
+    from selfrec.report.card import write_model_card
+    from selfrec.report.page import write_report
+
+    data = report_data(config, dataset, stages, final, recommender)
+    data.write(folder)
+    write_report(data, folder / "report.html")
+    write_model_card(data, folder / "model_card.md")
+
+
+@contextmanager
+def _torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
+    """The device, with torch's threads and determinism set for the length of a fit and put back afterwards."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield _device(settings.device)
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingsError(f"training.device {name!r} is not there on this machine; use auto or cpu") from error
+    return device

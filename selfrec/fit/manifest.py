@@ -1,0 +1,52 @@
+"""The manifest of a fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from selfrec.host.manager import PluginManager
+from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SourceColumns, StageRow
+from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.stages import Chosen, Stage
+from selfrec.settings.tables import Config
+from selfrec.source.dataset import Dataset
+
+
+def manifest_of(
+    config: Config,
+    dataset: Dataset,
+    plugins: PluginManager,
+    table: Sequence[Stage],
+    final: Chosen,
+    recommender: Recommender,
+) -> Manifest:
+    """All that the manifest says except the hashes, which are added when the folder is committed."""
+    return Manifest(
+        selfrec_version=version("selfrec"),
+        plugins=_versions(plugins, final),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=config.seed,
+        config=config,
+        columns=SourceColumns(**dataset.columns, user_type=dataset.user_type, item_type=dataset.item_type),
+        data=Fingerprint(**dataset.fingerprint),
+        n_items=recommender.n_items,
+        top_k=recommender.top_k,
+        stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), chosen=row.kept) for row in table),
+        cleaning=tuple(
+            CleaningRow(rule=row.rule, rows_before=row.rows_before, rows_dropped=row.rows_dropped, note=row.note)
+            for row in dataset.report
+        ),
+    )
+
+
+def _versions(plugins: PluginManager, final: Chosen) -> dict[str, str]:
+    """Version of each distribution that a part of the exported pipeline came from."""
+    parts = [*final.extractors, *final.generators, *([final.ranker] if final.ranker else [])]
+    used = {(part.kind, part.record.name) for part in parts}
+    return {
+        info.distribution: info.version
+        for info in plugins.listing()
+        if info.distribution and any((record.kind, record.name) in used for record in info.parts)
+    }

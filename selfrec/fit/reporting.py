@@ -1,0 +1,110 @@
+"""What the report of a fit shows: counts and means over many users, gathered while the parts are still at hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from selfrec.histories import Float32, Histories
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.stages import AUGMENTED, SELECTION, Chosen, StageTrainer
+from selfrec.report.data import (
+    CleaningRow,
+    Curve,
+    Generated,
+    Reconstruction,
+    ReportData,
+    SplitRow,
+    StageRow,
+    curve_of,
+    graph_of,
+)
+from selfrec.report.summaries import generated_lists, history_lengths, popularity_curve, reconstruction
+from selfrec.settings.tables import Config
+from selfrec.source.dataset import Dataset
+
+SAMPLE_USERS = 300
+"""Users whose scores the figures of reconstructed and generated histories sum up."""
+
+
+def report_data(
+    config: Config, dataset: Dataset, stages: StageTrainer, final: Chosen, recommender: Recommender
+) -> ReportData:
+    """Gather the report of a fit."""
+    sample = _sample(dataset.refit, config.seed)
+    generators = [(part, Features(stages.tried.extractors)) for part in stages.tried.generators]
+    return ReportData(
+        title=f"{config.preset} pipeline",
+        version=version("selfrec"),
+        fingerprint=dict(dataset.fingerprint),
+        config=config.model_dump(mode="json"),
+        graph=graph_of(recommender.top_k, recommender.inputs),
+        parts=tuple(
+            f"{part.kind} {part.label}"
+            for part in [*final.extractors, *final.generators, *([final.ranker] if final.ranker else [])]
+        ),
+        split=dataset.split,
+        cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
+        splits=_splits(dataset),
+        stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept) for row in stages.table),
+        curves=_curves(stages),
+        history_lengths=history_lengths(dataset.refit),
+        item_popularity=popularity_curve(dataset.refit.item_counts()),
+        reconstruction=_reconstruction(generators, sample),
+        generated=_generated(generators, sample),
+    )
+
+
+def _sample(histories: Histories, seed: int) -> Histories:
+    rows = np.random.default_rng([seed, 14]).permutation(len(histories))[:SAMPLE_USERS]
+    return histories.take(np.sort(rows))
+
+
+def _splits(dataset: Dataset) -> tuple[SplitRow, ...]:
+    def row(name: str, histories: Histories) -> SplitRow:
+        return SplitRow(name=name, users=len(histories), rows=len(histories.items))
+
+    return (
+        row("train", dataset.train),
+        row("validation", dataset.validation.targets),
+        row("test", dataset.test.targets),
+    )
+
+
+def _curves(stages: StageTrainer) -> tuple[Curve, ...]:
+    """The curves of the selection, where every epoch was validated."""
+    curves = []
+    for (phase, key), trained in stages.parts.trained.items():
+        kind, _, label = key.partition(".")
+        if phase in (SELECTION, AUGMENTED) and trained.curves:
+            name = label if phase == SELECTION else f"{label} ({phase})"
+            curves.append(curve_of(kind, name, trained.curves, trained.best_epoch))  # type: ignore[arg-type]
+    return tuple(curves)
+
+
+@torch.no_grad()
+def _scores(part: Part, features: Features, sample: Histories) -> Float32:
+    """float32[U, N] the generator's scores of the sample."""
+    device = next(iter(part.module.state_dict().values())).device
+    batch = UserBatch.of(sample, device=device)
+    scores: Float32 = features.generate(part, batch, sample.n_items).cpu().numpy()
+    return scores
+
+
+def _reconstruction(generators: list[tuple[Part, Features]], sample: Histories) -> Reconstruction | None:
+    """Of the generator that decodes an extractor's features: an autoencoder's output against its input."""
+    for part, features in generators:
+        if any(extractor.module is part.module for extractor in features.extractors):
+            return reconstruction(_scores(part, features, sample), sample)
+    return None
+
+
+def _generated(generators: list[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
+    drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
+    return tuple(one for one in drawn if one is not None)
