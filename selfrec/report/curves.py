@@ -50,13 +50,13 @@ def _loss(curve: Curve) -> Panel:
 
 
 def _losses(curve: Curve) -> Panel:
-    generator, discriminator = (curve.values(name)[-1] for name in ADVERSARIAL_LOSSES)
+    generator, discriminator = (_last(curve.values(name)) for name in ADVERSARIAL_LOSSES)
     title = f"{curve.label}: the losses end at {generator:.3g} (generator) and {discriminator:.3g} (discriminator)"
     return _panel(curve, "losses", ADVERSARIAL_LOSSES, title, ylabel="mean loss an epoch")
 
 
 def _accuracy(curve: Curve) -> Panel:
-    real, generated = (curve.values(name)[-1] for name in ACCURACIES)
+    real, generated = (_last(curve.values(name)) for name in ACCURACIES)
     right = f"{real:.0%} of real and {generated:.0%} of generated rows"
     title = f"{curve.label}: at the end the discriminator is right on {right}"
     note = "At 50% it can only guess: generated and real rows look alike to it."
@@ -65,10 +65,12 @@ def _accuracy(curve: Curve) -> Panel:
 
 def _validation(curve: Curve, names: Sequence[str]) -> Panel:
     values = curve.values(names[0])
-    best = curve.best_epoch or 1 + max(range(len(values)), key=lambda at: -1 if math.isnan(values[at]) else values[at])
+    known = [at for at, value in enumerate(values, 1) if not math.isnan(value)]
+    kept = curve.best_epoch if curve.best_epoch in known else 0
+    best = kept or max(known, key=lambda at: values[at - 1])
     title = f"{curve.label}: {_NAMES[names[0]]} on the validation part is {values[best - 1]:.4f} at epoch {best}"
-    note = "The dotted line marks the epoch that was kept." if curve.best_epoch else ""
-    return _panel(curve, "validation", names, title, ylabel="mean over users", best=curve.best_epoch, note=note)
+    note = "The dotted line marks the epoch that was kept." if kept else ""
+    return _panel(curve, "validation", names, title, ylabel="mean over users", best=kept, note=note)
 
 
 def _panel(

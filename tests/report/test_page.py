@@ -141,6 +141,14 @@ def test_a_part_without_epochs_has_no_curve_and_one_epoch_is_drawn() -> None:
     assert "ae: training loss went from 0.5 to 0.5" in page
 
 
+def test_a_kept_epoch_without_a_figure_is_not_marked() -> None:
+    epochs = ({"loss": 1.0, "ndcg@20": 0.2}, {"loss": 0.9, "ndcg@20": None}, {"loss": 0.8, "ndcg@20": 0.1})
+    for best in (2, 9):
+        page = render(minimal(curves=[Curve(kind="generator", label="g", epochs=epochs, best_epoch=best)]))
+        assert "g: NDCG@20 on the validation part is 0.2000 at epoch 1" in page
+        assert "dotted line" not in page
+
+
 def test_the_exported_stage_is_marked_and_missing_figures_are_empty() -> None:
     stages = (
         StageRow(name="popularity", metrics={"ndcg@20": 0.1}),
