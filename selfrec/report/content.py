@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -145,7 +146,7 @@ def sections(data: ReportData) -> Iterable[Section]:
         yield Section("reconstruction", "Reconstructed histories", text, (), drawn)
     for generated in data.generated:
         yield Section(
-            f"generated-{generated.label}",
+            f"generated-{_slug(generated.label)}",
             f"Generated histories: {generated.label}",
             "What the generator would have people like, against what the same people chose.",
             (),
@@ -284,3 +285,8 @@ def _fingerprint_table(fingerprint: dict[str, Any]) -> Table:
 
 def _barred(text: str, share: float) -> Cell:
     return Cell(text, bar=min(1.0, max(0.0, share)))
+
+
+def _slug(label: str) -> str:
+    """The label as part of an id, which holds no spaces."""
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
