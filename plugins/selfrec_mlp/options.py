@@ -1,0 +1,41 @@
+"""Options of the ranker."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from selfrec.plugin import EpochOptions
+
+
+class MlpOptions(EpochOptions):
+    """The network, what it reads and what it minimises."""
+
+    epochs: int = Field(20, ge=1, le=10_000, description="Most passes over the candidate rows.")
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="Candidate rows in a training batch.")
+    learning_rate: float = Field(0.002, gt=0, le=10, description="AdamW's peak learning rate.")
+    weight_decay: float = Field(0.1, ge=0, le=10, description="AdamW's decoupled weight decay.")
+    patience: int = Field(
+        4, ge=1, le=10_000, description="Epochs without a better validation metric before training stops."
+    )
+
+    width: int = Field(16, ge=1, le=1024, description="Width of the item embeddings that are compared.")
+    hidden: tuple[int, ...] = Field((32,), min_length=1, description="Widths of the hidden layers.")
+    activation: Literal["relu", "leaky-relu"] = Field("relu", description="Between the layers.")
+    loss: Literal["listwise", "pairwise", "pointwise"] = Field(
+        "listwise",
+        description="listwise: softmax cross-entropy over a row's candidates; pairwise: BPR (Rendle et al. 2009); "
+        "pointwise: binary cross-entropy of every candidate.",
+    )
+    ages: bool = Field(
+        False, description="Read the age of every event; the graph then has the input `ages`. Needs timestamps."
+    )
+    user_features: bool = Field(
+        False, description="Read the user columns; the graph then has the input `user_features`."
+    )
+    textbook: bool = Field(
+        False,
+        description="The ranker as printed, R = s(Wr [f, x_new] + br), instead of the network; of the options above "
+        "only those of the training and the loss count then.",
+    )

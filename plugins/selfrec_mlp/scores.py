@@ -1,0 +1,15 @@
+"""Generator scores on a scale of their own: what every ranker here starts from."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def standardised(scores: Tensor) -> Tensor:
+    """Each row of float32[B, C, ...] with mean 0 and standard deviation 1 over the candidates; 0 where all are equal.
+
+    Order is kept, and the scale no longer hangs on the generator or the length of the history.
+    """
+    centred = scores - scores.mean(1, keepdim=True)
+    spread = centred.square().mean(1, keepdim=True).sqrt()
+    return centred / spread.clamp_min(1e-6)
