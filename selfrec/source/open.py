@@ -2,37 +2,121 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import duckdb
 
+from selfrec import columns
+from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
+from selfrec.source.files import Files, find_files
+from selfrec.source.mapping import Mapping, is_number, map_columns
+from selfrec.source.quoting import identifier
+from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
+
+_VIEW = "selfrec_events"
+_CSV_TABLE = "selfrec_csv"
+_MILLISECONDS = 1e11
+"""Epoch numbers all beyond this (year 5138 in seconds, 1973 in milliseconds) are no seconds."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What one pass over the events tells."""
+
+    rows: int
+    """Rows with or without ids."""
+    unknown_times: int
+    """Rows whose time is null, not a number or infinite; 0 where there is no time column."""
+    first: float | None
+    """Epoch seconds of the oldest event; None where no time is known."""
+    last: float | None
+    """Epoch seconds of the newest event."""
+    whole_seconds: bool
+    """Whether every known time is a whole second."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """An open source. The canonical view has the columns
-    user_id, item_id (the source's own types), epoch DOUBLE seconds, event VARCHAR, weight DOUBLE; the last three null
-    where unknown."""
+    """An open source. The canonical view has the columns user_id and item_id (the source's own types),
+    epoch (DOUBLE seconds since 1970), event (VARCHAR) and weight (DOUBLE); the last three null where unknown.
+    """
 
     path: str
     connection: duckdb.DuckDBPyConnection
-    relation_sql: str
-    """Quoted SQL name of the canonical view."""
-    user_type: str
-    """SQL type name of the user ids."""
-    item_type: str
-    columns: dict[str, str | None]
-    """Resolved mapping: user_id, item_id, timestamp, event, weight -> the column's name or None."""
+    """A locked session that can read this source only. Temporary tables may be made in it."""
+    mapping: Mapping
+    raw_sql: str
+    """Quoted SQL name of the table or files as they are."""
+    types: dict[str, str] = field(repr=False)
+    """All columns of the source and their SQL types."""
+    tables: tuple[tuple[str, str], ...] = ()
+    """(schema, name) of all tables and views of a DuckDB source."""
+
+    @property
+    def relation_sql(self) -> str:
+        """Quoted SQL name of the canonical view."""
+        return identifier(_VIEW)
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        """The resolved mapping: user_id, item_id, timestamp, event, weight -> the column's name or None."""
+        return self.mapping.columns
+
+    @property
+    def user_type(self) -> str:
+        """SQL type name of the user ids."""
+        return self.mapping.user_type
+
+    @property
+    def item_type(self) -> str:
+        """SQL type name of the item ids."""
+        return self.mapping.item_type
+
+    @cached_property
+    def span(self) -> Span:
+        """Rows and time range. Raises ColumnError where epoch numbers are no seconds."""
+        sql = f"""
+            SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true)
+            FROM {self.relation_sql}"""
+        with reading(self.path):
+            [(rows, known, first, last, whole)] = self.connection.execute(sql).fetchall()
+        column = self.columns[columns.TIMESTAMP]
+        if first is not None and first > _MILLISECONDS and is_number(self.mapping.time_type or ""):
+            raise ColumnError(
+                f"{self.path}: column {column!r} starts at {first:.0f}, which is no time in seconds; "
+                "divide it in a view (milliseconds / 1000)"
+            )
+        return Span(rows, 0 if column is None else rows - known, first, last, whole)
 
     def fingerprint(self) -> dict[str, Any]:
-        """rows, users, items, first, last (ISO 8601, UTC, or None) and content (an order-independent hash).
+        """rows, users, items, first and last (ISO 8601 in UTC, or None) and content, which is the engine's version
+        and a hash of all rows that does not depend on their order. Never a user id.
+        """
+        sql = f"""
+            SELECT count(DISTINCT user_id), count(DISTINCT item_id),
+                   coalesce(sum(hash(user_id, item_id, epoch, event, weight)), 0) % 18446744073709551616
+            FROM {self.relation_sql}"""
+        with reading(self.path):
+            [(users, items, content)] = self.connection.execute(sql).fetchall()
+        return {
+            "rows": self.span.rows,
+            "users": users,
+            "items": items,
+            "first": iso_time(self.span.first),
+            "last": iso_time(self.span.last),
+            "content": f"duckdb-{duckdb.__version__}:{int(content):016x}",
+        }
 
-        Never a user id."""
-        raise NotImplementedError
+    def table_sql(self, name: str) -> str | None:
+        """Quoted SQL name of a table or view of a DuckDB source, given as `name` or `schema.name`."""
+        return find_table(self.tables, name)
 
 
 @contextmanager
@@ -44,9 +128,111 @@ def open_source(
     threads: int | None = None,
     temp_directory: str | None = None,
 ) -> Iterator[Source]:
-    """Open a source for reading.
+    """Open a source for reading; closed at the end of the `with`.
 
-    path: a DuckDB file, or a path or glob of Parquet (.parquet) or CSV (.csv, .csv.gz, .tsv, .tsv.gz) files.
+    path: a DuckDB file, or a path or glob of Parquet (.parquet, .pq) or CSV (.csv, .tsv, .gz of both) files.
+    memory_megabytes: what DuckDB may use before it spills to temp_directory. threads: None is all cores.
+    Raises SourceError (missing, foreign or locked file, missing table, ragged CSV row), ColumnError.
     """
-    raise NotImplementedError
-    yield
+    files = find_files(path)
+    connection = start_session(memory_megabytes, threads, temp_directory)
+    try:
+        yield _source(path, files, connection, settings)
+    finally:
+        connection.close()
+
+
+def iso_time(epoch: float | None) -> str | None:
+    """Epoch seconds as ISO 8601 in UTC; the plain number of seconds where the calendar ends."""
+    if epoch is None:
+        return None
+    try:
+        return (datetime(1970, 1, 1) + timedelta(seconds=epoch)).isoformat() + "Z"
+    except OverflowError:
+        return f"{epoch:.0f} s"
+
+
+def column_types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Columns of a relation (quoted SQL) and their SQL type names, in order."""
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+
+
+def list_tables(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
+    """(schema, name) of every table and view of the attached file, schema main first."""
+    sql = """
+        SELECT schema_name, table_name FROM (
+            SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $name AND NOT internal
+            UNION ALL
+            SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = $name AND NOT internal)
+        ORDER BY schema_name <> 'main', schema_name, table_name"""
+    return tuple((row[0], row[1]) for row in connection.execute(sql, {"name": ATTACHED}).fetchall())
+
+
+def find_table(tables: tuple[tuple[str, str], ...], name: str) -> str | None:
+    """Quoted SQL name of `name` or `schema.name`; an exact name wins over letter case, main over other schemas."""
+    for same in (str, str.lower):
+        for schema, table in tables:
+            if same(name) in (same(table), same(f"{schema}.{table}")):
+                return ".".join(map(identifier, (ATTACHED, schema, table)))
+    return None
+
+
+def _source(path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> Source:
+    tables: tuple[tuple[str, str], ...] = ()
+    if files.kind == "duckdb":
+        attach(connection, files.paths[0])
+        tables = list_tables(connection)
+        lock_down(connection)
+        raw = _named_table(path, tables, settings.table)
+        what = f"table {settings.table!r} of {path}"
+    else:
+        lock_down(connection, files.allowed)
+        what = path
+        with reading(path):
+            raw = _file_relation(connection, files, settings)
+    with reading(what):
+        types = column_types(connection, raw)
+    mapping = map_columns(what, types, settings)
+    with reading(what):
+        connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
+    return Source(path=path, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
+
+
+def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> str:
+    found = find_table(tables, name)
+    if found is not None:
+        return found
+    names = [table if schema == "main" else f"{schema}.{table}" for schema, table in tables]
+    if not names:
+        raise SourceError(f"{path}: has no tables; name a DuckDB file with one")
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f", perhaps {near[0]!r}" if near else ""
+    listed = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    raise SourceError(f"{path}: has no table {name!r}; name one with --table{hint}. Its tables: {listed}")
+
+
+def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings: SourceSettings) -> str:
+    """Parquet is read where it stands; CSV is read once into a temporary table, for it is slow to parse."""
+    if files.kind == "parquet":
+        return files.sql()
+    ids = (settings.user_column, settings.item_column)
+    connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
+    types = column_types(connection, _CSV_TABLE)
+    whole = [name for name in dict.fromkeys(ids) if name in types and _all_integers(connection, name)]
+    if not whole:
+        return _CSV_TABLE
+    casts = ", ".join(f"CAST({identifier(name)} AS BIGINT) AS {identifier(name)}" for name in whole)
+    connection.execute(f"CREATE TEMP VIEW {_CSV_TABLE}_typed AS SELECT * REPLACE ({casts}) FROM {_CSV_TABLE}")
+    return f"{_CSV_TABLE}_typed"
+
+
+def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a text column is integers, written the one way that an integer column would give back.
+
+    DuckDB's own guess would turn the id 007 into 7.
+    """
+    column = identifier(name)
+    sql = f"""
+        SELECT coalesce(bool_and(coalesce(CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) = {column}, false)), false)
+        FROM {_CSV_TABLE} WHERE {column} IS NOT NULL"""
+    return bool(connection.execute(sql).fetchall()[0][0])

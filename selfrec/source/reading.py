@@ -12,12 +12,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
+from selfrec import columns
 from selfrec.catalog import Catalog
+from selfrec.errors import SourceError
 from selfrec.histories import Float32, Histories, Int32, Int64
 from selfrec.settings.tables import Config
+from selfrec.source.folding import Decay, Events, Folded, days_before, fold
+from selfrec.source.ids import carried_sql
+from selfrec.source.item_lists import ItemList, read_items, text_ids
 from selfrec.source.open import Source
+from selfrec.source.places import open_place
+from selfrec.source.quoting import identifier
+from selfrec.source.session import reading
+from selfrec.source.weighting import weighting_of
+
+__all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
+
+_ITEMS = "selfrec_items"
+_USERS = "selfrec_users"
+_LISTED = "selfrec_listed_users"
+_STAGED = "selfrec_staged"
+_ASKED = "selfrec_asked_users"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +63,18 @@ class UserShard:
 
     def histories(self, n_items: int, max_history: int) -> Histories:
         """The histories proper: seen-only slots left out, the newest `max_history` kept, same order of users."""
-        raise NotImplementedError
+        rows = np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+        from_end = self.offsets[1:][rows] - np.arange(len(self.items))
+        kept = (self.weights > 0) & (from_end <= max_history)
+        offsets = np.zeros(len(self.offsets), dtype=np.int64)
+        np.cumsum(np.bincount(rows[kept], minlength=len(self)), out=offsets[1:])
+        return Histories(
+            n_items=n_items,
+            offsets=offsets,
+            items=self.items[kept],
+            weights=self.weights[kept],
+            ages=self.ages[kept],
+        )
 
 
 class HistoryReader:
@@ -63,36 +92,203 @@ class HistoryReader:
         source's user column. Users without any event are scored too; nulls are dropped, repeats count once.
         Unset: every user of the source, cold ones included.
         """
-        raise NotImplementedError
+        self._source = source
+        self._config = config
+        self._n_items = len(catalog)
+        self._weighting = weighting_of(source, config)
+        self.moment = source.span.last
+        with reading(source.path):
+            map_items(source, catalog)
+            rows = self._list_users(users)
+            self.shards = max(1, -(-rows // config.scoring.shard_rows))
+            self._starts = self._number_users()
+        self.users = int(self._starts[-1])
+        self._staged = False
 
     def read(self, shard: int) -> UserShard:
         """The users of one shard, 0 <= shard < shards: the same rows in the same order on every call and run.
 
-        Reading in ascending order is cheapest. About `config.scoring.shard_rows` interactions are in memory.
+        About `config.scoring.shard_rows` interactions are in memory.
         """
-        raise NotImplementedError
+        if not 0 <= shard < self.shards:
+            raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
+        start, end = int(self._starts[shard]), int(self._starts[shard + 1])
+        with reading(self._source.path):
+            ids = self._arrow(
+                f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id FROM {_USERS} "
+                f"WHERE code >= {start} AND code < {end} ORDER BY code"
+            )
+            if self.shards > 1:
+                self._stage()
+                events = self._arrow(
+                    f"SELECT * EXCLUDE (code), (code - {start})::INTEGER AS code FROM {_STAGED} "
+                    f"WHERE code >= {start} AND code < {end}"
+                )
+            else:
+                events = self._arrow(self._events_sql(_USERS))
+        return self._shard(ids.column("user_id").combine_chunks(), events)
 
     def read_users(self, ids: pa.Array) -> UserShard:
-        """Only these users (carried type or text), in the same form; ids without any event come back empty."""
-        raise NotImplementedError
+        """Only these users (carried type or text), each once, in the same form; ids without any event come back
+        empty. Raises SourceError where an id is not of the source's user type.
+        """
+        source = self._source
+        asked = pa.table({"user_id": text_ids(ids).unique()})
+        source.connection.register("selfrec_asked_ids", asked)
+        try:
+            with reading(source.path):
+                source.connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {_ASKED} AS "
+                    f"SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS code FROM ("
+                    f"SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) AS user_id "
+                    "FROM selfrec_asked_ids WHERE user_id IS NOT NULL)"
+                )
+                known = self._arrow(
+                    f"SELECT {carried_sql('user_id', source.user_type)} AS user_id FROM {_ASKED} ORDER BY code"
+                )
+                events = self._arrow(self._events_sql(_ASKED))
+        finally:
+            source.connection.unregister("selfrec_asked_ids")
+        found = known.column("user_id").combine_chunks()
+        if found.null_count:
+            raise SourceError(f"{source.path}: an id that was asked for is no {source.user_type}; check --user")
+        return self._shard(found, events)
+
+    def _list_users(self, place: str | None) -> int:
+        """Make the list of users to score; returns about how many rows they take to read."""
+        source = self._source
+        connection = source.connection
+        if place is None:
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {_LISTED} AS "
+                f"SELECT DISTINCT user_id FROM {source.relation_sql} WHERE user_id IS NOT NULL"
+            )
+            return source.span.rows
+        names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
+        with open_place(place, source, names) as opened:
+            column = identifier(opened.id_column(*names, option="name it like the source's user column"))
+            opened.copy_into(
+                source,
+                f"{_LISTED}_text",
+                f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
+            )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_LISTED} AS SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) "
+            f"AS user_id FROM {_LISTED}_text"
+        )
+        [(bad,)] = connection.execute(f"SELECT count(*) FROM {_LISTED} WHERE user_id IS NULL").fetchall()
+        if bad:
+            raise SourceError(f"{opened.name}: has user ids that are no {source.user_type}, the type of the source's")
+        [(rows,)] = connection.execute(
+            f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {_LISTED})"
+        ).fetchall()
+        [(users,)] = connection.execute(f"SELECT count(*) FROM {_LISTED}").fetchall()
+        return int(rows) + int(users)
+
+    def _number_users(self) -> Int64:
+        """Number the users by (shard, id); int64[shards + 1] first number of each shard.
+
+        DuckDB's hash() is the same for one version of DuckDB; a run that is resumed checks the version.
+        """
+        connection = self._source.connection
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_USERS} AS "
+            "SELECT user_id, shard, (row_number() OVER (ORDER BY shard, user_id) - 1)::INTEGER AS code FROM ("
+            f"SELECT user_id, (hash(user_id) % {self.shards})::INTEGER AS shard FROM {_LISTED})"
+        )
+        counts = np.zeros(self.shards + 1, dtype=np.int64)
+        for shard, users in connection.execute(f"SELECT shard, count(*) FROM {_USERS} GROUP BY shard").fetchall():
+            counts[shard + 1] = users
+        return np.cumsum(counts)
+
+    def _events_sql(self, users: str) -> str:
+        """Events of these users with items of the catalog: code, number and, where there are, ticks and strength."""
+        listed = ["users.code", "items.number"]
+        if self._weighting.clock is not None:
+            listed.append(f"{self._weighting.clock.sql('epoch')} AS ticks")
+        if not self._weighting.uniform:
+            listed.append(f"{self._weighting.strength} AS strength")
+        return (
+            f"SELECT {', '.join(listed)} FROM {self._source.relation_sql} AS events "
+            f"JOIN {_ITEMS} AS items USING (item_id) JOIN {users} AS users USING (user_id) "
+            f"WHERE {self._weighting.kept()}"
+        )
+
+    def _stage(self) -> None:
+        """Set all events aside, in the order of the shards, so that each is read without a pass over the source."""
+        if not self._staged:
+            self._source.connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {_STAGED} AS SELECT * EXCLUDE (shard) FROM ("
+                + self._events_sql(_USERS).replace("SELECT ", "SELECT users.shard, ", 1)
+                + ") ORDER BY shard"
+            )
+            self._staged = True
+
+    def _arrow(self, sql: str) -> pa.Table:
+        return self._source.connection.sql(sql).to_arrow_table()
+
+    def _shard(self, ids: pa.Array, table: pa.Table) -> UserShard:
+        clock = self._weighting.clock
+        events = events_of(table)
+        half_life = self._config.cleaning.half_life_days
+        decay = None
+        if half_life is not None and clock is not None and self.moment is not None:
+            decay = Decay(half_life, clock, self.moment)
+        folded = fold(events, len(ids), max(self._n_items, 1), self._config.cleaning.fold, decay)
+        ages = np.zeros(len(folded.items), dtype=np.float32)
+        if clock is not None and self.moment is not None:
+            days = days_before(self.moment, folded.ticks, clock.epochs(folded.ticks))
+            ages = np.where(folded.ticks > 0, days, 0.0).astype(np.float32)
+        return _by_length(ids, folded, ages)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ItemList:
-    """Item ids from a file or table, as numbers of the catalog."""
+def map_items(source: Source, catalog: Catalog) -> None:
+    """Make the session's table of the catalog's items: item_id in the source's type, number INTEGER.
 
-    numbers: Int64
-    """int64[rows] item numbers, ascending, each once."""
-    weights: Float32
-    """float32[rows] the weight column (the last one where an id repeats is the largest), 1 where there is none."""
-    unknown: int
-    """Ids that are not in the catalog."""
-
-
-def read_items(place: str, catalog: Catalog, *, source: Source | None = None, weighted: bool = False) -> ItemList:
-    """The item ids of `place`: a table or view of the source, or a Parquet, CSV or text file (one id a line).
-
-    The column is the source's item column, else `item_id`, else the only (or first) one. `weighted` asks
-    for a numeric column `weight` (else the second one) as well. Raises SourceError or ColumnError.
+    An id that is not exactly a value of the source's type is in no row of the source either.
     """
-    raise NotImplementedError
+    connection = source.connection
+    connection.register("selfrec_catalog", catalog.table.select([columns.ITEM_ID, columns.ITEM_NUMBER]))
+    try:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {_ITEMS} AS "
+            f"SELECT TRY_CAST(item_id AS {source.item_type}) AS item_id, item_number::INTEGER AS number "
+            "FROM selfrec_catalog "
+            f"WHERE CAST(TRY_CAST(item_id AS {source.item_type}) AS VARCHAR) = CAST(item_id AS VARCHAR)"
+        )
+    finally:
+        connection.unregister("selfrec_catalog")
+    [(usable,)] = connection.execute(f"SELECT count(*) FROM {_ITEMS}").fetchall()
+    if len(catalog) and not usable:
+        raise SourceError(
+            f"{source.path}: item ids are {source.item_type}, but no id of the model is, "
+            f"such as {catalog.item_ids[0].as_py()!r}; check --item-column"
+        )
+
+
+def events_of(table: pa.Table) -> Events:
+    """Events from Arrow columns code, number and, where there are, ticks and strength."""
+    names = table.column_names
+    return Events(
+        rows=table.column("code").to_numpy(),
+        items=table.column("number").to_numpy(),
+        ticks=table.column("ticks").to_numpy() if "ticks" in names else None,
+        weights=table.column("strength").to_numpy() if "strength" in names else None,
+    )
+
+
+def _by_length(ids: pa.Array, folded: Folded, ages: Float32) -> UserShard:
+    """The users sorted by their number of slots; equal ones stay sorted by id."""
+    lengths = np.diff(folded.offsets)
+    order = np.argsort(lengths, kind="stable")
+    offsets = np.zeros(len(ids) + 1, dtype=np.int64)
+    np.cumsum(lengths[order], out=offsets[1:])
+    slots = np.repeat(folded.offsets[:-1][order] - offsets[:-1], lengths[order])
+    slots += np.arange(len(slots), dtype=np.int64)
+    return UserShard(
+        user_ids=ids.take(pa.array(order)),
+        offsets=offsets,
+        items=folded.items[slots],
+        weights=folded.weights[slots],
+        ages=ages[slots],
+    )

@@ -1,0 +1,124 @@
+"""Which files a path or glob names, and the SQL that reads them."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from selfrec.errors import SourceError
+from selfrec.source.quoting import literal, literals
+
+FileKind = Literal["duckdb", "parquet", "csv"]
+
+_SUFFIXES: dict[str, FileKind] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
+}
+_DELIMITERS = (",", "\t", ";", "|")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of one kind. A DuckDB source is one file."""
+
+    kind: FileKind
+    paths: tuple[str, ...]
+
+    @property
+    def allowed(self) -> list[str]:
+        """What a locked session must be allowed to read: the paths as they are and as DuckDB is told them."""
+        return sorted({*self.paths, *map(_unglobbed, self.paths)})
+
+    def sql(self, wanted: tuple[str, ...] = (), text_columns: tuple[str, ...] = ()) -> str:
+        """A table function that reads Parquet or CSV files.
+
+        wanted: columns whose presence tells a CSV file's delimiter; text_columns: read these as text.
+        """
+        names = literals([_unglobbed(path) for path in self.paths])
+        if self.kind == "parquet":
+            return f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
+        header, delimiter = csv_header(self.paths[0], wanted)
+        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in text_columns if name in header)
+        types_option = f", types = {{{types}}}" if types else ""
+        return (
+            f"read_csv({names}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+            f"union_by_name = true, hive_partitioning = false{types_option})"
+        )
+
+
+def find_files(path: str) -> Files:
+    """The files behind a path or a quoted glob; a file that exists is taken at its word."""
+    if Path(path).is_dir():
+        raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{path.rstrip('/')}/*.parquet'")
+    found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
+    found = [name for name in found if not Path(name).is_dir()]
+    if not found:
+        kind = "no file matches" if any(sign in path for sign in "*?[") else "there is no such file; check the path"
+        raise SourceError(f"{path}: {kind}")
+    kinds = sorted({_kind(name) for name in found})
+    if len(kinds) > 1:
+        raise SourceError(f"{path}: matches files of several kinds ({', '.join(kinds)}); narrow the glob")
+    if kinds == ["duckdb"]:
+        if len(found) > 1:
+            raise SourceError(f"{path}: matches {len(found)} DuckDB files; name one")
+        _check_magic(found[0])
+    return Files(kinds[0], tuple(found))
+
+
+def csv_header(path: str, wanted: tuple[str, ...] = ()) -> tuple[list[str], str]:
+    """Column names of a CSV file and its delimiter: the one that sets the wanted columns free, else most columns.
+
+    DuckDB would rather guess one wide column than report a ragged row, so the delimiter is not left to it.
+    """
+    best: tuple[int, int, list[str], str] | None = None
+    for rank, delimiter in enumerate(_DELIMITERS):
+        names = _first_record(path, delimiter)
+        found = (sum(name in names for name in wanted) * 10_000 + len(names), -rank, names, delimiter)
+        if best is None or found > best:
+            best = found
+    assert best is not None
+    if not best[2]:
+        raise SourceError(f"{path}: the file is empty; its first line must name the columns")
+    return best[2], best[3]
+
+
+def _first_record(path: str, delimiter: str) -> list[str]:
+    opener = gzip.open if path.endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            return next(csv.reader(lines, delimiter=delimiter), [])
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error})") from error
+
+
+def _kind(path: str) -> FileKind:
+    name = Path(path).name.lower()
+    for suffix, kind in _SUFFIXES.items():
+        if name.endswith(suffix):
+            return kind
+    return "duckdb"
+
+
+def _check_magic(path: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    if head[8:12] != b"DUCK":
+        raise SourceError(
+            f"{path}: is no DuckDB database; a source is a DuckDB file or files named {', '.join(_SUFFIXES)}"
+        )
+
+
+def _unglobbed(path: str) -> str:
+    """The path with its own glob signs quoted, for DuckDB globs every path it is given."""
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)

@@ -1,0 +1,158 @@
+"""Which column of the source is the user, the item, the time, the event and the weight, and how each is read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from selfrec import columns
+from selfrec.errors import ColumnError
+from selfrec.settings.tables import SourceSettings
+from selfrec.source.ids import id_type
+from selfrec.source.quoting import identifier
+
+_INTEGERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "UHUGEINT",
+)
+_LATEST = 9e12
+"""Epoch seconds beyond which (year 287,000) a number is no time; infinite times are sent there as well."""
+
+
+def is_number(sql_type: str) -> bool:
+    """Whether a column of this type can be a weight or epoch seconds."""
+    return sql_type in (*_INTEGERS, "FLOAT", "DOUBLE") or sql_type.startswith("DECIMAL(")
+
+
+def is_time(sql_type: str) -> bool:
+    """Whether a column of this type is a moment on the calendar."""
+    return sql_type == "DATE" or sql_type.startswith("TIMESTAMP")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mapping:
+    """The columns of a source, resolved."""
+
+    columns: dict[str, str | None]
+    """Our name -> the source's name, None where there is no such column."""
+    user_type: str
+    item_type: str
+    time_type: str | None
+    expressions: dict[str, str]
+    """SQL over the source for user_id, item_id, epoch, event, weight."""
+    notes: list[str] = field(default_factory=list)
+    """Columns that carry a default name but were not used, and why."""
+
+    def select(self, relation: str, extra: Iterable[str] = ()) -> str:
+        """A SELECT of the canonical columns, and of further expressions, from a relation."""
+        listed = [f"{sql} AS {name}" for name, sql in self.expressions.items()]
+        return f"SELECT {', '.join([*listed, *extra])} FROM {relation}"
+
+
+def map_columns(what: str, types: dict[str, str], settings: SourceSettings) -> Mapping:
+    """Resolve the columns of a source; `what` names it in errors, `types` are its columns and SQL types."""
+    user, user_type = _id(what, types, settings.user_column, "--user-column")
+    item, item_type = _id(what, types, settings.item_column, "--item-column")
+    notes: list[str] = []
+    time = _optional(what, types, settings.timestamp_column, columns.TIMESTAMP, notes)
+    event = _optional(what, types, settings.event_column, columns.EVENT, notes)
+    weight = _optional(what, types, settings.weight_column, columns.WEIGHT, notes)
+    return Mapping(
+        columns={
+            columns.USER_ID: user,
+            columns.ITEM_ID: item,
+            columns.TIMESTAMP: time,
+            columns.EVENT: event,
+            columns.WEIGHT: weight,
+        },
+        user_type=user_type,
+        item_type=item_type,
+        time_type=types[time] if time is not None else None,
+        expressions={
+            columns.USER_ID: _id_sql(user, types[user], user_type),
+            columns.ITEM_ID: _id_sql(item, types[item], item_type),
+            "epoch": "NULL::DOUBLE" if time is None else _epoch_sql(identifier(time), types[time]),
+            columns.EVENT: "NULL::VARCHAR" if event is None else f"CAST({identifier(event)} AS VARCHAR)",
+            columns.WEIGHT: "NULL::DOUBLE" if weight is None else f"CAST({identifier(weight)} AS DOUBLE)",
+        },
+        notes=notes,
+    )
+
+
+def require_column(what: str, types: dict[str, str], name: str, option: str) -> str:
+    """The column of this name (letter case aside), or an error listing what there is."""
+    if name in types:
+        return name
+    alike = [column for column in types if column.lower() == name.lower()]
+    if len(alike) == 1:
+        return alike[0]
+    near = difflib.get_close_matches(name, list(types), n=1)
+    hint = f", perhaps {near[0]!r}" if near else ""
+    raise ColumnError(f"{what} has no column {name!r}; name one with {option}{hint}. Its columns: {_listed(types)}")
+
+
+def _id(what: str, types: dict[str, str], name: str, option: str) -> tuple[str, str]:
+    column = require_column(what, types, name, option)
+    kept = id_type(types[column])
+    if kept is None:
+        raise ColumnError(
+            f"{what}: column {column!r} is {types[column]}; ids are integers, text or UUID: "
+            f"name another with {option}, or cast it in a view"
+        )
+    return column, kept
+
+
+def _id_sql(name: str, found: str, kept: str) -> str:
+    return identifier(name) if found == kept else f"CAST({identifier(name)} AS {kept})"
+
+
+def _optional(what: str, types: dict[str, str], name: str | None, default: str, notes: list[str]) -> str | None:
+    """The column named, which must exist and fit; or the default one where it exists and fits."""
+    usable, wanted = _USABLE[default]
+    if name is None:
+        alike = [column for column in types if column.lower() == default]
+        if len(alike) != 1:
+            return None
+        if not usable(types[alike[0]]):
+            notes.append(f"column {alike[0]!r} is {types[alike[0]]}, not {wanted}: not used")
+            return None
+        return alike[0]
+    column = require_column(what, types, name, f"--{default}-column")
+    if not usable(types[column]):
+        raise ColumnError(
+            f"{what}: column {column!r} is {types[column]}; the {default} column holds {wanted}: "
+            f"name another with --{default}-column, or cast it in a view"
+        )
+    return column
+
+
+def _is_label(sql_type: str) -> bool:
+    return sql_type in ("VARCHAR", "BOOLEAN", *_INTEGERS) or sql_type.startswith("ENUM")
+
+
+_USABLE: dict[str, tuple[Callable[[str], bool], str]] = {
+    columns.TIMESTAMP: (lambda found: is_time(found) or is_number(found), "a timestamp, date or epoch seconds"),
+    columns.EVENT: (_is_label, "text, integers or booleans"),
+    columns.WEIGHT: (is_number, "numbers"),
+}
+
+
+def _epoch_sql(column: str, sql_type: str) -> str:
+    """Seconds since 1970 in UTC; null where unknown, not a number or infinite."""
+    seconds = f"epoch({column})" if is_time(sql_type) else f"CAST({column} AS DOUBLE)"
+    return f"CASE WHEN {seconds} BETWEEN -{_LATEST} AND {_LATEST} THEN {seconds} END"
+
+
+def _listed(types: dict[str, str], most: int = 20) -> str:
+    names = list(types)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(repr(name) for name in names[:most]) + more

@@ -1,0 +1,137 @@
+"""Side tables (users, items to deny or boost, item columns): in the source, in another DuckDB file, in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from selfrec.errors import ColumnError, SourceError
+from selfrec.source.files import csv_header, find_files
+from selfrec.source.ids import id_type
+from selfrec.source.open import Source, column_types, find_table, list_tables
+from selfrec.source.quoting import identifier
+from selfrec.source.session import attach, lock_down, reading, start_session
+
+_MEGABYTES = 256
+_BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Place:
+    """An open side table."""
+
+    name: str
+    """What errors call it."""
+    connection: duckdb.DuckDBPyConnection
+    relation: str
+    types: dict[str, str] = field(repr=False)
+    """Its columns and their SQL types, in order."""
+
+    def id_column(self, *names: str, option: str) -> str:
+        """The first of these columns that is there, else the only column. Raises ColumnError."""
+        found = next((name for name in names if name in self.types), None)
+        if found is None and len(self.types) == 1:
+            found = next(iter(self.types))
+        if found is None:
+            wanted = " or ".join(repr(name) for name in dict.fromkeys(names))
+            raise ColumnError(f"{self.name} has no column {wanted}; {option}. Its columns: {', '.join(self.types)}")
+        if id_type(self.types[found]) is None:
+            raise ColumnError(
+                f"{self.name}: column {found!r} is {self.types[found]}; ids are integers, text or UUID: cast it"
+            )
+        return found
+
+    def copy_into(self, source: Source, table: str, select: str) -> None:
+        """Make a temporary table of the source's session from a SELECT over this place, streaming."""
+        target = identifier(table)
+        with reading(self.name):
+            if self.connection is source.connection:
+                source.connection.execute(f"CREATE OR REPLACE TEMP TABLE {target} AS {select}")
+                return
+            stream = f"{table}_stream"
+            source.connection.register(stream, self.connection.sql(select).to_arrow_reader(_BATCH_ROWS))
+            try:
+                source.connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {target} AS SELECT * FROM {identifier(stream)}"
+                )
+            finally:
+                source.connection.unregister(stream)
+
+
+@contextmanager
+def open_place(place: str, source: Source | None, id_columns: Sequence[str]) -> Iterator[Place]:
+    """Open a side table: `file.duckdb::table`, a Parquet or CSV path or glob, or a table or view of the source.
+
+    id_columns: names of columns that hold ids, read as text from CSV files so that 007 stays 007.
+    """
+    file, separator, table = place.rpartition("::")
+    if separator and not Path(place).exists():
+        with _open_table(place, file, table, source) as opened:
+            yield opened
+    elif Path(place).exists() or source is None or source.table_sql(place) is None:
+        with _open_files(place, source, id_columns) as opened:
+            yield opened
+    else:
+        relation = source.table_sql(place)
+        assert relation is not None
+        yield _place(f"table {place!r} of {source.path}", source.connection, relation)
+
+
+def _place(name: str, connection: duckdb.DuckDBPyConnection, relation: str) -> Place:
+    with reading(name):
+        return Place(name, connection, relation, column_types(connection, relation))
+
+
+@contextmanager
+def _open_table(place: str, file: str, table: str, source: Source | None) -> Iterator[Place]:
+    files = find_files(file)
+    if files.kind != "duckdb":
+        raise SourceError(f"{place}: {file} is no DuckDB file; give the path of the file alone")
+    if source is not None and source.tables and Path(file).resolve() == Path(source.path).resolve():
+        relation = source.table_sql(table)
+        if relation is None:
+            raise SourceError(_no_table(file, table, source.tables))
+        yield _place(f"table {table!r} of {file}", source.connection, relation)
+        return
+    connection = start_session(_MEGABYTES, None, None)
+    try:
+        attach(connection, files.paths[0])
+        tables = list_tables(connection)
+        lock_down(connection)
+        relation = find_table(tables, table)
+        if relation is None:
+            raise SourceError(_no_table(file, table, tables))
+        yield _place(f"table {table!r} of {file}", connection, relation)
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _open_files(place: str, source: Source | None, id_columns: Sequence[str]) -> Iterator[Place]:
+    try:
+        files = find_files(place)
+    except SourceError as error:
+        if source is not None and source.tables and not any(sign in place for sign in "*?[/\\"):
+            raise SourceError(_no_table(source.path, place, source.tables) + ", and there is no such file") from error
+        raise
+    if files.kind == "duckdb":
+        raise SourceError(f"{place}: is a DuckDB file; say which table: {place}::TABLE")
+    text: tuple[str, ...] = ()
+    if files.kind == "csv":
+        header, _ = csv_header(files.paths[0], tuple(id_columns))
+        text = tuple(name for name in id_columns if name in header) or tuple(header[:1])
+    connection = start_session(_MEGABYTES, None, None)
+    try:
+        lock_down(connection, files.allowed)
+        yield _place(place, connection, files.sql(tuple(id_columns), text))
+    finally:
+        connection.close()
+
+
+def _no_table(path: str, table: str, tables: tuple[tuple[str, str], ...]) -> str:
+    names = ", ".join(repr(name if schema == "main" else f"{schema}.{name}") for schema, name in tables[:20])
+    return f"{path}: has no table {table!r} (its tables: {names or 'none'})"

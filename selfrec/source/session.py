@@ -1,0 +1,72 @@
+"""DuckDB sessions that can read what they were opened for and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+
+from selfrec.errors import SourceError, one_line
+from selfrec.source.quoting import identifier, literal, literals
+
+ATTACHED = "source"
+"""Under this name the source's DuckDB file is attached."""
+
+
+def start_session(memory_megabytes: int, threads: int | None, temp_directory: str | None) -> duckdb.DuckDBPyConnection:
+    """A session in memory that spills to `temp_directory` (default: DuckDB's, `.tmp` in the working directory)."""
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"SET memory_limit = '{int(memory_megabytes)}MiB'")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    # A parent may share its standard error with a progress display of ours.
+    connection.execute("SET enable_progress_bar = false")
+    if threads is not None:
+        connection.execute(f"SET threads = {int(threads)}")
+    if temp_directory is not None:
+        connection.execute(f"SET temp_directory = {literal(temp_directory)}")
+    return connection
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: str) -> None:
+    """Attach a DuckDB file for reading."""
+    try:
+        connection.execute(f"ATTACH {literal(path)} AS {identifier(ATTACHED)} (READ_ONLY, TYPE duckdb)")
+    except duckdb.Error as error:
+        text = one_line(error)
+        holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", text)
+        if holder:
+            raise SourceError(f"{path}: is open for writing in {holder[1]}; close it there and start again") from error
+        if "already attached" in text or "different configuration" in text:
+            raise SourceError(f"{path}: is open in this very program; close that connection and start again") from error
+        raise SourceError(f"{path}: cannot be opened as a DuckDB file ({first_sentence(error)})") from error
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str] = ()) -> None:
+    """From here on the session reads what is attached and these files only. Spilling to disk still works."""
+    connection.execute(f"SET allowed_paths = {literals(list(files))}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def first_sentence(error: BaseException) -> str:
+    """What a DuckDB error says before it goes on about possible fixes, positions and settings."""
+    text = str(error).split("\n\n")[0].split("\nPossible ")[0].split("\nColumn ")[0]
+    return re.sub(r"^(\w+ )*Error: ", "", " ".join(text.split()))
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turns any DuckDB error inside into a SourceError about `what`."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise SourceError(
+            f"{what}: does not fit the memory allowed ({first_sentence(error)}); raise scoring.memory_megabytes"
+        ) from error
+    except duckdb.Error as error:
+        raise SourceError(f"{what}: cannot be read ({first_sentence(error)})") from error
