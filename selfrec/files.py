@@ -91,7 +91,8 @@ def _exchange(first: Path, second: Path) -> bool:
 def locked(path: Path) -> Iterator[bool]:
     """Hold the exclusive lock of a folder or file; yields False when another process has it.
 
-    The system drops the lock when the process ends, however it ends.
+    The system drops the lock when the process ends, however it ends. Raises FileNotFoundError when the path was
+    removed, or another put in its place, before the lock was held.
     """
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -102,6 +103,8 @@ def locked(path: Path) -> Iterator[bool]:
                 raise
             yield False
             return
+        if not os.path.samestat(os.fstat(handle), os.stat(path)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         yield True
     finally:
         os.close(handle)
@@ -111,7 +114,7 @@ def remove_leftovers(parent: Path, prefix: str) -> None:
     """Remove work folders that start with this prefix and that no living process holds."""
     for path in parent.glob(f"{_glob_escape(prefix)}*"):
         if path.is_dir() and not path.is_symlink():
-            with locked(path) as free:
+            with contextlib.suppress(FileNotFoundError), locked(path) as free:
                 if free:
                     shutil.rmtree(path, ignore_errors=True)
 

@@ -1,0 +1,120 @@
+"""Which users go through the graph together: rows of like length, in few shapes, bounded in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.histories import Float32, Histories, Int64
+
+ROWS = 128
+"""Most users of a batch: more gain nothing once the product is compute-bound, and leave the cache [measured]."""
+
+SLOTS = 16_384
+"""Most history slots of a batch: the gathered embeddings [B, H, d] shall stay in the cache as well."""
+
+EXCLUDED = 4_194_304
+"""Most exclude slots of a batch, for users who have seen a large part of the catalog."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Users that go through the graph together, and the rectangle they are padded to."""
+
+    users: Int64
+    """int64[<= rows] row numbers."""
+    rows: int
+    """B, at least len(users): further rows are empty, so that there are few shapes."""
+    length: int
+    """H."""
+    excluded: int
+    """X."""
+
+
+def bucket(width: int) -> int:
+    """The smallest allowed width >= width: 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... four to an octave.
+
+    Memory of onnxruntime's arena never shrinks, so shapes are few; a step of at most a quarter wastes little.
+    """
+    if width <= 8:
+        return max(width, 1)
+    step = 1 << ((width - 1).bit_length() - 3)
+    return -(-width // step) * step
+
+
+def plan_batches(lengths: Int64, excluded: Int64, n_items: int, batch_bytes: int) -> list[Batch]:
+    """Cut U users with int64[U] history and exclude lengths into batches; the same for the same lengths.
+
+    A batch has at most batch_bytes / 4N rows, and at least one. The longest batches come first, so that the last
+    ones to run are short.
+    """
+    if not len(lengths):
+        return []
+    most = max(1, min(ROWS, batch_bytes // (4 * n_items)))
+    # Stable, so equal users keep their order and a batch reads its slots nearly in sequence.
+    widths = np.array([bucket(width) for width in range(int(lengths.max()) + 1)], dtype=np.int64)[lengths]
+    order = np.lexsort((excluded, widths))
+    starts = np.flatnonzero(np.diff(widths[order], prepend=-1))
+    batches: list[Batch] = []
+    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+        members = order[start:end]
+        batches += _cut(members, int(widths[members[0]]), excluded, most)
+    return batches[::-1]
+
+
+def _cut(members: Int64, length: int, excluded: Int64, most: int) -> list[Batch]:
+    """Users of one history width, ordered by exclude width."""
+    most = max(1, min(most, SLOTS // length))
+    batches, start = [], 0
+    while start < len(members):
+        users = members[start : start + most]
+        width = bucket(int(excluded[users[-1]]))
+        if len(users) * width > EXCLUDED and len(users) > 1:
+            users = users[: max(1, EXCLUDED // width)]
+            width = bucket(int(excluded[users[-1]]))
+        rows = len(users) if len(users) == most else min(most, 1 << (len(users) - 1).bit_length())
+        batches.append(Batch(users, rows, length, width))
+        start += len(users)
+    return batches
+
+
+class Slots:
+    """Histories prepared for padding: one more slot at the end that every padding place reads."""
+
+    def __init__(self, histories: Histories) -> None:
+        self.offsets = histories.offsets
+        self._end = len(histories.items)
+        self._items = np.append(histories.items, np.int32(histories.n_items)).astype(np.int64)
+        self._weights = np.append(histories.weights, np.float32(0))
+        self._ages = np.append(histories.ages, np.float32(0))
+
+    def places(self, users: Int64, rows: int, width: int) -> Int64:
+        """int64[rows, width] slot of each place of the rectangle; longer rows lose their oldest."""
+        starts = np.zeros(rows, dtype=np.int64)
+        lengths = np.zeros(rows, dtype=np.int64)
+        ends = self.offsets[users + 1]
+        starts[: len(users)] = np.maximum(self.offsets[users], ends - width)
+        lengths[: len(users)] = ends - starts[: len(users)]
+        columns = np.arange(width, dtype=np.int64)
+        return np.where(columns < lengths[:, None], starts[:, None] + columns, self._end)
+
+    def items(self, places: Int64) -> Int64:
+        """Item numbers at these places, N in padding."""
+        return self._items[places]
+
+    def weights(self, places: Int64) -> Float32:
+        """Weights at these places, 0 in padding."""
+        return self._weights[places]
+
+    def ages(self, places: Int64) -> Float32:
+        """Ages at these places, 0 in padding."""
+        return self._ages[places]
+
+
+def check_numbers(items: npt.NDArray[np.signedinteger], n_items: int) -> None:
+    """Numbers outside the catalog would fail, or worse, be answered, deep inside a runtime."""
+    if len(items) and (int(items.min()) < 0 or int(items.max()) >= n_items):
+        wrong = int(items[(items < 0) | (items >= n_items)][0])
+        raise ValueError(f"item number {wrong} in a history; the catalog has 0..{n_items - 1}")

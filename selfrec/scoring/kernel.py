@@ -1,0 +1,181 @@
+"""The kernel: histories in, lists out. Cuts users into batches, runs the graph, checks what comes back."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.errors import ModelError, SettingsError, one_line
+from selfrec.histories import Float32, Histories, Int64
+from selfrec.scoring.batches import Batch, Slots, check_numbers, plan_batches
+from selfrec.settings.tables import ScoringSettings
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.reading import Model
+
+NEVER = np.float32("-inf")
+
+
+class Lists(NamedTuple):
+    """U users' lists, best first. Empty places come last and hold item number N and score -inf."""
+
+    items: Int64
+    """int64[U, k] item numbers."""
+    scores: Float32
+    """float32[U, k]."""
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Scorer:
+    """Runs a model's graph over any number of users.
+
+    Batches run side by side, one core each, in one session: no operation waits for a second core, and reading and
+    writing go on beside them. The cut into batches depends on the users alone, so the same users give the same
+    bytes on any number of threads.
+    """
+
+    def __init__(
+        self, model: Model, settings: ScoringSettings | None = None, *, item_bias: Float32 | None = None
+    ) -> None:
+        """item_bias: float32[N] added to every item's score, -inf removes the item; 0 when None.
+
+        Raises SettingsError when settings.k exceeds the model's K.
+        """
+        settings = ScoringSettings(k=min(ScoringSettings().k, model.top_k)) if settings is None else settings
+        if settings.k > model.top_k:
+            raise SettingsError(
+                f"k = {settings.k}, but the model {str(model.path)!r} gives lists of at most {model.top_k}; "
+                f"ask for fewer or fit with -o pipeline.top_k={settings.k}"
+            )
+        self.k = settings.k
+        self.repeats = settings.repeats
+        self._model = model
+        self._batch_bytes = settings.batch_megabytes * 1_000_000
+        self._threads = settings.threads or available_cores()
+        self._session = model.session(threads=1, top_k=self.k)
+        self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
+        if self._bias.shape != (model.n_items,):
+            raise ValueError(f"item_bias has shape {self._bias.shape}, not ({model.n_items},)")
+
+    def score(
+        self, histories: Histories, exclude: Histories | None = None, *, on_users: Callable[[int], None] | None = None
+    ) -> Lists:
+        """The lists of U users.
+
+        exclude: items each user must not get, over the same users; the histories when None; without effect where
+        settings.repeats. on_users: told, from any thread, how many further users are done.
+        Raises ModelError when the graph fails or gives scores that are no numbers.
+        """
+        n_items, users = self._model.n_items, len(histories)
+        exclude = histories if exclude is None else exclude
+        if histories.n_items != n_items or exclude.n_items != n_items or len(exclude) != users:
+            raise ValueError(
+                f"histories of {users} users and {histories.n_items} items, exclude of {len(exclude)} users, "
+                f"a model of {n_items} items"
+            )
+        check_numbers(histories.items, n_items)
+        check_numbers(exclude.items, n_items)
+        lists = Lists(
+            np.full((users, self.k), n_items, dtype=np.int64), np.full((users, self.k), NEVER, dtype=np.float32)
+        )
+        excluded = np.zeros(users, dtype=np.int64) if self.repeats else exclude.lengths
+        batches = plan_batches(histories.lengths, excluded, n_items, self._batch_bytes)
+        slots = Slots(histories)
+        exclude_slots = slots if exclude is histories else Slots(exclude)
+        features = histories.user_features
+
+        def run(batch: Batch) -> None:
+            items, scores = self._run(self._feeds(batch, slots, exclude_slots, features), len(batch.users))
+            lists.items[batch.users] = items
+            lists.scores[batch.users] = scores
+            if on_users is not None:
+                on_users(len(batch.users))
+
+        self._run_all(run, batches)
+        return lists
+
+    def recommend(self, histories: Histories, seen: Histories) -> Int64:
+        """int64[U, k] item numbers, N in empty places: the form in which models are evaluated."""
+        return self.score(histories, seen).items
+
+    def _run_all(self, run: Callable[[Batch], None], batches: list[Batch]) -> None:
+        workers = min(self._threads, len(batches))
+        if workers <= 1:
+            for batch in batches:
+                run(batch)
+            return
+        queue, lock = iter(batches), threading.Lock()
+        with ThreadPoolExecutor(workers, thread_name_prefix="selfrec-score") as pool:
+            for future in [pool.submit(_drain, queue, lock, run) for _ in range(workers)]:
+                future.result()
+
+    def _feeds(
+        self, batch: Batch, slots: Slots, exclude: Slots, features: Float32 | None
+    ) -> dict[str, npt.NDArray[Any]]:
+        places = slots.places(batch.users, batch.rows, batch.length)
+        history = slots.items(places)
+        feeds: dict[str, npt.NDArray[Any]] = {"history": history, "weights": slots.weights(places)}
+        if self.repeats:
+            feeds["exclude"] = np.full((batch.rows, 1), self._model.n_items, dtype=np.int64)
+        elif exclude is slots and batch.excluded == batch.length:
+            feeds["exclude"] = history
+        else:
+            feeds["exclude"] = exclude.items(exclude.places(batch.users, batch.rows, batch.excluded))
+        feeds["item_bias"] = self._bias
+        if "ages" in self._model.extra_inputs:
+            feeds["ages"] = slots.ages(places)
+        if "user_features" in self._model.extra_inputs:
+            width = self._model.surface.user_features
+            feeds["user_features"] = np.zeros((batch.rows, width), dtype=np.float32)
+            if features is not None:
+                feeds["user_features"][: len(batch.users)] = features[batch.users]
+        return feeds
+
+    def _run(self, feeds: dict[str, npt.NDArray[Any]], users: int) -> Lists:
+        """The checked lists of the first `users` rows."""
+        try:
+            items, scores = self._session.run(["items", "scores"], feeds)
+        except Exception as error:  # onnxruntime raises many classes of its own.
+            raise self._wrong(f"fails in onnxruntime ({one_line(error)[:300]})") from error
+        items, scores = items[:users, : self.k], scores[:users, : self.k]
+        if items.shape != (users, self.k) or scores.shape != (users, self.k):
+            raise self._wrong(f"gives lists of shape {items.shape}, not ({users}, {self.k})")
+        left = scores > NEVER
+        if not np.isfinite(scores[left]).all() or np.isnan(scores).any():
+            raise self._wrong("gives scores that are no numbers (NaN or infinite)")
+        items = np.where(left, items, self._model.n_items)
+        if int(items.min(initial=0)) < 0 or int(items.max(initial=0)) > self._model.n_items:
+            raise self._wrong(f"gives item numbers outside 0..{self._model.n_items - 1}")
+        return Lists(items, scores)
+
+    def _wrong(self, what: str) -> ModelError:
+        return ModelError(f"model {str(self._model.path)!r} {what}; fit it again")
+
+
+def _drain(queue: Iterable[Batch], lock: threading.Lock, run: Callable[[Batch], None]) -> None:
+    """Run batches until there are none; a failure leaves none to the other threads."""
+    iterator = iter(queue)
+    while True:
+        with lock:
+            batch = next(iterator, None)
+        if batch is None:
+            return
+        try:
+            run(batch)
+        except BaseException:
+            with lock:
+                for _ in iterator:
+                    pass
+            raise

@@ -1,0 +1,141 @@
+"""The result of one shard as one Parquet file, which also says what it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from selfrec import columns
+from selfrec.files import sync
+from selfrec.scoring.kernel import Lists
+from selfrec.source.reading import UserShard
+
+RESULT_COLUMNS = (columns.USER_ID, columns.RANK, columns.ITEM_ID, columns.SCORE)
+
+IdForm = Literal["carried", "parquet"]
+"""`carried`: as selfrec.source.ids carries ids, for a database to restore. `parquet`: the nearest Parquet type."""
+
+_NOTE = b"selfrec"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartNote:
+    """What a part was made from, and what its rows do not tell."""
+
+    identity: str
+    """Hash of the model and the options."""
+    inputs: str
+    """Hash of the shard's users and histories."""
+    users: int
+    cold_users: int
+    rows: int
+
+
+def hash_shard(shard: UserShard) -> str:
+    """sha256 of all that a shard's result depends on, beside model and options."""
+    digest = hashlib.sha256()
+    ids = pa.record_batch({columns.USER_ID: shard.user_ids}).serialize()
+    digest.update(ids)
+    for array in (shard.offsets, shard.items, shard.weights, shard.ages):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def id_values(ids: pa.Array, sql_type: str, form: IdForm) -> pa.Array:
+    """Carried ids in the form of a part. HUGEINT and UHUGEINT stay text in Parquet, which has no such type."""
+    if form == "carried" or not pa.types.is_string(ids.type):
+        return ids
+    if sql_type == "UUID":
+        raw = pa.array([None if text is None else UUID(text).bytes for text in ids.to_pylist()], pa.binary(16))
+        return pa.ExtensionArray.from_storage(pa.uuid(), raw)
+    if sql_type.startswith("DECIMAL("):
+        digits = int(sql_type[len("DECIMAL(") :].split(",")[0])
+        values = [None if text is None else Decimal(text) for text in ids.to_pylist()]
+        return pa.array(values, pa.decimal128(digits, 0))
+    return ids
+
+
+def result_table(lists: Lists, user_ids: pa.Array, item_ids: pa.Array) -> pa.Table:
+    """Rows user_id, rank, item_id, score of U users' lists; empty places give no row.
+
+    user_ids: U ids. item_ids: N ids by item number. Both id columns are dictionaries, so that an id that stands in
+    many rows is written once.
+    """
+    filled = lists.scores > -np.inf
+    users, length = filled.shape
+    user_rows = np.repeat(np.arange(users, dtype=np.int32), filled.sum(axis=1))
+    ranks = np.broadcast_to(np.arange(1, length + 1, dtype=np.int32), filled.shape)[filled]
+    numbers = lists.items[filled]
+    used = np.flatnonzero(np.bincount(numbers, minlength=len(item_ids)))
+    codes = np.zeros(len(item_ids), dtype=np.int32)
+    codes[used] = np.arange(len(used), dtype=np.int32)
+    arrays = [
+        _encoded(user_rows, user_ids),
+        pa.array(ranks),
+        _encoded(codes[numbers], item_ids.take(pa.array(used))),
+        pa.array(lists.scores[filled]),
+    ]
+    return pa.table(arrays, names=list(RESULT_COLUMNS))
+
+
+def _encoded(rows: np.typing.NDArray[np.int32], ids: pa.Array) -> pa.Array:
+    if isinstance(ids.type, pa.BaseExtensionType):  # Parquet cannot write dictionaries of these.
+        return ids.take(pa.array(rows))
+    return pa.DictionaryArray.from_arrays(pa.array(rows), ids)
+
+
+def write_part(path: Path, table: pa.Table, note: PartNote) -> None:
+    """Write a part under another name, force it to disk, and give it its name."""
+    partial = path.with_name(f".{path.name}.partial")
+    text = json.dumps(note.__dict__, sort_keys=True).encode()
+    with open_writer(partial, table.schema.with_metadata({_NOTE: text})) as writer:
+        writer.write_table(table.replace_schema_metadata({_NOTE: text}))
+    sync(partial)
+    partial.replace(path)
+    sync(path.parent)
+
+
+def open_writer(path: Path, schema: pa.Schema) -> Any:
+    """A Parquet writer for result rows. The Arrow schema is left out, so that dictionaries read as plain columns."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[columns.USER_ID, columns.RANK, columns.ITEM_ID],
+        dictionary_pagesize_limit=1 << 26,
+        store_schema=False,
+    )
+
+
+def read_note(path: Path) -> PartNote | None:
+    """What a part says of itself; None where it is none, or cut short."""
+    try:
+        return PartNote(**json.loads(pq.read_metadata(path).metadata[_NOTE]))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def result_columns(path: Path) -> tuple[str, ...]:
+    """Column names of a Parquet file; empty where it is none."""
+    try:
+        return tuple(pq.read_schema(path).names)
+    except (OSError, pa.ArrowException):
+        return ()
+
+
+def join_parts(parts: list[Path], path: Path) -> None:
+    """All parts, in order, as one file; one part is in memory at a time."""
+    with open_writer(path, pq.read_schema(parts[0]).remove_metadata()) as writer:
+        for part in parts:
+            writer.write_table(pq.read_table(part).replace_schema_metadata(None))
+    sync(path)

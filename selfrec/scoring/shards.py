@@ -1,0 +1,149 @@
+"""Shards through the graph: one is read ahead and one is written behind while one is scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import duckdb
+import onnxruntime
+import pyarrow as pa
+
+from selfrec.histories import Float32, Histories
+from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
+from selfrec.model_folder.reading import Model
+from selfrec.scoring.kernel import Lists, Scorer
+from selfrec.scoring.parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
+from selfrec.scoring.staging import Staging
+from selfrec.scoring.summary import Progress
+from selfrec.settings.tables import ScoringSettings
+from selfrec.source.reading import HistoryReader, UserShard
+
+
+class _Read(NamedTuple):
+    """A shard that was read; `done` is the note of its part where an earlier run left one."""
+
+    number: int
+    inputs: str
+    shard: UserShard
+    done: PartNote | None
+
+
+class ShardRun:
+    """Scores the shards of a reader into the parts of a staging folder."""
+
+    def __init__(
+        self,
+        model: Model,
+        scorer: Scorer,
+        reader: HistoryReader,
+        staging: Staging,
+        types: tuple[str, str],
+        id_form: IdForm,
+        identity: str,
+        progress: Progress | None,
+    ) -> None:
+        """types: SQL types of user and item ids."""
+        self.rows = self.cold_users = self.resumed_shards = self.resumed_users = 0
+        self._model, self._scorer, self._reader, self._staging = model, scorer, reader, staging
+        self._user_type, self._id_form, self._identity = types[0], id_form, identity
+        self._item_ids = id_values(model.catalog.item_ids, types[1], id_form)
+        self._progress = progress
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def score(self) -> None:
+        """Score every shard that no earlier run has finished."""
+        # At most three shards are in memory: read ahead, scored, written behind.
+        with ThreadPoolExecutor(1, "selfrec-write") as writer:
+            writing: Future[None] | None = None
+            for read in self._read_ahead():
+                if read.done is not None:
+                    self.resumed_shards += 1
+                    self.resumed_users += read.done.users
+                    self._count(read.done)
+                    self._advance(read.done.users)
+                    continue
+                histories = read.shard.histories(self._model.n_items, self._model.config.cleaning.max_history)
+                lists = self._scorer.score(histories, _seen(read.shard, histories), on_users=self._advance)
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(self._write, read, histories, lists)
+            if writing is not None:
+                writing.result()
+
+    def _read_ahead(self) -> Iterator[_Read]:
+        with ThreadPoolExecutor(1, "selfrec-read") as pool:
+            ahead = pool.submit(self._read, 0)
+            for number in range(self._reader.shards):
+                read = ahead.result()
+                if number + 1 < self._reader.shards:
+                    ahead = pool.submit(self._read, number + 1)
+                yield read
+
+    def _read(self, number: int) -> _Read:
+        shard = self._reader.read(number)
+        inputs = hash_shard(shard)
+        return _Read(number, inputs, shard, self._staging.reusable(number, inputs))
+
+    def _write(self, read: _Read, histories: Histories, lists: Lists) -> None:
+        user_ids = id_values(read.shard.user_ids, self._user_type, self._id_form)
+        table = result_table(lists, user_ids, self._item_ids)
+        note = PartNote(
+            identity=self._identity,
+            inputs=read.inputs,
+            users=len(histories),
+            cold_users=int((histories.lengths == 0).sum()),
+            rows=table.num_rows,
+        )
+        write_part(self._staging.part(read.number), table, note)
+        self._count(note)
+
+    def _count(self, note: PartNote) -> None:
+        with self._lock:
+            self.rows += note.rows
+            self.cold_users += note.cold_users
+
+    def _advance(self, users: int) -> None:
+        with self._lock:
+            self._done += users
+            if self._progress is not None:
+                self._progress(self._done, self._reader.users)
+
+
+def _seen(shard: UserShard, histories: Histories) -> Histories:
+    """All slots of the shard, the seen-only ones too; the very histories where they are the same."""
+    if len(histories.items) == len(shard.items):
+        return histories
+    return Histories(
+        n_items=histories.n_items,
+        offsets=shard.offsets,
+        items=shard.items,
+        weights=shard.weights,
+        ages=shard.ages,
+    )
+
+
+def identity_of(
+    model: Model, settings: ScoringSettings, bias: Float32, types: tuple[str, str], shards: int, id_form: IdForm
+) -> str:
+    """Hash of all that a part depends on beside its users: model, options, item rules, the engines' versions."""
+    files = {name: model.manifest.files[name].sha256 for name in (ITEMS, GRAPH_DATA) if name in model.manifest.files}
+    values = {
+        "model": model.sha256,
+        "files": files,
+        "max_history": model.config.cleaning.max_history,
+        "k": settings.k,
+        "repeats": settings.repeats,
+        "batch_megabytes": settings.batch_megabytes,
+        "bias": hashlib.sha256(bias.tobytes()).hexdigest(),
+        "types": types,
+        "shards": shards,
+        "id_form": id_form,
+        "engines": [duckdb.__version__, onnxruntime.__version__, pa.__version__],
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

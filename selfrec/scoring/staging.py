@@ -1,0 +1,150 @@
+"""The staging folder beside a target: finished shards wait here until all are there. One run at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from selfrec.errors import TargetError, one_line
+from selfrec.files import locked, write_whole
+from selfrec.scoring.parts import PartNote, read_note
+
+_RUN = "run.json"
+
+
+class Staging:
+    """Holds the lock of one target while a run writes to it.
+
+        with Staging(target.staging, identity, options, resume=True) as staging:
+            staging.part(3)           a path
+            staging.reusable(3, hash) what an earlier run left for this shard
+            staging.finish()          removes the folder
+
+    Left without `finish`, the folder stays for the next run: to go on from with `resume`, else to be removed.
+    """
+
+    def __init__(self, folder: Path, identity: str, options: dict[str, Any], *, resume: bool) -> None:
+        """identity: hash of the model and the options; parts of another identity are not taken over."""
+        self.folder = folder
+        self.parts = folder / "parts"
+        self.run_id = uuid.uuid4().hex
+        self.started = datetime.now(UTC)
+        self.note: str | None = None
+        """Why a run that was to be resumed starts over."""
+        self._identity = identity
+        self._options = options
+        self._resume = resume
+        self._held = contextlib.ExitStack()
+        self._finished = False
+
+    def __enter__(self) -> Staging:
+        try:
+            self._lock()
+            if self._resume and self._adopt():
+                self._clean_partials()
+            else:
+                self._empty()
+                self.parts.mkdir(exist_ok=True)
+            run = {"run_id": self.run_id, "identity": self._identity, "started": self.started.isoformat()}
+            write_whole(
+                self.folder / _RUN,
+                json.dumps(run | {"pid": os.getpid(), "options": self._options}, indent=2, sort_keys=True).encode(),
+            )
+        except OSError as error:
+            self._held.close()
+            raise TargetError(
+                f"{self.folder.parent}: cannot write the staging folder {self.folder.name!r} ({one_line(error)}); "
+                "check space and permissions"
+            ) from error
+        except BaseException:
+            self._held.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Without a finished part there is nothing to go on from. The lock goes last, so that nobody else's folder
+        # is removed.
+        if self._finished or not any(self.parts.glob("part-*.parquet")):
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self._held.close()
+
+    def part(self, shard: int) -> Path:
+        """Where the part of a shard belongs."""
+        return self.parts / f"part-{shard:05d}.parquet"
+
+    def reusable(self, shard: int, inputs: str) -> PartNote | None:
+        """The note of a finished part of this very input, model and options, or None."""
+        note = read_note(self.part(shard)) if self._resume else None
+        return note if note is not None and (note.identity, note.inputs) == (self._identity, inputs) else None
+
+    def complete(self, shards: int) -> list[Path]:
+        """The parts of all shards, in order; others, left by an older run, are removed."""
+        parts = [self.part(shard) for shard in range(shards)]
+        for path in set(self.parts.iterdir()) - set(parts):
+            path.unlink()
+        return parts
+
+    def finish(self) -> None:
+        """The result stands; the folder is no longer needed."""
+        self._finished = True
+
+    def _lock(self) -> None:
+        """Hold the folder of this name. A run that just ended may remove it before it is locked: then again."""
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                free = self._held.enter_context(locked(self.folder))
+            except FileNotFoundError:
+                continue
+            if not free:
+                raise TargetError(
+                    f"{self.folder}: another run (PID {self._pid()}) is writing this target; wait until it ends"
+                )
+            return
+
+    def _adopt(self) -> bool:
+        """Take over what a killed run left; False, with a note, where it was another run."""
+        run = self._read_run()
+        if run is None or not self.parts.is_dir():
+            self.note = "there was no unfinished run to resume: started from the beginning"
+            return False
+        if run.get("identity") != self._identity:
+            self.note = "the unfinished run had another model or other options: started over"
+            return False
+        try:
+            self.run_id, self.started = str(run["run_id"]), datetime.fromisoformat(run["started"])
+        except (KeyError, TypeError, ValueError):
+            self.note = "the unfinished run cannot be read: started over"
+            return False
+        return True
+
+    def _clean_partials(self) -> None:
+        for path in self.parts.iterdir():
+            if not path.match("part-*.parquet"):
+                path.unlink()
+
+    def _empty(self) -> None:
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def _read_run(self) -> dict[str, Any] | None:
+        try:
+            run = json.loads((self.folder / _RUN).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return run if isinstance(run, dict) else None
+
+    def _pid(self) -> str:
+        return str((self._read_run() or {}).get("pid", "unknown"))

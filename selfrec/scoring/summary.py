@@ -1,0 +1,72 @@
+"""What a scoring run did, and how it tells while it runs."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Progress(Protocol):
+    """Told, from any thread but one at a time, how far the run is."""
+
+    def __call__(self, done: int, total: int) -> None:
+        """So many of all users are scored, those of a resumed run included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """A finished run."""
+
+    run_id: str
+    target: str
+    """Where the result stands, as a person would name it."""
+    users: int
+    """Users scored, those who got no list included."""
+    rows: int
+    """Rows of the result."""
+    cold_users: int
+    """Users without a history item of the catalog: they got the popularity prior."""
+    shards: int
+    resumed_shards: int
+    """Shards taken over from the run that was killed."""
+    resumed_users: int
+    """Users of these shards."""
+    seconds: float
+    """From the call to the finished result."""
+    peak_memory: int
+    """Bytes: the most memory the process had so far."""
+    unknown_items: dict[str, int] = field(default_factory=dict)
+    """Ids of each list (deny, allow, boost) that are not in the catalog."""
+    notes: tuple[str, ...] = ()
+    """What a person should know: why a run was not resumed, for one."""
+
+    @property
+    def users_per_second(self) -> float:
+        """Users this run scored itself, by its seconds."""
+        return (self.users - self.resumed_users) / self.seconds if self.seconds > 0 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "run_id": self.run_id,
+            "target": self.target,
+            "users": self.users,
+            "rows": self.rows,
+            "cold_users": self.cold_users,
+            "shards": self.shards,
+            "resumed_shards": self.resumed_shards,
+            "resumed_users": self.resumed_users,
+            "seconds": self.seconds,
+            "users_per_second": self.users_per_second,
+            "peak_memory": self.peak_memory,
+            "unknown_items": self.unknown_items,
+            "notes": list(self.notes),
+        }
+
+
+def peak_memory() -> int:
+    """Bytes: the most resident memory this process had so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
