@@ -42,7 +42,9 @@ class GanOptions(EpochOptions):
     )
 
     discriminator_hidden: tuple[int, ...] = Field(
-        (64,), min_length=1, description="Widths of the discriminator's hidden layers; the first is its embeddings' too."
+        (64,),
+        min_length=1,
+        description="Widths of the discriminator's hidden layers; the first is its embeddings' too.",
     )
     discriminator_learning_rate: float = Field(
         0.0005, gt=0, le=10, description="Peak learning rate of the discriminator's AdamW."

@@ -35,7 +35,7 @@ def start_from_svd(module: PreferenceGenerator, fitting: Fitting) -> None:
     module.items[:, :rank] = (vectors * counts[:, None] ** TABLE_POWER).to(device)
     module.history[-1] = 0
     # Embeddings of about unit length keep every layer's inputs in a range that its initial weights are made for.
-    module.history /= module.history[:-1].norm(dim=1).mean().clamp_min(1e-12)
+    module.history.div_(module.history[:-1].norm(dim=1).mean().clamp_min(1e-12))
     if module.skip is not None and module.sees_history:
         module.skip.weight.zero_()
         module.skip.weight[:, :width] = torch.eye(width, device=device)
@@ -43,7 +43,7 @@ def start_from_svd(module: PreferenceGenerator, fitting: Fitting) -> None:
     rows = np.random.default_rng(fitting.seed).permutation(len(histories))[:256]
     batch = fitting.batch(rows)
     spread = (pooled(module.history, batch) @ module.items.T).std(1).mean().clamp_min(1e-12)
-    module.items *= SPREAD / spread
+    module.items.mul_(SPREAD / spread)
 
 
 def right_singular_vectors(histories: Histories, rank: int, seed: int) -> Tensor:

@@ -69,7 +69,7 @@ class CandidateRanker(nn.Module):
         inputs = torch.cat([each, each.square(), likeness, functional.embedding(candidates, self.columns)], dim=2)
         of_user = self.of_user(torch.cat([features, *self._known(batch)], dim=1)).unsqueeze(1)
         hidden = self.activation(self.of_candidate(inputs) + rows[:, :, self.width :] + of_user)
-        correction = self.out(self.hidden(hidden)).squeeze(2)
+        correction: Tensor = self.out(self.hidden(hidden)).squeeze(2)
         return order * self.log_scale.exp() + correction
 
     def training_loss(

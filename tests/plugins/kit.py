@@ -1,0 +1,116 @@
+"""Fitting a shipped part on small data, and its export as a graph of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from selfrec.catalog import Catalog
+from selfrec.histories import Histories, Holdout
+from selfrec.host.records import PartRecord, Sizes
+from selfrec.model_folder.ops import ALLOWED_OPS
+from selfrec.pipeline.checkpoint import Checkpoint
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.fitting import CandidateRows, Fitting
+from selfrec.pipeline.parts import Part, build_part
+from selfrec.plugin import UserBatch, train_by_epochs
+
+Example = tuple[Tensor, ...]
+
+
+def catalog(popularity: Sequence[float]) -> Catalog:
+    """Items whose ids are their numbers."""
+    numbers = pa.array(range(len(popularity)), pa.int32())
+    popular = pa.array(popularity, pa.float32())
+    return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": popular}))
+
+
+def built(record: PartRecord, sizes: Sizes, *, seed: int = 0, **options: Any) -> Part:
+    """The part, untrained."""
+    return build_part(record, record.name, record.options(**options), sizes, seed)
+
+
+def fitting_of(
+    part: Part,
+    histories: Histories,
+    sizes: Sizes,
+    *,
+    validation: Holdout | None = None,
+    popularity: Sequence[float] | None = None,
+    rows: CandidateRows | None = None,
+    seed: int = 0,
+) -> Fitting:
+    """What the part's trainer is given; there are no extractors."""
+    counts = [float(count) for count in histories.item_counts()]
+    return Fitting(
+        part=part,
+        sizes=sizes,
+        histories=histories,
+        validation=validation,
+        catalog=catalog(counts if popularity is None else popularity),
+        seed=seed,
+        device=torch.device("cpu"),
+        features_of=Features([]),
+        notify=lambda part, number, metrics: None,
+        checkpoint=Checkpoint(None),
+        candidate_rows=rows,
+    )
+
+
+def trained(part: Part, fitting: Fitting) -> Fitting:
+    """Run the part's own trainer, or the shared loop."""
+    (part.record.trainer or train_by_epochs)(part.module, fitting)
+    part.module.eval()
+    return fitting
+
+
+def batch_of(rows: list[list[int]], items: int, weights: list[list[float]] | None = None) -> UserBatch:
+    """Histories written by hand, as tensors."""
+    return UserBatch.of(Histories.from_rows(rows, items, weights))
+
+
+def none(batch: UserBatch) -> Tensor:
+    """No features."""
+    return batch.weights.new_zeros(len(batch.history), 0)
+
+
+def random_batch(users: int, length: int, items: int) -> tuple[Tensor, Tensor]:
+    """history int64[B, H] with padding among it, weights float32[B, H]."""
+    rng = np.random.default_rng([users, length])
+    history = torch.from_numpy(rng.integers(0, items + 1, size=(users, length)))
+    weights = torch.from_numpy(rng.uniform(0.5, 2, size=(users, length)).astype(np.float32))
+    return history, weights * (history < items)
+
+
+def assert_same_in_onnx(
+    module: nn.Module, inputs: Callable[[int, int], Example], names: Sequence[str], axes: Sequence[Any]
+) -> set[str]:
+    """torch and onnxruntime agree on batches of 0, 1, 2, 7 users with 0, 1, 5 slots; the operations used."""
+    program = torch.onnx.export(
+        module, inputs(3, 4), dynamo=True, opset_version=18, dynamic_shapes=tuple(axes), input_names=list(names), verbose=False
+    )
+    assert program is not None
+    stream = io.BytesIO()
+    program.save(stream)
+    operations = {node.op_type for node in program.model.graph}
+    assert operations <= ALLOWED_OPS
+    session = onnxruntime.InferenceSession(stream.getvalue(), providers=["CPUExecutionProvider"])
+    wanted = [value.name for value in session.get_inputs()]
+    for users in (0, 1, 2, 7):
+        for length in (0, 1, 5):
+            example = inputs(users, length)
+            feed = {name: value.numpy() for name, value in zip(names, example, strict=True) if name in wanted}
+            (got,) = session.run(None, feed)
+            with torch.no_grad():
+                expected: npt.NDArray[np.float32] = module(*example).numpy()
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+            assert np.isfinite(expected).all()
+    return operations
