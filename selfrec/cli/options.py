@@ -25,10 +25,12 @@ def settings_options(
     *,
     without: Collection[str] = (),
     names: Mapping[str, str] | None = None,
+    stored: bool = False,
 ) -> Callable[[F], F]:
     """Give a command an option for every field of a settings class.
 
     The function gets those the user set as one dict in the argument `into`; names renames an option (k="-k").
+    stored: what is not given is as the model was fitted, so no default is shown.
     """
     fields = {name: field for name, field in model.model_fields.items() if name not in without}
 
@@ -42,7 +44,7 @@ def settings_options(
         wrapped: Any = collected
         for name, field in reversed(fields.items()):
             flag = (names or {}).get(name, "--" + name.replace("_", "-"))
-            wrapped = _option(name, flag, f"{into}_{name}", field)(wrapped)
+            wrapped = _option(name, flag, f"{into}_{name}", field, stored)(wrapped)
         return wrapped  # type: ignore[no-any-return]
 
     return decorate
@@ -65,13 +67,13 @@ def config_options(function: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
-def _option(name: str, flag: str, argument: str, field: FieldInfo) -> Callable[[F], F]:
+def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool) -> Callable[[F], F]:
     shown = option_of(name, field)
     help_text = shown.description
-    if shown.default not in ("unset", "required"):
+    if not stored and shown.default not in ("unset", "required"):
         help_text += f" [default: {shown.default}]"
     if field.annotation is bool:
-        flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default else flag
+        flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default or stored else flag
         return click.option(flags, argument, is_flag=True, default=None, help=help_text)
     return click.option(flag, argument, type=_type(field), metavar=_metavar(name, field), help=help_text)
 

@@ -40,8 +40,12 @@ def selfrec_command(**attributes: Any) -> Callable[[F], click.Command]:
         def run(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
             return function(ctx.ensure_object(State), *args, **kwargs)
 
+        # Click lists parameters from the end; these two shall come after the command's own.
+        own = list(getattr(function, "__click_params__", []))
+        run.__click_params__ = []  # type: ignore[attr-defined]
         _flag(run, "--verbose", "Show the traceback of an error.")
         _flag(run, "--quiet", "Show no progress.")
+        run.__click_params__ += own  # type: ignore[attr-defined]
         made: click.Command = click.command(**attributes)(run)
         return made
 

@@ -11,7 +11,7 @@ from typing import Any
 from selfrec.errors import SettingsError, one_line
 from selfrec.settings.presets import DEFAULT, PRESETS
 from selfrec.settings.tables import Config
-from selfrec.settings.validation import suggestion, validated
+from selfrec.settings.validation import SettingsT, suggestion, validated
 
 Table = dict[str, Any]
 
@@ -48,6 +48,11 @@ def load_config(
     values = merged(_preset(own.get("preset", DEFAULT)), own)
     config = validated(Config, values)
     return _without_strays(config, own)
+
+
+def changed(settings: SettingsT, given: Mapping[str, Any], where: str) -> SettingsT:
+    """The settings with some options given anew. Raises SettingsError."""
+    return validated(type(settings), {**settings.model_dump(), **given}, where) if given else settings
 
 
 def read_toml(path: Path) -> Table:

@@ -22,7 +22,6 @@ from selfrec.settings.tables import SourceSettings
     help="Item columns (a name, a brand): a Parquet or CSV file, or a table of the source. The first text column is "
     "what `recommend` shows.",
 )
-@click.option("--item-key", metavar="COLUMN", help="The item's id in --items. [default: the --item-column]")
 @click.option("--resume", is_flag=True, help="Go on with a fit of the same options that was killed.")
 @click.option("--warm-start", metavar="MODEL", type=click.Path(), help="Start from a model's weights, items by id.")
 def command(
@@ -35,7 +34,6 @@ def command(
     seed: int | None,
     source_options: dict[str, Any],
     items: str | None,
-    item_key: str | None,
     resume: bool,
     warm_start: str | None,
 ) -> None:
@@ -55,7 +53,6 @@ def command(
             out,
             config,
             items=items,
-            item_column=item_key,
             resume=resume,
             warm_start=warm_start,
             listener=listener,

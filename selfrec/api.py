@@ -1,0 +1,141 @@
+"""The verbs of the command line in Python: `selfrec.fit(...)`, `selfrec.load(...)` and what a model can do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfrec.evaluation.held_out import evaluate_held_out
+from selfrec.model_folder.reading import open_model
+from selfrec.scoring.job import score_table
+from selfrec.scoring.single import Recommendation, Recommended, recommend
+from selfrec.scoring.targets import parse_target
+from selfrec.settings.base import UNSET
+from selfrec.settings.config import changed, load_config
+from selfrec.settings.help import toml
+from selfrec.settings.tables import Config
+
+if TYPE_CHECKING:
+    import selfrec.model_folder.reading as folder
+    from selfrec.evaluation.result import Evaluation
+    from selfrec.scoring.summary import Progress, RunSummary
+
+__all__ = ["Model", "Recommendation", "Recommended", "fit", "load"]
+
+
+def fit(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    config: Config | str | os.PathLike[str] | None = None,
+    preset: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    items: str | None = None,
+    resume: bool = False,
+    warm_start: str | os.PathLike[str] | None = None,
+) -> Model:
+    """Fit a model on a table of events and open it; like `selfrec fit`.
+
+    config: a selfrec.toml, or a Config (then preset, options and seed are not given). options: by dotted name,
+    {"generator.gan.epochs": 20}. items, resume, warm_start: as on the command line.
+
+    Raises SelfrecError; a model that stood at `out` is then still there.
+    """
+    from selfrec.fit.job import fit as fit_job
+
+    if isinstance(config, Config):
+        if preset is not None or options or seed is not None:
+            raise TypeError("a Config is whole: preset, options and seed go with a file or without one")
+        whole = config
+    else:
+        whole = load_config(config, preset=preset, overrides=_overrides(options or {}), seed=seed)
+    warm = None if warm_start is None else os.fspath(warm_start)
+    fit_job(os.fspath(source), os.fspath(out), whole, items=items, resume=resume, warm_start=warm)
+    return load(out)
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Open a model folder, everything in it checked. Needs no torch and no plugin. Raises ModelError."""
+    return Model(open_model(path))
+
+
+class Model:
+    """A fitted model."""
+
+    def __init__(self, opened: folder.Model) -> None:
+        self.folder = opened
+        """The checked folder: manifest, catalog, onnxruntime session."""
+
+    @property
+    def path(self) -> Path:
+        """Where it stands."""
+        return self.folder.path
+
+    @property
+    def config(self) -> Config:
+        """What it was fitted with."""
+        return self.folder.config
+
+    def recommend(
+        self, history: Sequence[Any], k: int = 10, *, weights: Sequence[float] | None = None, repeats: bool = False
+    ) -> list[Recommendation]:
+        """The k best items for a history of item ids, oldest first; unknown ids count for nothing."""
+        return recommend(self.folder, history, k, weights=weights, repeats=repeats).items
+
+    def score(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        into: str | None = None,
+        to: str | os.PathLike[str] | None = None,
+        users: str | None = None,
+        deny: str | None = None,
+        allow: str | None = None,
+        boost: str | None = None,
+        resume: bool = False,
+        source_options: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+        **scoring: Any,
+    ) -> RunSummary:
+        """Score every user of a source into a table or a file; like `selfrec score`.
+
+        scoring: fields of ScoringSettings (k, repeats, threads, ...) that differ from the fit's.
+        """
+        settings = changed(self.config.scoring, scoring, "scoring")
+        if "k" not in scoring:
+            settings = settings.model_copy(update={"k": min(settings.k, self.folder.top_k)})
+        return score_table(
+            self.folder,
+            os.fspath(source),
+            parse_target(os.fspath(source), into=into, to=None if to is None else os.fspath(to)),
+            settings,
+            source=changed(self.config.source, source_options or {}, "source"),
+            users=users,
+            deny=deny,
+            allow=allow,
+            boost=boost,
+            resume=resume,
+            progress=progress,
+        )
+
+    def evaluate(
+        self, source: str | os.PathLike[str], *, source_options: Mapping[str, Any] | None = None
+    ) -> Evaluation:
+        """Figures on the test part of the model's own split; like `selfrec evaluate`, whose notes are warned."""
+        import warnings
+
+        measured, notes = evaluate_held_out(self.folder, os.fspath(source), source_options)
+        for note in notes:
+            warnings.warn(note, stacklevel=2)
+        return measured
+
+    def __repr__(self) -> str:
+        return f"<selfrec model {str(self.path)!r}: {self.folder.n_items:,} items, lists of up to {self.folder.top_k}>"
+
+
+def _overrides(options: Mapping[str, Any]) -> Iterable[str]:
+    for name, value in options.items():
+        yield f"{name}={UNSET if value is None else toml(value)}"

@@ -1,0 +1,49 @@
+"""selfrec evaluate: a model against popularity, on events it has not seen."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.output import print_table, progress
+from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.settings.tables import SourceSettings
+
+
+@selfrec_command(name="evaluate")
+@model_argument
+@source_argument
+@settings_options(SourceSettings, "source_options", stored=True)
+@click.option("--threads", type=int, metavar="N", help="Threads of the scorer. [default: all cores]")
+@json_option
+def command(
+    state: State, model: str, source: str, source_options: dict[str, Any], threads: int | None, as_json: bool
+) -> None:
+    """Measure a model on held-out events, against popularity.
+
+    The split the model was fitted with is made again, and the exported graph ranks all items for every user of its
+    test part. Popularity ranks them for the same users. `difference` is the mean over users with a 95 % interval.
+    """
+    from selfrec.evaluation.held_out import evaluate_held_out
+    from selfrec.evaluation.result import HEADINGS
+    from selfrec.model_folder.reading import open_model
+
+    opened = open_model(model)
+    with progress(state) as bars:
+        task = bars.add_task("reading", total=None)
+        measured, notes = evaluate_held_out(
+            opened,
+            source,
+            source_options,
+            threads=threads,
+            on_users=lambda done, total: bars.update(task, description="scoring", completed=done, total=total),
+        )
+    if as_json:
+        click.echo(json.dumps({**measured.model_dump(mode="json"), "notes": notes}, indent=2))
+        return
+    print_table(HEADINGS, measured.table(), right=[2, 3, 4, 5])
+    for note in notes:
+        click.echo(f"\nNote: {note}")

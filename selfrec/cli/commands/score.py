@@ -1,0 +1,106 @@
+"""selfrec score: every user of a source into a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.output import print_json, print_pairs, progress
+from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.settings.tables import ScoringSettings, SourceSettings
+
+if TYPE_CHECKING:
+    from selfrec.scoring.summary import RunSummary
+
+
+@selfrec_command(name="score")
+@model_argument
+@source_argument
+@click.option("--into", metavar="TABLE", help="Write a table of the source, or of another file: FILE.duckdb::TABLE.")
+@click.option("--to", metavar="PATH", type=click.Path(), help="Write one .parquet file, or a folder of them.")
+@settings_options(ScoringSettings, "scoring", names={"k": "-k"}, stored=True)
+@click.option("--users", metavar="TABLE", help="Score these users, cold ones too: a table of the source, or a file.")
+@click.option("--deny", metavar="F", help="Items nobody gets: a table or a file of ids.")
+@click.option("--allow", metavar="F", help="The only items anybody gets: a table or a file of ids.")
+@click.option("--boost", metavar="F", help="Items with a number that is added to their scores: a table or a file.")
+@click.option("--resume", is_flag=True, help="Go on from the finished shards of a run that was killed.")
+@settings_options(SourceSettings, "source_options", stored=True)
+@json_option
+def command(
+    state: State,
+    model: str,
+    source: str,
+    into: str | None,
+    to: str | None,
+    scoring: dict[str, Any],
+    users: str | None,
+    deny: str | None,
+    allow: str | None,
+    boost: str | None,
+    resume: bool,
+    source_options: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Score a table of users into a table of recommendations.
+
+    The result has the columns user_id, rank, item_id, score. It takes the place of the old one at the end, at once;
+    until then, and when the job is killed, the old one stands. Options of the source and of scoring are the fit's
+    unless given.
+    """
+    from selfrec.model_folder.reading import open_model
+    from selfrec.scoring.job import score_table
+    from selfrec.scoring.targets import parse_target
+    from selfrec.settings.config import changed
+
+    target = parse_target(source, into=into, to=to)
+    opened = open_model(model)
+    settings = changed(opened.config.scoring, scoring, "scoring")
+    if "k" not in scoring:
+        settings = settings.model_copy(update={"k": min(settings.k, opened.top_k)})
+    with progress(state, *_columns() if state.shows_progress else ()) as bars:
+        task = bars.add_task("scoring", total=None)
+        summary = score_table(
+            opened,
+            source,
+            target,
+            settings,
+            source=changed(opened.config.source, source_options, "source"),
+            users=users,
+            deny=deny,
+            allow=allow,
+            boost=boost,
+            resume=resume,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        _print(summary)
+
+
+def _columns() -> tuple[Any, ...]:
+    """Users done, users a second and the time that is left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:,.0f} users/s")
+
+    return (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Speed(), TimeRemainingColumn())
+
+
+def _print(summary: RunSummary) -> None:
+    print_pairs(
+        [
+            ("written", summary.target),
+            ("users", f"{summary.users:,}, {summary.cold_users:,} of them without a history in the catalog"),
+            ("rows", f"{summary.rows:,}"),
+            ("time", f"{summary.seconds:,.1f} s, {summary.users_per_second:,.0f} users per second"),
+            ("peak memory", f"{summary.peak_memory / 1e6:,.0f} MB"),
+            *((f"--{name}", f"{count:,} ids are not in the catalog") for name, count in summary.unknown_items.items()),
+            *(("note", note) for note in summary.notes),
+        ]
+    )

@@ -1,0 +1,66 @@
+"""The test part of a model's own split, made again from the source and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from selfrec.errors import EmptyDataError
+from selfrec.evaluation.evaluate import evaluate_model
+from selfrec.evaluation.result import Evaluation
+from selfrec.settings.config import changed
+from selfrec.settings.tables import ScoringSettings
+from selfrec.settings.validation import validated
+from selfrec.source.dataset import load_dataset
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.reading import Model
+
+
+def evaluate_held_out(
+    model: Model,
+    source: str,
+    source_options: Mapping[str, Any] | None = None,
+    *,
+    threads: int | None = None,
+    on_users: Callable[[int, int], None] | None = None,
+) -> tuple[Evaluation, list[str]]:
+    """Split `source` as the model's fit did and measure the model on the test part.
+
+    source_options: options of [source] that differ from the fit's. on_users: told how many of all held-out users
+    are done. Returns the figures and what a reader of them must know.
+
+    Raises EmptyDataError when the split has no test part, SourceError, ColumnError, ModelError, SettingsError.
+    """
+    config = model.config.model_copy(update={"source": changed(model.config.source, source_options or {}, "source")})
+    if config.split.test == 0 and config.split.kind != "column":
+        raise EmptyDataError(
+            f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; "
+            "fit again with -o split.test=0.1"
+        )
+    settings = validated(ScoringSettings, {"threads": threads}, "scoring")
+    dataset = load_dataset(source, config, catalog=model.catalog)
+    total = len(dataset.test)
+    measured = evaluate_model(
+        model,
+        dataset.test,
+        settings=settings,
+        on_users=None if on_users is None else lambda done: on_users(done, total),
+    )
+    return measured, _notes(model, dataset.fingerprint)
+
+
+def _notes(model: Model, fingerprint: Mapping[str, Any]) -> list[str]:
+    notes = []
+    if model.config.training.refit == "all":
+        notes.append(
+            "the model was fitted with training.refit = all, so it has seen the test rows: "
+            "these figures flatter it and are no measure of new data"
+        )
+    content = model.manifest.data.content
+    if content is not None and fingerprint.get("content") not in (None, content):
+        notes.append(
+            "the source has other rows than the one the model was fitted on, so a part of what is held out now may "
+            "have been trained on"
+        )
+    return notes
