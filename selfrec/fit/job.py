@@ -14,6 +14,8 @@ import numpy as np
 import torch
 
 from selfrec.errors import SettingsError
+from selfrec.evaluation.evaluate import evaluate_model
+from selfrec.evaluation.result import Evaluation
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit.manifest import manifest_of
@@ -29,9 +31,11 @@ from selfrec.pipeline.listener import FitListener, Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.prior import popularity_prior
-from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import Chosen, StageTrainer
 from selfrec.pipeline.weights import WarmStart, write_weights
+from selfrec.report.card import write_model_card
+from selfrec.report.data import ReportData
+from selfrec.report.page import write_report
 from selfrec.settings.tables import Config, TrainingSettings
 from selfrec.source.dataset import Dataset, load_dataset
 
@@ -93,7 +97,11 @@ def fit(
         dataset.catalog.write(writer.folder / ITEMS)
         write_weights(_all_parts(final), writer.folder / WEIGHTS)
         manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender)
-        _write_report(writer.folder, config, dataset, stages, final, recommender)
+        evaluation = _test(writer, manifest, dataset, config, listener)
+        if evaluation is not None:
+            manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
+        data = report_data(config, dataset, stages, final, recommender)
+        _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation}))
         manifest = writer.commit(manifest)
         workshop.close()
     return Fitted(target, manifest, batches)
@@ -157,13 +165,18 @@ def _all_parts(chosen: Chosen) -> list[Part]:
     return [*chosen.extractors, *chosen.generators, *([chosen.ranker] if chosen.ranker else [])]
 
 
-def _write_report(
-    folder: Path, config: Config, dataset: Dataset, stages: StageTrainer, final: Chosen, recommender: Recommender
-) -> None:
-    from selfrec.report.card import write_model_card
-    from selfrec.report.page import write_report
+def _test(
+    writer: ModelWriter, manifest: Manifest, dataset: Dataset, config: Config, listener: FitListener
+) -> Evaluation | None:
+    """The exported graph measured on the test part; None where there is none that the model has not seen."""
+    if config.training.refit == "all" or not (dataset.test.targets.lengths > 0).any():
+        return None
+    listener.message("measuring the graph on the test part")
+    writer.seal(manifest)
+    return evaluate_model(open_model(writer.folder), dataset.test, settings=config.scoring)
 
-    data = report_data(config, dataset, stages, final, recommender)
+
+def _write_report(folder: Path, data: ReportData) -> None:
     data.write(folder)
     write_report(data, folder / "report.html")
     write_model_card(data, folder / "model_card.md")

@@ -32,6 +32,9 @@ from selfrec.source.dataset import Dataset
 SAMPLE_USERS = 300
 """Users whose scores the figures of reconstructed and generated histories sum up."""
 
+SAMPLE_SCORES = 30_000_000
+"""Most scores the sample may have, so that a large catalog means fewer users."""
+
 
 def report_data(
     config: Config, dataset: Dataset, stages: StageTrainer, final: Chosen, recommender: Recommender
@@ -62,7 +65,8 @@ def report_data(
 
 
 def _sample(histories: Histories, seed: int) -> Histories:
-    rows = np.random.default_rng([seed, 14]).permutation(len(histories))[:SAMPLE_USERS]
+    users = min(SAMPLE_USERS, max(5, SAMPLE_SCORES // histories.n_items))
+    rows = np.random.default_rng([seed, 14]).permutation(len(histories))[:users]
     return histories.take(np.sort(rows))
 
 

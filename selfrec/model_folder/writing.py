@@ -62,10 +62,10 @@ class ModelWriter:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._held.close()
 
-    def commit(self, manifest: Manifest) -> Manifest:
-        """Hash what was written, add the manifest, and put the folder in the target's place.
+    def seal(self, manifest: Manifest) -> Manifest:
+        """Hash what was written and add the manifest: the unfinished folder can be opened like any model.
 
-        Returns the manifest with its `files`.
+        Returns the manifest with its `files`. Files may still be added and the folder sealed again.
         """
         written = sorted(path for path in self.folder.iterdir() if path.name != MANIFEST)
         missing = {GRAPH, ITEMS} - {path.name for path in written}
@@ -74,6 +74,14 @@ class ModelWriter:
         try:
             full = manifest.model_copy(update={"files": {path.name: hash_file(path) for path in written}})
             (self.folder / MANIFEST).write_bytes(full.to_bytes())
+        except OSError as error:
+            raise self._failed(error) from error
+        return full
+
+    def commit(self, manifest: Manifest) -> Manifest:
+        """Seal the folder and put it in the target's place. Returns the manifest with its `files`."""
+        full = self.seal(manifest)
+        try:
             sync_tree(self.folder)
             self._check_target()
             replace_path(self.folder, self.target)

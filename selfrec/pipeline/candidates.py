@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from selfrec.evaluation.metrics import hits
 from selfrec.histories import Holdout, Int64
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.fitting import CandidateRows
-from selfrec.pipeline.measure import K, eval_batches, hits_of, mask_seen
+from selfrec.pipeline.measure import K, eval_batches, mask_seen
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import NEVER, Recommender
 
@@ -29,7 +30,7 @@ def candidate_rows(
         items = items.masked_fill(values == NEVER, n_items).sort(dim=1).values
         seen = recommender.candidate_scores(batch, items, items < n_items)
         candidates[rows], scores[rows] = items.cpu().numpy(), seen.cpu().numpy()
-    labels = hits_of(candidates, holdout.targets).astype(np.float32)
+    labels = hits(candidates, holdout.targets).astype(np.float32)
     rows = np.flatnonzero(labels.any(1)) if only_hits else np.arange(len(holdout))
     return CandidateRows(holdout.inputs.take(rows), candidates[rows], scores[rows], labels[rows])
 

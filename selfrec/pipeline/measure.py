@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from selfrec.evaluation.metrics import coverage, recommended_counts, user_metrics
 from selfrec.histories import Float32, Histories, Holdout, Int64
 from selfrec.pipeline.batch import UserBatch
+
+METRICS = ("ndcg@20", "recall@20", "coverage@20")
 
 K = 20
 """List length of the validation metrics."""
@@ -60,37 +62,13 @@ def rank_all(score: ScoreAll, holdout: Holdout, device: torch.device, k: int = K
     return ranked
 
 
-def hits_of(ranked: Int64, targets: Histories) -> npt.NDArray[np.bool_]:
-    """bool[U, K] whether each ranked item is among the row's targets (item N never is)."""
-    base = np.int64(targets.n_items + 1)
-    wanted = targets.row_numbers * base + targets.items
-    wanted = np.sort(wanted[targets.items < targets.n_items])
-    asked = np.arange(len(ranked), dtype=np.int64)[:, None] * base + ranked
-    if len(wanted) == 0:
-        return np.zeros(ranked.shape, dtype=bool)
-    place = np.minimum(np.searchsorted(wanted, asked), len(wanted) - 1)
-    found: npt.NDArray[np.bool_] = (wanted[place] == asked) & (ranked < targets.n_items)
-    return found
-
-
 def measure(ranked: Int64, targets: Histories) -> Measured:
-    """NDCG@20 (ideal over min(20, |test|)), Recall@20 (hits / |test|) and coverage of lists int64[U, 20]."""
-    hits = hits_of(ranked, targets)
-    counts = targets.lengths
-    gains = 1 / np.log2(np.arange(2, ranked.shape[1] + 2))
-    ideal = np.concatenate([[0], np.cumsum(gains)])[np.minimum(counts, ranked.shape[1])]
-    ndcg = np.divide((hits * gains).sum(1), ideal, out=np.zeros(len(ranked)), where=ideal > 0)
-    recall = np.divide(hits.sum(1), counts, out=np.zeros(len(ranked)), where=counts > 0)
-    shown = np.unique(ranked[ranked < targets.n_items])
-    rows = counts > 0
-    return Measured(
-        metrics={
-            "ndcg@20": float(ndcg[rows].mean()) if rows.any() else 0.0,
-            "recall@20": float(recall[rows].mean()) if rows.any() else 0.0,
-            "coverage@20": len(shown) / max(1, targets.n_items),
-        },
-        per_user=ndcg[rows].astype(np.float32),
-    )
+    """NDCG, recall and coverage of lists int64[U, 20], as selfrec.evaluation.metrics defines them."""
+    by_user = user_metrics(ranked, targets, (K,))
+    counted = targets.lengths > 0
+    means = {name: float(by_user[name][counted].mean()) if counted.any() else 0.0 for name in METRICS[:2]}
+    shown = coverage(recommended_counts(ranked, targets.n_items, K))
+    return Measured({**means, METRICS[2]: shown}, by_user[METRICS[0]][counted].astype(np.float32))
 
 
 def better(new: Measured, old: Measured) -> bool:

@@ -127,14 +127,19 @@ class TestSelection:
 
 class TestRefit:
     def test_runs_the_best_number_of_epochs_and_ranks_alike(self) -> None:
-        stages = trainer(pipeline={"ranker": "aged", "keep": "all"})
+        stages = trainer()
         chosen = stages.select(checkerboard(), checkerboard_holdout(hidden=4))
         again = stages.refit(chosen, checkerboard())
         trained = stages.parts.trained
         best = trained["selection", "extractor.factors"].best_epoch
         assert len(trained["refit", "extractor.factors"].curves) == best
-        assert again.ranker is not None
         assert parity_hits(stages, again) == 1.0
+
+    def test_trains_the_ranker_again_on_hidden_items(self) -> None:
+        stages = trainer(pipeline={"ranker": "aged", "keep": "all"})
+        again = stages.refit(stages.select(checkerboard(), checkerboard_holdout()), checkerboard())
+        assert again.ranker is not None
+        assert ("refit", "ranker.aged") in stages.parts.trained
 
     def test_one_seed_gives_the_same_weights(self) -> None:
         states = []
