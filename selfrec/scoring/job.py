@@ -11,7 +11,7 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import ItemRules, item_bias
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
-from selfrec.scoring.staging import Staging
+from selfrec.scoring.staging import SPILL, Staging
 from selfrec.scoring.summary import Progress, RunSummary, peak_memory
 from selfrec.scoring.targets import RunRow, Target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -47,13 +47,14 @@ def score_table(
     rules = ItemRules(deny, allow, boost)
     options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
     with ExitStack() as held:
+        staging = held.enter_context(Staging(target.staging))
         # The source is closed before the target opens: a table may go into the very file the source is in.
         with open_source(
             source_path,
             source,
             memory_megabytes=settings.memory_megabytes,
             threads=settings.threads or available_cores(),
-            temp_directory=str(target.staging / "spill"),
+            temp_directory=str(target.staging / SPILL),
         ) as opened:
             bias, unknown = item_bias(rules, model.catalog, opened)
             scorer = Scorer(model, settings, item_bias=bias)
@@ -63,7 +64,7 @@ def score_table(
                 raise EmptyDataError(f"{users or source_path}: no users to score; the result stays as it was")
             types = (opened.user_type, model.manifest.columns.item_type)
             identity = identity_of(model, settings, bias, types, reader.shards, target.id_form)
-            staging = held.enter_context(Staging(target.staging, identity, options, resume=resume))
+            staging.begin(identity, options, resume=resume)
             run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress)
             _write_shards(run, target)
         seconds = time.monotonic() - started

@@ -16,53 +16,44 @@ from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, write_whole
 from selfrec.scoring.parts import PartNote, read_note
 
+SPILL = "spill"
+"""Folder inside the staging folder where DuckDB may put what does not fit its memory."""
+
 _RUN = "run.json"
 
 
 class Staging:
     """Holds the lock of one target while a run writes to it.
 
-        with Staging(target.staging, identity, options, resume=True) as staging:
+        with Staging(target.staging) as staging:
+            staging.begin(identity, options, resume=True)
             staging.part(3)           a path
             staging.reusable(3, hash) what an earlier run left for this shard
-            staging.finish()          removes the folder
+            staging.finish()
 
-    Left without `finish`, the folder stays for the next run: to go on from with `resume`, else to be removed.
+    Left without `finish`, the finished parts stay for the next run: to go on from with `resume`, else to be removed.
     """
 
-    def __init__(self, folder: Path, identity: str, options: dict[str, Any], *, resume: bool) -> None:
-        """identity: hash of the model and the options; parts of another identity are not taken over."""
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.parts = folder / "parts"
         self.run_id = uuid.uuid4().hex
         self.started = datetime.now(UTC)
         self.note: str | None = None
         """Why a run that was to be resumed starts over."""
-        self._identity = identity
-        self._options = options
-        self._resume = resume
+        self._identity: str | None = None
+        self._resume = False
         self._held = contextlib.ExitStack()
         self._finished = False
 
     def __enter__(self) -> Staging:
         try:
             self._lock()
-            if self._resume and self._adopt():
-                self._clean_partials()
-            else:
-                self._empty()
-                self.parts.mkdir(exist_ok=True)
-            run = {"run_id": self.run_id, "identity": self._identity, "started": self.started.isoformat()}
-            write_whole(
-                self.folder / _RUN,
-                json.dumps(run | {"pid": os.getpid(), "options": self._options}, indent=2, sort_keys=True).encode(),
-            )
+            # What a killed run spilled is of no use to anyone.
+            shutil.rmtree(self.folder / SPILL, ignore_errors=True)
         except OSError as error:
             self._held.close()
-            raise TargetError(
-                f"{self.folder.parent}: cannot write the staging folder {self.folder.name!r} ({one_line(error)}); "
-                "check space and permissions"
-            ) from error
+            raise self._failed(error) from error
         except BaseException:
             self._held.close()
             raise
@@ -77,6 +68,21 @@ class Staging:
             shutil.rmtree(self.folder, ignore_errors=True)
         self._held.close()
 
+    def begin(self, identity: str, options: dict[str, Any], *, resume: bool) -> None:
+        """Start a run, or with `resume` go on with the one that was killed, if it had the same identity.
+
+        identity: hash of the model and the options; parts of another identity are not taken over.
+        """
+        self._identity = identity
+        try:
+            self._resume = resume and self._adopt(identity)
+            self._clean()
+            run = {"run_id": self.run_id, "identity": identity, "started": self.started.isoformat()}
+            content = json.dumps(run | {"pid": os.getpid(), "options": options}, indent=2, sort_keys=True)
+            write_whole(self.folder / _RUN, content.encode())
+        except OSError as error:
+            raise self._failed(error) from error
+
     def part(self, shard: int) -> Path:
         """Where the part of a shard belongs."""
         return self.parts / f"part-{shard:05d}.parquet"
@@ -89,7 +95,7 @@ class Staging:
     def complete(self, shards: int) -> list[Path]:
         """The parts of all shards, in order; others, left by an older run, are removed."""
         parts = [self.part(shard) for shard in range(shards)]
-        for path in set(self.parts.iterdir()) - set(parts):
+        for path in set(self.parts.iterdir()).difference(parts):
             path.unlink()
         return parts
 
@@ -111,13 +117,13 @@ class Staging:
                 )
             return
 
-    def _adopt(self) -> bool:
+    def _adopt(self, identity: str) -> bool:
         """Take over what a killed run left; False, with a note, where it was another run."""
         run = self._read_run()
         if run is None or not self.parts.is_dir():
             self.note = "there was no unfinished run to resume: started from the beginning"
             return False
-        if run.get("identity") != self._identity:
+        if run.get("identity") != identity:
             self.note = "the unfinished run had another model or other options: started over"
             return False
         try:
@@ -127,17 +133,16 @@ class Staging:
             return False
         return True
 
-    def _clean_partials(self) -> None:
-        for path in self.parts.iterdir():
-            if not path.match("part-*.parquet"):
-                path.unlink()
-
-    def _empty(self) -> None:
+    def _clean(self) -> None:
+        """Leave an empty staging folder, or when resuming one with finished parts alone."""
         for path in self.folder.iterdir():
+            if path.name == SPILL or (self._resume and path == self.parts):
+                continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
+        self.parts.mkdir(exist_ok=True)
 
     def _read_run(self) -> dict[str, Any] | None:
         try:
@@ -145,6 +150,12 @@ class Staging:
         except (OSError, ValueError):
             return None
         return run if isinstance(run, dict) else None
+
+    def _failed(self, error: OSError) -> TargetError:
+        return TargetError(
+            f"{self.folder.parent}: cannot write the staging folder {self.folder.name!r} ({one_line(error)}); "
+            "check space and permissions"
+        )
 
     def _pid(self) -> str:
         return str((self._read_run() or {}).get("pid", "unknown"))

@@ -16,6 +16,7 @@ from selfrec import columns
 from selfrec.errors import SettingsError, TargetError, one_line
 from selfrec.files import recover, replace_path, sync_tree
 from selfrec.scoring.parts import RESULT_COLUMNS, IdForm, join_parts, result_columns
+from selfrec.scoring.staging import SPILL
 from selfrec.source.ids import restored_column
 from selfrec.source.quoting import identifier, literal, literals
 from selfrec.source.session import first_sentence, start_session
@@ -44,7 +45,9 @@ class RunRow:
 class Target(Protocol):
     """A place for a result."""
 
-    id_form: IdForm
+    @property
+    def id_form(self) -> IdForm:
+        """How ids stand in the parts."""
 
     @property
     def name(self) -> str:
@@ -176,7 +179,7 @@ class TableTarget:
 
     def _session(self, *, read_only: bool, files: list[Path] | None = None) -> duckdb.DuckDBPyConnection:
         """A locked session with the database attached as `target`; waits while another process has it open."""
-        connection = start_session(1024, None, str(self.staging / "spill"))
+        connection = start_session(1024, None, str(self.staging / SPILL))
         try:
             connection.execute("SET preserve_insertion_order = true")
             self._attach(connection, "READ_ONLY, " if read_only else "")
