@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfrec.evaluation.held_out import evaluate_held_out
+from selfrec.extras import extra_needed
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.single import Recommendation, Recommended, recommend
@@ -44,7 +45,8 @@ def fit(
 
     Raises SelfrecError; a model that stood at `out` is then still there.
     """
-    from selfrec.fit.job import fit as fit_job
+    with extra_needed("selfrec.fit"):
+        from selfrec.fit.job import fit as fit_job
 
     if isinstance(config, Config):
         if preset is not None or options or seed is not None:
@@ -122,12 +124,17 @@ class Model:
         )
 
     def evaluate(
-        self, source: str | os.PathLike[str], *, source_options: Mapping[str, Any] | None = None
+        self,
+        source: str | os.PathLike[str],
+        *,
+        test: str | None = None,
+        source_options: Mapping[str, Any] | None = None,
     ) -> Evaluation:
-        """Figures on the test part of the model's own split; like `selfrec evaluate`, whose notes are warned."""
+        """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`, whose
+        notes are warned."""
         import warnings
 
-        measured, notes = evaluate_held_out(self.folder, os.fspath(source), source_options)
+        measured, notes = evaluate_held_out(self.folder, os.fspath(source), source_options, test=test)
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return measured

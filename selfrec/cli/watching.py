@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State
 
@@ -24,18 +26,16 @@ STAGE_FIGURES = ("ndcg@20", "recall@20", "coverage@20")
 class FitDisplay:
     """A FitListener that prints the cleaning table when it is known and draws a bar a part."""
 
-    def __init__(self, bars: Progress | None, *, tables: bool = True) -> None:
-        self.messages: list[str] = []
+    def __init__(self, bars: Progress | None) -> None:
         self._bars = bars
-        self._tables = tables
         self._task: TaskID | None = None
         self._wait("reading and cleaning")
 
     def cleaned(self, report: Sequence[RuleCount]) -> None:
         """Print the cleaning table."""
-        if self._tables:
-            with self._paused():
-                print_cleaning(report)
+        with self._paused():
+            print_cleaning(report)
+            click.echo()
         self._wait("preparing")
 
     def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
@@ -54,9 +54,9 @@ class FitDisplay:
         self._above(f"{name}: {figures}")
 
     def message(self, text: str) -> None:
-        """Keep one line for the end, and note it now."""
-        self.messages.append(text)
-        self._above(text)
+        """Print one line."""
+        with self._paused():
+            click.echo(text)
 
     def _above(self, text: str) -> None:
         """A line above the bars."""
@@ -82,10 +82,10 @@ class FitDisplay:
 
 
 @contextlib.contextmanager
-def fit_display(state: State, *, tables: bool = True) -> Iterator[FitDisplay]:
+def fit_display(state: State) -> Iterator[FitDisplay]:
     """A display for the length of a fit."""
     if not state.shows_progress:
-        yield FitDisplay(None, tables=tables)
+        yield FitDisplay(None)
         return
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -97,7 +97,7 @@ def fit_display(state: State, *, tables: bool = True) -> Iterator[FitDisplay]:
         TimeElapsedColumn(),
     )
     with progress(state, *columns) as bars:
-        yield FitDisplay(bars, tables=tables)
+        yield FitDisplay(bars)
 
 
 def print_cleaning(report: Sequence[Any]) -> None:

