@@ -134,6 +134,7 @@ def write_model_folder(
     user_type: str = "VARCHAR",
     item_type: str = "BIGINT",
     config: Config | None = None,
+    user_features: tuple[str, ...] = (),
 ) -> None:
     """A model folder around any graph of the contract."""
     ids = pa.array(range(1000, 1000 + n_items), pa.int64()) if item_ids is None else item_ids
@@ -147,6 +148,7 @@ def write_model_folder(
         data=Fingerprint(rows=0, users=0, items=n_items),
         n_items=n_items,
         top_k=top_k,
+        user_features=user_features,
     )
     with ModelWriter(target) as writer:
         (writer.folder / GRAPH).write_bytes(graph.SerializeToString(deterministic=True))

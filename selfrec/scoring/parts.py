@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ RESULT_COLUMNS = (columns.USER_ID, columns.RANK, columns.ITEM_ID, columns.SCORE)
 IdForm = Literal["carried", "parquet"]
 """`carried`: as selfrec.source.ids carries ids, for a database to restore. `parquet`: the nearest Parquet type."""
 
-_NOTE = b"selfrec"
+_NOTE = "selfrec"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +96,9 @@ def _encoded(rows: np.typing.NDArray[np.int32], ids: pa.Array) -> pa.Array:
 def write_part(path: Path, table: pa.Table, note: PartNote) -> None:
     """Write a part under another name, force it to disk, and give it its name."""
     partial = path.with_name(f".{path.name}.partial")
-    text = json.dumps(note.__dict__, sort_keys=True).encode()
-    with open_writer(partial, table.schema.with_metadata({_NOTE: text})) as writer:
-        writer.write_table(table.replace_schema_metadata({_NOTE: text}))
+    with open_writer(partial, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({_NOTE: json.dumps(asdict(note), sort_keys=True)})
     sync(partial)
     partial.replace(path)
     sync(path.parent)
@@ -120,7 +120,7 @@ def open_writer(path: Path, schema: pa.Schema) -> Any:
 def read_note(path: Path) -> PartNote | None:
     """What a part says of itself; None where it is none, or cut short."""
     try:
-        return PartNote(**json.loads(pq.read_metadata(path).metadata[_NOTE]))
+        return PartNote(**json.loads(pq.read_metadata(path).metadata[_NOTE.encode()]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
 

@@ -46,7 +46,7 @@ class Files:
         if self.kind == "parquet":
             return f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
         header, delimiter = csv_header(self.paths[0], wanted)
-        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in text_columns if name in header)
+        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in dict.fromkeys(text_columns) if name in header)
         types_option = f", types = {{{types}}}" if types else ""
         return (
             f"read_csv({names}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "

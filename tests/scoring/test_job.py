@@ -1,0 +1,423 @@
+"""The whole job on shops small enough to know the answer."""
+
+from __future__ import annotations
+
+import multiprocessing
+import uuid
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from selfrec.errors import EmptyDataError, SelfrecError, SettingsError, SourceError, TargetError
+from selfrec.files import locked
+from selfrec.model_folder.reading import Model
+from selfrec.scoring.job import score_table
+from selfrec.scoring.targets import FileTarget, FolderTarget, TableTarget, parse_target
+from selfrec.settings.tables import CleaningSettings, Config, ScoringSettings
+from tests.scoring.shops import next_item_model, read_rows, write_shop
+
+K2 = ScoringSettings(k=2)
+
+EVENTS = [("ann", 100), ("bob", 104), ("ann", 103), ("cid", 999)]
+"""ann has items 0 and 3, bob has item 4, cid nothing of the catalog."""
+
+HALF = pytest.approx(0.5**0.5)
+EXPECTED = [
+    ("ann", 1, 101, HALF),
+    ("ann", 2, 104, HALF),
+    ("bob", 1, 105, 1.0),
+    ("bob", 2, 100, 0.0),
+    ("cid", 1, 100, 0.0),
+    ("cid", 2, 101, 0.0),
+]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    write_shop(tmp_path / "shop.duckdb", EVENTS)
+    return str(tmp_path / "shop.duckdb")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return next_item_model(tmp_path / "model")
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+def test_into_a_table_of_the_source(model: Model, shop: str, tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
+    summary = score_table(
+        model, shop, parse_target(shop, into="lists"), K2, progress=lambda done, total: calls.append((done, total))
+    )
+    assert read_rows(Path(shop), "lists") == EXPECTED
+    assert (summary.users, summary.rows, summary.cold_users, summary.shards) == (3, 6, 1, 1)
+    assert summary.peak_memory > 10_000_000
+    assert summary.users_per_second > 0
+    assert calls[-1] == (3, 3)
+    assert leftovers(tmp_path) == []
+    with duckdb.connect(shop, read_only=True) as connection:
+        assert connection.execute("DESCRIBE lists").fetchall() == [
+            ("user_id", "VARCHAR", "YES", None, None, None),
+            ("rank", "INTEGER", "YES", None, None, None),
+            ("item_id", "BIGINT", "YES", None, None, None),
+            ("score", "FLOAT", "YES", None, None, None),
+        ]
+        [run] = connection.execute("SELECT * EXCLUDE (options) FROM selfrec_runs").fetchall()
+    assert run[:4] == (summary.run_id, "lists", model.sha256, f"{shop}::interactions")
+    assert run[4] <= run[5]
+    assert run[6:8] == (3, 6)
+
+
+def test_a_second_run_replaces_the_table_and_adds_a_row_of_runs(model: Model, shop: str) -> None:
+    target = parse_target(shop, into="lists")
+    score_table(model, shop, target, K2)
+    score_table(model, shop, target, ScoringSettings(k=1))
+    assert read_rows(Path(shop), "lists") == [row for row in EXPECTED if row[1] == 1]
+    with duckdb.connect(shop, read_only=True) as connection:
+        assert connection.execute("SELECT count(DISTINCT run_id) FROM selfrec_runs").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("name", ["lists.parquet", "lists"])
+def test_to_parquet(model: Model, shop: str, tmp_path: Path, name: str) -> None:
+    target = parse_target(shop, to=str(tmp_path / name))
+    for _ in range(2):
+        score_table(model, shop, target, K2)
+        assert read_rows(tmp_path / name) == EXPECTED
+        assert leftovers(tmp_path) == []
+    part = tmp_path / name if name.endswith(".parquet") else tmp_path / name / "part-00000.parquet"
+    schema = pq.read_schema(part).remove_metadata()
+    assert schema.names == ["user_id", "rank", "item_id", "score"]
+    assert schema.types == [pa.string(), pa.int32(), pa.int64(), pa.float32()]
+
+
+def test_into_another_database(model: Model, shop: str, tmp_path: Path) -> None:
+    score_table(model, shop, parse_target(shop, into=f"{tmp_path}/other.duckdb::my lists"), K2)
+    assert read_rows(tmp_path / "other.duckdb", '"my lists"') == EXPECTED
+
+
+def test_many_shards_give_the_same_rows(model: Model, tmp_path: Path) -> None:
+    users = [f"user {number}" for number in range(700)]
+    write_shop(tmp_path / "shop.duckdb", [(user, 100 + at % 5) for at, user in enumerate(users) for _ in range(3)])
+    shop = str(tmp_path / "shop.duckdb")
+    sharded = ScoringSettings(k=2, shard_rows=1000)
+    summaries = [
+        score_table(model, shop, parse_target(shop, to=str(tmp_path / f"{name}.parquet")), settings)
+        for name, settings in [("one", K2), ("many", sharded), ("again", sharded)]
+    ]
+    assert [summary.shards for summary in summaries] == [1, 3, 3]
+    assert read_rows(tmp_path / "one.parquet") == read_rows(tmp_path / "many.parquet")
+    assert (tmp_path / "many.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
+
+
+UUIDS = [uuid.UUID(int=1), uuid.UUID(int=2**127)]
+
+
+@pytest.mark.parametrize("to", [None, "lists.parquet"])
+@pytest.mark.parametrize(
+    ("sql_type", "ids"),
+    [
+        ("TINYINT", [-128, 127]),
+        ("INTEGER", [1, 2]),
+        ("UBIGINT", [1, 2**64 - 1]),
+        ("HUGEINT", [-1, 2**120]),
+        ("UUID", UUIDS),
+        ("DECIMAL(30,0)", [Decimal(7), Decimal(10**28)]),
+        ("VARCHAR", ["", "Robert'); DROP TABLE lists;--\n\N{GRINNING FACE}"]),
+    ],
+)
+def test_ids_keep_their_type_and_value(tmp_path: Path, sql_type: str, ids: list[Any], to: str | None) -> None:
+    carried = pa.array([f"{one}" for one in ids], pa.string())
+    if sql_type in ("TINYINT", "INTEGER", "UBIGINT"):
+        carried = pa.array(ids, {"TINYINT": pa.int8(), "INTEGER": pa.int32(), "UBIGINT": pa.uint64()}[sql_type])
+    model = next_item_model(tmp_path / "model", 2, 1, item_ids=carried, item_type=sql_type)
+    shop = tmp_path / "shop.duckdb"
+    write_shop(shop, [(ids[0], ids[0]), (ids[1], ids[1])], sql_type, sql_type)
+    into = "lists" if to is None else None
+    score_table(
+        model,
+        str(shop),
+        parse_target(str(shop), into=into, to=None if to is None else str(tmp_path / to)),
+        ScoringSettings(k=1),
+    )
+    expected = {(ids[0], ids[1]), (ids[1], ids[0])}
+    rows = read_rows(shop, "lists") if to is None else read_rows(tmp_path / to)
+    if to is not None and sql_type == "HUGEINT":  # Parquet has no such type: text.
+        expected = {(str(user), str(item)) for user, item in expected}
+    assert {(user, item) for user, _, item, _ in rows} == expected
+
+
+def test_listed_users_and_cold_ones(model: Model, shop: str, tmp_path: Path) -> None:
+    with duckdb.connect(shop) as connection:
+        connection.execute("CREATE TABLE chosen AS SELECT unnest(['bob', 'new', 'bob', NULL]) AS user_id")
+    summary = score_table(model, shop, parse_target(shop, into="lists"), K2, users="chosen")
+    assert read_rows(Path(shop), "lists") == [EXPECTED[2], EXPECTED[3], ("new", 1, 100, 0.0), ("new", 2, 101, 0.0)]
+    assert (summary.users, summary.cold_users) == (2, 1)
+
+
+def test_deny_allow_and_boost(model: Model, shop: str, tmp_path: Path) -> None:
+    (tmp_path / "deny.csv").write_text("item_id\n101\n105\n4711\n")
+    (tmp_path / "allow.csv").write_text("item_id\n101\n102\n104\n")
+    (tmp_path / "boost.csv").write_text("item_id,weight\n102,0.25\n105,9\n")
+    target = parse_target(shop, into="lists")
+    summary = score_table(
+        model,
+        shop,
+        target,
+        K2,
+        deny=str(tmp_path / "deny.csv"),
+        allow=str(tmp_path / "allow.csv"),
+        boost=str(tmp_path / "boost.csv"),
+    )
+    assert summary.unknown_items == {"deny": 1, "allow": 0, "boost": 0}
+    assert read_rows(Path(shop), "lists") == [
+        ("ann", 1, 104, HALF),
+        ("ann", 2, 102, 0.25),
+        ("bob", 1, 102, 0.25),
+        ("cid", 1, 102, 0.25),
+        ("cid", 2, 104, 0.0),
+    ]
+
+
+def test_a_boost_that_is_no_number(model: Model, shop: str, tmp_path: Path) -> None:
+    (tmp_path / "boost.csv").write_text("item_id,weight\n102,inf\n")
+    with pytest.raises(SourceError, match=r"boost\.csv"):
+        score_table(model, shop, parse_target(shop, into="lists"), K2, boost=str(tmp_path / "boost.csv"))
+
+
+def test_everything_denied_gives_an_empty_result(model: Model, shop: str, tmp_path: Path) -> None:
+    (tmp_path / "deny.csv").write_text("item_id\n" + "\n".join(map(str, range(100, 106))))
+    for target in (parse_target(shop, into="lists"), parse_target(shop, to=str(tmp_path / "lists.parquet"))):
+        summary = score_table(model, shop, target, K2, deny=str(tmp_path / "deny.csv"))
+        assert (summary.users, summary.rows) == (3, 0)
+    assert read_rows(Path(shop), "lists") == read_rows(tmp_path / "lists.parquet") == []
+
+
+def test_seen_only_and_cut_histories_are_never_recommended(tmp_path: Path) -> None:
+    config = Config(cleaning=CleaningSettings(max_history=1, exclude_events=("dislike",)))
+    model = next_item_model(tmp_path / "model", config=config)
+    shop = tmp_path / "shop.duckdb"
+    write_shop(shop, [("ann", 104), ("ann", 100), ("ann", 102)])
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute("ALTER TABLE interactions ADD COLUMN event VARCHAR DEFAULT 'view'")
+        connection.execute("INSERT INTO interactions VALUES ('ann', 103, TIMESTAMP '2026-02-01', 'dislike')")
+    score_table(model, str(shop), parse_target(str(shop), into="lists"), ScoringSettings(k=4))
+    # Only 102 is history, 104 and 100 are cut off, 103 is disliked; the rest has score 0.
+    assert [row[2] for row in read_rows(shop, "lists")] == [101, 105]
+    score_table(model, str(shop), parse_target(str(shop), into="lists"), ScoringSettings(k=1, repeats=True))
+    assert read_rows(shop, "lists") == [("ann", 1, 103, 1.0)]
+
+
+def test_an_empty_source_leaves_the_old_result(model: Model, shop: str, tmp_path: Path) -> None:
+    target = parse_target(shop, into="lists")
+    score_table(model, shop, target, K2)
+    with duckdb.connect(shop) as connection:
+        connection.execute("DELETE FROM interactions")
+    with pytest.raises(EmptyDataError, match="no users to score"):
+        score_table(model, shop, target, K2)
+    assert read_rows(Path(shop), "lists") == EXPECTED
+    assert leftovers(tmp_path) == []
+
+
+def test_k_beyond_the_model(model: Model, shop: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="k = 5"):
+        score_table(model, shop, parse_target(shop, into="lists"), ScoringSettings(k=5))
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("into", "to", "says"),
+    [
+        ("interactions", None, "is the source itself"),
+        ("INTERACTIONS", None, "is the source itself"),
+        ("selfrec_runs", None, "table of runs"),
+        ("products", None, "holds other columns"),
+        ("a_view", None, "is a view"),
+        ("{tmp}/no/such.duckdb::lists", None, "no such folder"),
+        ("{tmp}/model/manifest.json::lists", None, "cannot be opened"),
+        (None, "{tmp}/model", "no part of a result"),
+        (None, "{tmp}/folder.parquet", "is a folder"),
+        (None, "{tmp}/other.parquet", "no earlier result"),
+        (None, "{tmp}/shop.duckdb", "is a file"),
+        (None, "{tmp}/shop.duckdb/x.parquet", "cannot write"),
+    ],
+)
+def test_targets_that_hold_something_else(
+    model: Model, shop: str, tmp_path: Path, into: str | None, to: str | None, says: str
+) -> None:
+    with duckdb.connect(shop) as connection:
+        connection.execute("CREATE TABLE products (user_id INTEGER); CREATE VIEW a_view AS SELECT * FROM products")
+    (tmp_path / "folder.parquet").mkdir()
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    target = parse_target(shop, into=into and into.format(tmp=tmp_path), to=to and to.format(tmp=tmp_path))
+    with pytest.raises(TargetError, match=says):
+        score_table(model, shop, target, K2)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("into", "to", "says"),
+    [
+        (None, None, "name one target"),
+        ("a", "b", "name one target"),
+        ("lists", None, "is no database"),
+        ("x.duckdb::", None, "name a table"),
+    ],
+)
+def test_wrong_targets(into: str | None, to: str | None, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        parse_target("events.parquet", into=into, to=to)
+
+
+def test_target_kinds() -> None:
+    assert parse_target("a.duckdb", into="t") == TableTarget(Path("a.duckdb").resolve(), "t")
+    assert isinstance(parse_target("a.duckdb", to="x.parquet"), FileTarget)
+    assert isinstance(parse_target("a.duckdb", to="x"), FolderTarget)
+    names = {TableTarget(Path("/a.duckdb"), name).staging.name for name in ("a/b", "a?b", "a b", "a_b")}
+    assert len(names) == 4
+    assert not any("/" in name for name in names)
+
+
+def test_a_second_run_on_one_target_refuses(model: Model, shop: str) -> None:
+    target = parse_target(shop, into="lists")
+    target.staging.mkdir()
+    with locked(target.staging) as free:
+        assert free
+        with pytest.raises(TargetError, match=r"another run .* is writing this target"):
+            score_table(model, shop, target, K2)
+    score_table(model, shop, target, K2)
+    assert read_rows(Path(shop), "lists") == EXPECTED
+
+
+def _hold(path: str, started: Any, stop: Any) -> None:
+    with duckdb.connect(path):
+        started.set()
+        stop.wait(60)
+
+
+def test_a_database_that_is_busy_at_the_end(model: Model, shop: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    duckdb.connect(str(other)).close()
+    context = multiprocessing.get_context("spawn")
+    started, stop = context.Event(), context.Event()
+    target = TableTarget(other, "lists", wait_seconds=0.3)
+    holder = context.Process(target=_hold, args=(str(other), started, stop))
+
+    def seize(done: int, total: int) -> None:
+        if done == total and holder.pid is None:
+            holder.start()
+            assert started.wait(60)
+
+    try:
+        with pytest.raises(TargetError, match=r"is open in .*--resume"):
+            score_table(model, shop, target, K2, progress=seize)
+    finally:
+        stop.set()
+        holder.join()
+    summary = score_table(model, shop, target, K2, resume=True)
+    assert (summary.resumed_shards, summary.resumed_users, summary.users_per_second) == (1, 3, 0)
+    assert read_rows(other, "lists") == EXPECTED
+
+
+class _StopError(Exception):
+    pass
+
+
+def _interrupted(model: Model, shop: str, target: Any, settings: ScoringSettings, after: int, **more: Any) -> None:
+    def stop(done: int, total: int) -> None:
+        if done > after:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        score_table(model, shop, target, settings, progress=stop, **more)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> str:
+    rows = [(f"user {user}", 100 + user % 5) for user in range(1500) for _ in range(2)]
+    write_shop(tmp_path / "many.duckdb", rows)
+    return str(tmp_path / "many.duckdb")
+
+
+SHARDED = ScoringSettings(k=2, shard_rows=1000, threads=1)
+
+
+def test_resume_goes_on_from_the_finished_shards(model: Model, many: str, tmp_path: Path) -> None:
+    target = parse_target(many, into="lists")
+    _interrupted(model, many, target, SHARDED, 1200)
+    assert leftovers(tmp_path) == [target.staging.name]
+    summary = score_table(model, many, target, SHARDED, resume=True)
+    assert summary.shards == 3
+    assert summary.resumed_shards >= 1
+    assert summary.notes == ()
+    assert leftovers(tmp_path) == []
+    score_table(model, many, parse_target(many, into="whole"), SHARDED)
+    with duckdb.connect(many, read_only=True) as connection:
+        assert connection.execute("FROM lists").fetchall() == connection.execute("FROM whole").fetchall()
+
+
+def test_without_resume_leftovers_are_removed(model: Model, many: str, tmp_path: Path) -> None:
+    target = parse_target(many, into="lists")
+    _interrupted(model, many, target, SHARDED, 1200)
+    assert score_table(model, many, target, SHARDED).resumed_shards == 0
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("change", ["options", "model", "nothing left"])
+def test_resume_starts_over_where_it_must_and_says_so(model: Model, many: str, tmp_path: Path, change: str) -> None:
+    target = parse_target(many, into="lists")
+    settings = SHARDED
+    if change != "nothing left":
+        _interrupted(model, many, target, SHARDED, 1200)
+    if change == "options":
+        settings = SHARDED.model_copy(update={"k": 1})
+    if change == "model":
+        model = next_item_model(tmp_path / "model", 6, 3)
+    summary = score_table(model, many, target, settings, resume=True)
+    assert summary.resumed_shards == 0
+    assert len(summary.notes) == 1
+    assert "start" in summary.notes[0]
+
+
+def test_resume_scores_shards_again_whose_histories_changed(model: Model, many: str) -> None:
+    target = parse_target(many, into="lists")
+    _interrupted(model, many, target, SHARDED, 1499)
+    with duckdb.connect(many) as connection:
+        connection.execute("UPDATE interactions SET item_id = 104 WHERE user_id IN ('user 0', 'user 1', 'user 2')")
+    score_table(model, many, target, SHARDED, resume=True)
+    rows = read_rows(Path(many), "lists")
+    assert len(rows) == 3000
+    assert ("user 0", 1, 105, 1.0) in rows
+    assert ("user 1", 1, 105, 1.0) in rows
+
+
+def test_a_damaged_part_is_scored_again(model: Model, many: str) -> None:
+    target = parse_target(many, to=str(Path(many).with_name("lists")))
+    _interrupted(model, many, target, SHARDED, 1499)
+    part = min((target.staging / "parts").glob("part-*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    (part.parent / "part-00077.parquet").write_bytes(b"left by an older run")
+    score_table(model, many, target, SHARDED, resume=True)
+    assert len(read_rows(Path(many).with_name("lists"))) == 3000
+
+
+def test_a_failing_part_stops_the_job_and_keeps_the_old_result(model: Model, many: str, tmp_path: Path) -> None:
+    target = parse_target(many, to=str(tmp_path / "lists.parquet"))
+    score_table(model, many, target, SHARDED)
+    before = (tmp_path / "lists.parquet").read_bytes()
+
+    def block(done: int, total: int) -> None:
+        place = target.staging / "parts" / ".part-00001.parquet.partial"
+        place.mkdir(exist_ok=True)
+
+    with pytest.raises(SelfrecError, match="cannot be written"):
+        score_table(model, many, target, SHARDED, progress=block)
+    assert (tmp_path / "lists.parquet").read_bytes() == before
