@@ -52,7 +52,7 @@ class CleaningSettings(Settings):
     )
     min_items_per_user: int = Field(2, ge=1, description="Users of fewer items are not trained on.")
     max_events_robust: float | None = Field(
-        12.0,
+        4.0,
         gt=0,
         description="Users with more events than exp(median + this x MAD of log events) are taken for bots and not "
         "trained on; never below 1,000 events. Unset: no bound.",
