@@ -41,20 +41,23 @@ def because(scorer: Scorer, histories: Histories, lists: Lists, most: int = 2) -
     causes: list[list[list[Cause]]] = []
     for user in range(len(histories)):
         slots = slice(histories.offsets[user], histories.offsets[user + 1])
-        drops = _drops(lists.items[user], lists.scores[user], without.items[slots], without.scores[slots])
+        drops = _drops(
+            lists.items[user], lists.scores[user], without.items[slots], without.scores[slots], histories.n_items
+        )
         causes.append(_strongest(drops, lists.items[user] < histories.n_items, histories.items[slots], most))
     return causes
 
 
-def _drops(items: Int64, scores: Float32, other_items: Int64, other_scores: Float32) -> Float32:
-    """float32[slots, k] fall of each place's score in each of the lists without one slot, int64[slots, K]."""
+def _drops(items: Int64, scores: Float32, other_items: Int64, other_scores: Float32, n_items: int) -> Float32:
+    """float32[slots, k] fall of each place's score in each of the lists without one slot, int64[slots, K]; 0 where
+    the place is empty."""
     found = other_items[:, None, :] == items[None, :, None]
     at = found.argmax(axis=2)
     finite = np.where(np.isfinite(other_scores), other_scores, np.inf)
     last = finite.min(axis=1, initial=np.inf)
     floor = np.where(np.isfinite(last), last, 0)[:, None]
     after = np.where(found.any(axis=2), np.take_along_axis(other_scores, at, axis=1), floor)
-    drops: Float32 = scores[None, :] - after
+    drops: Float32 = np.where(items < n_items, scores, 0)[None, :] - np.where(items < n_items, after, 0)
     return drops
 
 

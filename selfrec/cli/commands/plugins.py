@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from selfrec.cli.output import print_json, print_pairs, print_table
+from selfrec.cli.output import WIDTH, print_json, print_pairs, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
     if info.reason:
         print_pairs([("reason", info.reason)])
     for record in parts:
-        click.echo(f"\n{record.kind} {record.name}: {record.summary}\n")
+        click.echo("\n" + textwrap.fill(f"{record.kind} {record.name}: {record.summary}", WIDTH) + "\n")
         options = options_of(record.options)
         print_table(
             ("option", "type", "default", "range", "meaning"),

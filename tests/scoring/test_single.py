@@ -1,0 +1,55 @@
+"""One user by hand, on a model where item i + 1 follows item i; its ids are 100, 101, ..."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfrec.errors import SettingsError
+from selfrec.model_folder.reading import Model
+from selfrec.scoring.single import Recommendation, recommend
+from tests.scoring.shops import next_item_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return next_item_model(tmp_path_factory.mktemp("single") / "model")
+
+
+def test_the_next_item_comes_first(model: Model) -> None:
+    found = recommend(model, [102], k=2)
+    assert found.items == [Recommendation(1, 103, "103", 1.0), Recommendation(2, 100, "100", 0.0)]
+    assert found.unknown == []
+
+
+def test_ids_as_text_and_unknown_ones(model: Model) -> None:
+    found = recommend(model, ["102", "999", "x"], k=1)
+    assert found.items == recommend(model, [102], k=1).items
+    assert found.unknown == ["999", "x"]
+
+
+def test_weights_decide_the_order(model: Model) -> None:
+    assert [line.item_id for line in recommend(model, [100, 102], 2, weights=[1, 3]).items] == [103, 101]
+    assert [line.item_id for line in recommend(model, [100, 102], 2, weights=[3, 1]).items] == [101, 103]
+    with pytest.raises(ValueError, match="2 weights for a history of 1 items"):
+        recommend(model, [100], weights=[1, 2])
+
+
+def test_an_id_twice_counts_once(model: Model) -> None:
+    assert recommend(model, [100, 102, 100], 4) == recommend(model, [102, 100], 4)
+
+
+def test_the_history_is_left_out_unless_repeats(model: Model) -> None:
+    assert [line.item_id for line in recommend(model, [100, 101], 4).items] == [102, 103, 104, 105]
+    assert [line.item_id for line in recommend(model, [100, 101], 2, repeats=True).items] == [101, 102]
+
+
+def test_shorter_than_k_when_nothing_is_left(model: Model) -> None:
+    assert [line.item_id for line in recommend(model, [100, 101, 102, 103, 104], 4).items] == [105]
+    assert recommend(model, range(100, 106), 4).items == []
+
+
+def test_a_k_beyond_the_model(model: Model) -> None:
+    with pytest.raises(SettingsError, match=r"k = 5, but the model .* gives lists of at most 4"):
+        recommend(model, [100], 5)
+    with pytest.raises(SettingsError, match=r"option 'scoring.k' is 0"):
+        recommend(model, [100], 0)
