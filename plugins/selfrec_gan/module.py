@@ -29,10 +29,11 @@ class PreferenceGenerator(nn.Module):
         self.sees_features = options.condition != "history" and sizes.features > 0
         if not (self.sees_history or self.sees_features):
             raise ValueError("condition = 'features' needs an extractor in the pipeline; there is none")
-        self.noise = options.noise
+        self.noise, self.cosine = options.noise, options.cosine
         self.history = nn.Parameter(torch.randn(sizes.items + 1, width) / width**0.5)
         self.items = nn.Parameter(torch.randn(sizes.items, width) / width**0.5)
         self.bias = nn.Parameter(torch.zeros(sizes.items))
+        self.log_sharpness = nn.Parameter(torch.tensor(options.sharpness).log())
         condition = width * self.sees_history + sizes.features * self.sees_features
         last = options.hidden[-1] if options.hidden else condition + self.noise
         self.hidden = hidden_layers(condition + self.noise, options.hidden, options)
@@ -58,11 +59,16 @@ class PreferenceGenerator(nn.Module):
         query = self.out(self.hidden(inputs))
         if self.skip is not None:
             query = query + self.skip(condition)
+        if self.cosine:
+            query = functional.normalize(query, dim=1) * self.log_sharpness.exp()
         return torch.cat([query, torch.ones_like(query[:, :1])], dim=1)
 
-    def item_factors(self) -> Tensor:
-        """float32[N, d + 1]."""
-        return torch.cat([self.items, self.bias[:, None]], dim=1)
+    def item_factors(self, items: Tensor | None = None) -> Tensor:
+        """float32[N, d + 1], or of some items int64[S] alone."""
+        factors, bias = (self.items, self.bias) if items is None else (self.items[items], self.bias[items])
+        if self.cosine:
+            factors = functional.normalize(factors, dim=1)
+        return torch.cat([factors, bias[:, None]], dim=1)
 
 
 class Discriminator(nn.Module):

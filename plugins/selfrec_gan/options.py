@@ -29,6 +29,10 @@ class GanOptions(EpochOptions):
     condition: Literal["both", "history", "features"] = Field(
         "both", description="What the generator sees: its own embedding of the history, the extractors' features, both."
     )
+    cosine: bool = Field(
+        True, description="Scores are cosines of query and item factor, times a learned sharpness, plus the bias."
+    )
+    sharpness: float = Field(8.0, gt=0, le=100, description="The sharpness that cosine scores start with.")
     skip: bool = Field(True, description="A linear path from the condition to the query, beside the hidden layers.")
     start: Literal["svd", "random"] = Field(
         "svd", description="Where the item tables start: at a randomised SVD of the training rows, or at random."

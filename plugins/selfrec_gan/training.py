@@ -128,8 +128,7 @@ class Contest:
 
     def _logits(self, work: Work) -> Tensor:
         """float32[B, S]."""
-        query = self.generator.query(work.batch, work.features)
-        return functional.linear(query[:, :-1], self.generator.items[work.items], self.generator.bias[work.items])
+        return self.generator.query(work.batch, work.features) @ self.generator.item_factors(work.items).T
 
     def _mask(self, work: Work) -> Tensor:
         """float32[B, S] 1 where the discriminator may look: the history and a share of the other items."""

@@ -95,7 +95,13 @@ def assert_same_in_onnx(
 ) -> set[str]:
     """torch and onnxruntime agree on batches of 0, 1, 2, 7 users with 0, 1, 5 slots; the operations used."""
     program = torch.onnx.export(
-        module, inputs(3, 4), dynamo=True, opset_version=18, dynamic_shapes=tuple(axes), input_names=list(names), verbose=False
+        module,
+        inputs(3, 4),
+        dynamo=True,
+        opset_version=18,
+        dynamic_shapes=tuple(axes),
+        input_names=list(names),
+        verbose=False,
     )
     assert program is not None
     stream = io.BytesIO()
