@@ -201,16 +201,11 @@ def _check_graph(place: Path, manifest: Manifest) -> Surface:
     with place.open("rb") as stream:
         if not manifest.files[GRAPH].bytes:
             raise ModelError("the file is empty")
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            view = memoryview(content)
-            try:
-                graph = read_graph(view)
-                surface = read_surface(graph)
-                _check_sizes(graph, manifest)
-            finally:
-                # The map cannot close while tensors still hold views of it.
-                graph = Graph()
-                _release(view)
+        # Not closed by hand: tensors, and an error's traceback, hold views of it.
+        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    graph = read_graph(memoryview(content))
+    surface = read_surface(graph)
+    _check_sizes(graph, manifest)
     for name, found, noted in (("N", surface.n_items, manifest.n_items), ("K", surface.top_k, manifest.top_k)):
         if found != noted:
             raise ModelError(f"{name} is {found:,} in the graph and {noted:,} in the manifest")
@@ -234,13 +229,6 @@ def _check_sizes(graph: Graph, manifest: Manifest) -> None:
             )
         if tensor.offset + tensor.size > data.bytes:
             raise ModelError(f"the tensor {tensor.name!r} ends after {GRAPH_DATA} does")
-
-
-def _release(view: memoryview) -> None:
-    try:
-        view.release()
-    except BufferError:  # An error's traceback may hold a part; the map then closes with it.
-        return
 
 
 def _parquet_rows(place: Path) -> int:

@@ -84,8 +84,12 @@ class Staging:
             raise self._failed(error) from error
 
     def part(self, shard: int) -> Path:
-        """Where the part of a shard belongs."""
-        return self.parts / f"part-{shard:05d}.parquet"
+        """Where the part of a shard belongs.
+
+        The name holds the run, so that a reader who listed the parts of one result of a folder, and opens them after
+        another took its place, finds none rather than a mix.
+        """
+        return self.parts / f"part-{shard:05d}-{self.run_id[:12]}.parquet"
 
     def reusable(self, shard: int, inputs: str) -> PartNote | None:
         """The note of a finished part of this very input, model and options, or None."""

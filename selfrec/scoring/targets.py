@@ -273,7 +273,10 @@ class FolderTarget:
         if not self.path.is_dir():
             raise TargetError(f"{self.path}: is a file; choose another name for the folder (or end it in .parquet)")
         for path in self.path.iterdir():
-            if not re.fullmatch(r"part-\d{5,}\.parquet", path.name) or result_columns(path) != RESULT_COLUMNS:
+            if (
+                not re.fullmatch(r"part-\d{5,}-[0-9a-f]{12}\.parquet", path.name)
+                or result_columns(path) != RESULT_COLUMNS
+            ):
                 raise TargetError(
                     f"{self.path}: holds {path.name!r}, which is no part of a result; choose another folder"
                 )
