@@ -1,0 +1,101 @@
+"""Linear autoencoders: a history is the normalised sum of its items' embeddings, a score its product with factors."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from selfrec.plugin import Sizes, pool
+from selfrec_autoencoder.options import AutoencoderOptions
+
+if TYPE_CHECKING:
+    from selfrec.plugin import UserBatch
+
+TINY = 1e-6
+"""Smallest length that is divided by: a history without known items gets the zero code."""
+
+
+class LinearAutoencoder(nn.Module):
+    """Up to two models side by side in one table of d columns: first softmax, then ELSA.
+
+    softmax  z = sum_t w_t gain_t E_t;  h = z / |z|;  score_j = h . D_j / (|D_j| tau) + c_j
+    elsa     z = sum_t w_t A_t;         h = z / |z|;  score_j = strength h . A_j          (A_j of length 1)
+
+    `split` columns belong to softmax. It is part of the state, because "auto" decides it when the rows are seen.
+    The parameters are what is trained; `derive` makes of them the two tables that scoring needs.
+    """
+
+    def __init__(self, options: AutoencoderOptions, sizes: Sizes) -> None:
+        super().__init__()
+        self.width = options.width
+        self.length_exponent = options.length_exponent
+        self.popularity_exponent = options.popularity_exponent
+        items, d = sizes.items, options.width
+        self.encoder = nn.Parameter(torch.randn(items + 1, d) / math.sqrt(d))
+        self.decoder = nn.Parameter(torch.randn(items, d) / math.sqrt(d))
+        self.log_gain = nn.Parameter(torch.zeros(items))
+        self.bias = nn.Parameter(torch.zeros(items))
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(options.temperature or 0.12)))
+        self.register_buffer("split", torch.tensor(0 if options.objective == "elsa" else d))
+        self.register_buffer("strength", torch.tensor(1.0))
+        self.register_buffer("embeddings", torch.zeros(items + 1, d), persistent=False)
+        self.register_buffer("factors", torch.zeros(items, d + 1), persistent=False)
+        self.register_buffer("groups", torch.zeros(d, 2), persistent=False)
+        self.register_load_state_dict_post_hook(_derive)  # type: ignore[no-untyped-call]
+        self.derive()
+
+    split: Tensor
+    strength: Tensor
+    embeddings: Tensor
+    factors: Tensor
+    groups: Tensor
+
+    @property
+    def items(self) -> int:
+        """N."""
+        return len(self.bias)
+
+    @torch.no_grad()
+    def derive(self) -> None:
+        """Fill the tables of scoring from the parameters."""
+        split = int(self.split)
+        self.embeddings.copy_(self.encoder)
+        self.embeddings[:-1, :split] *= self.log_gain.exp()[:, None]
+        self.embeddings[:-1, split:] = functional.normalize(self.encoder[:-1, split:], dim=1)
+        self.embeddings[-1] = 0
+        self.factors[:, :split] = functional.normalize(self.decoder[:, :split], dim=1) / self.log_temperature.exp()
+        self.factors[:, split:-1] = self.embeddings[:-1, split:] * self.strength
+        self.factors[:, -1] = self.bias if split > 0 else 0
+        self.groups.zero_()
+        self.groups[:split, 0] = 1
+        self.groups[split:, 1] = 1
+
+    def train(self, mode: bool = True) -> LinearAutoencoder:
+        """As nn.Module.train; leaving training derives the tables of scoring."""
+        super().train(mode)
+        if not mode:
+            self.derive()
+        return self
+
+    def extract(self, batch: UserBatch) -> Tensor:
+        """The code h of every history, float32[B, d]; 0 for an empty one."""
+        code = pool(self.embeddings, batch.history, batch.weights)
+        lengths = (code.square() @ self.groups).sqrt().clamp_min(TINY)
+        return code * (lengths.reciprocal() @ self.groups.T)
+
+    def query(self, batch: UserBatch, features: Tensor) -> Tensor:
+        """float32[B, d + 1]: the code and a one for the items' bias."""
+        return torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+
+    def item_factors(self) -> Tensor:
+        """float32[N, d + 1]."""
+        return self.factors
+
+
+def _derive(module: nn.Module, _: object) -> None:
+    assert isinstance(module, LinearAutoencoder)
+    module.derive()
