@@ -37,7 +37,7 @@ def recipe_of(options: AutoencoderOptions, histories: Histories) -> Recipe:
     dense = len(histories.items) / cells >= DENSE and histories.n_items <= options.full_softmax
     both = options.objective == "auto" and dense and options.width >= 2
     steps_wanted = 60
-    size = min(512, max(32, 2 ** round(log2(max(1, len(histories)) / steps_wanted))))
+    size = min(512, max(64, 2 ** round(log2(max(1, len(histories)) / steps_wanted))))
     return Recipe(
         softmax=options.objective != "elsa",
         elsa=options.objective == "elsa" or both,

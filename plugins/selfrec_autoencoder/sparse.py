@@ -81,7 +81,8 @@ def _csr(offsets: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]
 
 
 def _slot_dots(left: Tensor, table: Tensor, batch: FlatBatch) -> Tensor:
-    return torch.linalg.vecdot(left[batch.rows], table[batch.columns])
+    dots: Tensor = torch.linalg.vecdot(left[batch.rows], table[batch.columns])
+    return dots
 
 
 class _Pooled(torch.autograd.Function):
@@ -89,7 +90,8 @@ class _Pooled(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, table: Tensor, batch: FlatBatch) -> Tensor:
         ctx.save_for_backward(values, table)
         ctx.batch = batch
-        return batch.matrix(values) @ table
+        pooled: Tensor = batch.matrix(values) @ table
+        return pooled
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -190,7 +191,9 @@ def _torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
         torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        yield _device(settings.device)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            yield _device(settings.device)
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)

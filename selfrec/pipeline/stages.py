@@ -18,6 +18,7 @@ from selfrec.pipeline.hiding import hide_for_ranker, joined, with_generated
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part, label_and_name
+from selfrec.pipeline.prior import baseline
 from selfrec.pipeline.recommender import Recommender
 
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
@@ -49,9 +50,10 @@ class StageTrainer:
     """Trains the configured pipeline on some rows and chooses its stages on others."""
 
     def __init__(self, parts: PartTrainer, prior: Tensor) -> None:
-        """prior float32[N]: a cold user's scores, and the baseline."""
+        """prior float32[N]: a cold user's scores."""
         self.parts = parts
         self.prior = prior
+        self._baseline = prior
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
@@ -64,6 +66,7 @@ class StageTrainer:
         if self._pipeline.ranker is not None:
             histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
         chosen = Chosen()
+        self._baseline = baseline(histories, self._pipeline.popularity_half_life_days)
         if validation is not None:
             chosen.measured = self._popularity(validation)
             self._row("popularity", chosen.measured)
@@ -277,7 +280,8 @@ class StageTrainer:
     # The table
 
     def _popularity(self, validation: Holdout) -> Measured:
-        return self._measure(lambda batch: self.prior.expand(len(batch.history), -1), validation)
+        scores = self._baseline.to(self.parts.device)
+        return self._measure(lambda batch: scores.expand(len(batch.history), -1), validation)
 
     def _measure(self, score: ScoreAll, validation: Holdout) -> Measured:
         return measure(rank_all(score, validation, self.parts.device), validation.targets)

@@ -22,23 +22,54 @@ class Preset:
 _ALL = (
     Preset(
         DEFAULT,
-        "The most accurate pipeline that costs one gather and one matrix product a user.",
+        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder and recent "
+        "popularity, then a GAN and an MLP ranker, each kept only if it makes the lists better.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder"]},
+            "pipeline": {
+                "extractors": ["autoencoder"],
+                "generators": ["autoencoder", "popularity", "gan"],
+                "ranker": "mlp",
+            },
         },
     ),
     Preset(
         "fast",
-        "A narrower autoencoder: a little accuracy for a smaller and quicker model.",
+        "A narrower autoencoder and recent popularity alone: a little accuracy for a smaller and quicker model.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder"]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity"]},
+            "extractor": {"autoencoder": {"width": 64}},
         },
     ),
     Preset(
         "classic",
         "The textbook pipeline: autoencoder, GAN on its features, MLP ranker, every formula as printed.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["gan"], "ranker": "mlp"},
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "gan"], "ranker": "mlp"},
+            "extractor": {
+                "autoencoder": {
+                    "objective": "squared_error",
+                    "epochs": 30,
+                    "learning_rate": 0.005,
+                    "dropout": 0.0,
+                }
+            },
+            "generator": {
+                "gan": {
+                    "noise": 16,
+                    "batch_norm": True,
+                    "condition": "features",
+                    "cosine": False,
+                    "skip": False,
+                    "start": "random",
+                    "condition_dropout": 0.0,
+                    "adversarial": 1.0,
+                    "adversarial_loss": "minimax",
+                    "mask_share": 0.0,
+                    "zero_reconstruction": 0.0,
+                    "softmax": 0.0,
+                }
+            },
+            "ranker": {"mlp": {"textbook": True, "loss": "pointwise"}},
         },
     ),
 )
