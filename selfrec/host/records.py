@@ -82,7 +82,8 @@ class Generator(PartRecord):
 @dataclass(frozen=True, kw_only=True)
 class Ranker(PartRecord):
     """features, candidates and generator scores -> final scores. The module has
-    `rank(batch, features, candidates, scores) -> [B, C]` with candidates int64[B, C], scores float32[B, C, G].
+    `rank(batch, features, candidates, scores) -> [B, C]` with candidates int64[B, C], and scores float32[B, C, G],
+    each generator's times its weight.
     """
 
     kind: ClassVar[Kind] = "ranker"

@@ -52,7 +52,7 @@ class CandidateRows:
     candidates: npt.NDArray[np.int64]
     """int64[R, C] item numbers, sorted; N where fewer were left."""
     scores: npt.NDArray[np.float32]
-    """float32[R, C, G] each generator's score."""
+    """float32[R, C, G] each generator's score times its weight; their sum chose the candidates."""
     labels: npt.NDArray[np.float32]
     """float32[R, C] 1 where the candidate was hidden, else 0."""
 

@@ -144,9 +144,9 @@ class Recommender(nn.Module):
         generated = scores.gather(1, candidates)
         candidate_bias = functional.embedding(candidates, bias[:, None]).squeeze(-1)
         left = generated > NEVER
-        if len(self._generators) == 1 and self._weights[0] != 0:
+        if len(self._generators) == 1:
             # One generator: its score is what the product gave, less the bias; no second gather.
-            seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1) / self._weights[0], left)
+            seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1), left)
         else:
             seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
         final = (
@@ -158,10 +158,10 @@ class Recommender(nn.Module):
         return candidates.gather(1, places), best
 
     def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor) -> Tensor:
-        """float32[B, C, G]: each generator's own score of candidates int64[B, C], before weights and bias.
+        """float32[B, C, G]: each generator's weighted score of candidates int64[B, C], before the bias.
 
-        Candidates that are none (left bool[B, C] is false) get the row's lowest score, so that a ranker never
-        meets an infinity.
+        Their sum over the generators is what the candidates were chosen by. Candidates that are none (left bool[B, C]
+        is false) get the row's lowest score, so that a ranker never meets an infinity.
         """
         each = self._features.each(batch)
         return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each))
@@ -171,11 +171,11 @@ class Recommender(nn.Module):
     ) -> Tensor:
         by_part: dict[str, Tensor] = {}
         rows, start = functional.embedding(candidates, self.factors), 0
-        for (part, _), query, width in zip(self._factored, queries, self._widths, strict=True):
-            by_part[part.key] = (rows[:, :, start : start + width] * query.unsqueeze(1)).sum(-1)
+        for (part, weight), query, width in zip(self._factored, queries, self._widths, strict=True):
+            by_part[part.key] = (rows[:, :, start : start + width] * (query * weight).unsqueeze(1)).sum(-1)
             start += width
-        for part, _ in self._dense:
-            dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items)
+        for part, weight in self._dense:
+            dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
             by_part[part.key] = torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1).gather(1, candidates)
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
         return _finite(scores, left)
