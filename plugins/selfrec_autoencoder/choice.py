@@ -1,52 +1,62 @@
-"""What is chosen from the training rows where an option is unset."""
+"""What the unset options become: rules on measured properties of the training rows, never on whose rows they are."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from math import log2
-from typing import TypeVar
+
+import numpy as np
 
 from selfrec.plugin import Histories
 from selfrec_autoencoder.options import AutoencoderOptions
 
-T = TypeVar("T", int, float)
-
-DENSE = 0.01
-"""Share of filled cells from which data count as dense: ELSA beside softmax pays from about here."""
+DENSE = 0.02
+"""Share of filled cells (users x items) from which rows count as dense: there linear autoencoders are at their best."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The training of one fit, with nothing left unset."""
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The options with nothing left open."""
 
-    softmax: bool
-    elsa: bool
+    options: AutoencoderOptions
+    split: int
+    """Columns that belong to softmax; the others to ELSA."""
     batch_size: int
     learning_rate: float
     dropout: float
+    elsa_dropout: float
     temperature: float
 
+    def steps(self, users: int) -> int:
+        """Optimizer steps of an epoch."""
+        return math.ceil(users / self.batch_size)
 
-def recipe_of(options: AutoencoderOptions, histories: Histories) -> Recipe:
-    """The recipe for these rows.
 
-    Dense rows (a hundredth of the cells or more, and a catalog that is compared whole): small batches, since there
-    are few users, a low learning rate, and for "auto" ELSA beside softmax. Sparse rows: large batches and a high rate.
-    """
-    cells = max(1, len(histories)) * max(1, histories.n_items)
-    dense = len(histories.items) / cells >= DENSE and histories.n_items <= options.full_softmax
-    both = options.objective == "auto" and dense and options.width >= 2
-    steps_wanted = 60
-    size = min(512, max(64, 2 ** round(log2(max(1, len(histories)) / steps_wanted))))
-    return Recipe(
-        softmax=options.objective != "elsa",
-        elsa=options.objective == "elsa" or both,
-        batch_size=_or(options.batch_size, min(size, 128) if dense else size),
-        learning_rate=_or(options.learning_rate, 0.002 if dense else 0.005),
-        dropout=_or(options.dropout, 0.3),
-        temperature=_or(options.temperature, 0.15 if dense else 0.12),
+def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
+    """The plan for these rows."""
+    users = max(1, len(histories))
+    dense = len(histories.items) / (users * max(1, histories.n_items)) >= DENSE
+    batch_size = options.batch_size or _batch_size(users, options.epochs)
+    shallow = {"softmax": options.width, "elsa": 0, "auto": options.width // 2 if dense else options.width}
+    return Plan(
+        options=options,
+        split=shallow.get(options.objective, options.width),
+        batch_size=batch_size,
+        learning_rate=options.learning_rate or _learning_rate(options),
+        dropout=_first(options.dropout, 0.5 if dense or options.objective == "multinomial" else 0.3),
+        elsa_dropout=_first(options.dropout, 0.0),
+        temperature=_first(options.temperature, 0.15 if dense else 0.12),
     )
 
 
-def _or(given: T | None, otherwise: T) -> T:
+def _first(given: float | None, otherwise: float) -> float:
     return otherwise if given is None else given
+
+
+def _batch_size(users: int, epochs: int) -> int:
+    """A power of two between 32 and 512 that leaves about 50 steps an epoch."""
+    return int(2 ** np.clip(np.floor(np.log2(max(1, users / 50))), 5, 9))
+
+
+def _learning_rate(options: AutoencoderOptions) -> float:
+    return 0.002 if options.objective in ("softmax", "auto") else 0.003

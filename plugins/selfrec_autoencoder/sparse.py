@@ -95,7 +95,7 @@ class _Pooled(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None]:
-        (gradient,) = gradients
+        gradient = gradients[0].contiguous()
         values, table = ctx.saved_tensors
         of_values = _slot_dots(gradient, table, ctx.batch) if ctx.needs_input_grad[0] else None
         return of_values, ctx.batch.transposed(values) @ gradient, None
@@ -110,6 +110,6 @@ class _Dots(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        (gradient,) = gradients
+        gradient = gradients[0].contiguous()
         left, table = ctx.saved_tensors
         return ctx.batch.matrix(gradient) @ table, ctx.batch.transposed(gradient) @ left, None

@@ -1,136 +1,99 @@
-"""Training of every objective: AdamW, a warm-up and a cosine, mini-batches of flat histories."""
+"""The trainer of every objective: plan, start, epochs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from selfrec.plugin import Epoch, Fitting, Histories
-from selfrec_autoencoder.choice import Recipe, recipe_of
+from selfrec.plugin import Epoch, Fitting
+from selfrec_autoencoder.choice import Plan, plan_for
 from selfrec_autoencoder.deep import DeepAutoencoder
+from selfrec_autoencoder.deep_losses import deep_loss
+from selfrec_autoencoder.elsa import elsa_loss, start_elsa
 from selfrec_autoencoder.linear import LinearAutoencoder
-from selfrec_autoencoder.objectives import Sampler, elsa_loss, softmax_loss
+from selfrec_autoencoder.softmax import SoftmaxLoss, start_softmax
 from selfrec_autoencoder.sparse import FlatBatch
-from selfrec_autoencoder.start import item_directions
 
 WARM_UP = 0.1
-"""Share of the steps over which the learning rate rises."""
+"""Share of all steps over which the learning rate rises."""
 
-SCALE_USERS = 512
-"""Training rows on which the spreads of the two models' scores are brought to one size."""
-
-Loss = Callable[[FlatBatch, Tensor, np.random.Generator], Tensor]
+Losses = Callable[[Epoch], Iterator[Tensor]]
 
 
 def train_autoencoder(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitting) -> None:
-    """Train the module with the objective its options name; "auto" looks at the rows first."""
-    histories = fitting.histories.take(np.flatnonzero(fitting.histories.lengths > 0))
-    recipe = recipe_of(fitting.options, histories)
-    if isinstance(module, DeepAutoencoder):
-        _train(module, fitting, histories, recipe, lambda batch, seen, rng: module.loss(batch, seen), whole=True)
+    """Train the module on the fitting's rows."""
+    plan = plan_for(fitting.options, fitting.histories)
+    if isinstance(module, LinearAutoencoder):
+        _start(module, fitting, plan)
+        _minimise(module, fitting, plan, _linear_losses(module, fitting, plan))
+    else:
+        _minimise(module, fitting, plan, _deep_losses(module, fitting, plan))
+
+
+def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
+    if fitting.warm_started:
         return
-    if not fitting.warm_started:
-        start(module, histories, recipe, fitting.options.start, seed=fitting.seed)
-    sampler = Sampler.of(histories, fitting.options.negatives, fitting.options.full_softmax)
-
-    def loss(batch: FlatBatch, seen: Tensor, rng: np.random.Generator) -> Tensor:
-        total = softmax_loss(module, batch, sampler, seen, rng) if recipe.softmax else torch.zeros(())
-        return total + elsa_loss(module, batch, seen) if recipe.elsa else total
-
-    _train(module, fitting, histories, recipe, loss, whole=sampler.whole or recipe.elsa)
-    if recipe.softmax and recipe.elsa:
-        module.strength.fill_(same_spread(module, histories, seed=fitting.seed))
+    module.split.fill_(plan.split)
+    with torch.no_grad():
+        module.encoder[-1] = 0
+    if plan.split > 0:
+        start_softmax(module, fitting.histories, plan, seed=fitting.seed)
+    if plan.split < module.width:
+        start_elsa(module, fitting.histories, plan, seed=fitting.seed)
     module.derive()
 
 
-@torch.no_grad()
-def start(module: LinearAutoencoder, histories: Histories, recipe: Recipe, kind: str, *, seed: int) -> None:
-    """Set the parameters: E = V p^-.4 and D = V p^.4 of mean length 1 from the decomposition V, gains p^-exponent."""
-    width = module.width
-    split = (width // 2 if recipe.elsa else width) if recipe.softmax else 0
-    module.split.fill_(split)
-    module.log_temperature.fill_(math.log(recipe.temperature))
-    popularity = torch.from_numpy(histories.item_counts()).float().clamp_min(1)
-    gain = -module.popularity_exponent * popularity.log()
-    module.log_gain.copy_(gain - gain.exp().mean().log())
-    if kind == "random":
-        return
-    parts = [size for size in (split, width - split) if size]
-    directions = item_directions(histories, max(parts), seed=seed)
-    if split:
-        encoder = directions[:, :split] * popularity[:, None] ** -0.4
-        decoder = directions[:, :split] * popularity[:, None] ** 0.4
-        module.encoder[:-1, :split] = encoder / encoder.norm(dim=1).mean()
-        module.decoder[:, :split] = decoder / decoder.norm(dim=1).mean()
-    if split < width:
-        rows = directions[:, : width - split]
-        # A row without any direction would never get one: it keeps its random start.
-        known = rows.norm(dim=1, keepdim=True) > 1e-6
-        module.encoder[:-1, split:] = torch.where(known, nn.functional.normalize(rows), module.encoder[:-1, split:])
-    module.encoder[-1] = 0
-
-
-@torch.no_grad()
-def same_spread(module: LinearAutoencoder, histories: Histories, *, seed: int) -> float:
-    """The factor that gives ELSA's scores the spread over items that the softmax scores have, on a few rows."""
-    module.strength.fill_(1.0)
-    module.derive()
-    rows = np.random.default_rng([seed, 1]).permutation(len(histories))[:SCALE_USERS]
-    flat = FlatBatch.of(histories.take(np.sort(rows)), module.encoder.device, whole=True)
-    code = flat.matrix(flat.weights) @ module.embeddings[:-1]
-    code = code * ((code.square() @ module.groups).sqrt().clamp_min(1e-6).reciprocal() @ module.groups.T)
+def _linear_losses(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> Losses:
+    softmax = SoftmaxLoss(fitting.histories, plan, fitting.device)
     split = int(module.split)
-    softmax = code[:, :split] @ module.factors[:, :split].T + module.factors[:, -1]
-    elsa = code[:, split:] @ module.factors[:, split:-1].T
-    return float(softmax.std(1).mean() / elsa.std(1).mean().clamp_min(1e-6))
+
+    def losses(epoch: Epoch) -> Iterator[Tensor]:
+        for rows in fitting.row_batches(plan.batch_size, epoch):
+            batch = FlatBatch.of(fitting.histories.take(rows), fitting.device, whole=softmax.whole)
+            loss = torch.zeros((), device=fitting.device)
+            if split > 0:
+                loss = loss + softmax(module, batch, epoch.rng)
+            if split < module.width:
+                loss = loss + elsa_loss(module, batch, epoch.rng, plan)
+            yield loss
+
+    return losses
 
 
-def _train(
-    module: LinearAutoencoder | DeepAutoencoder,
-    fitting: Fitting,
-    histories: Histories,
-    recipe: Recipe,
-    loss_of: Loss,
-    *,
-    whole: bool,
-) -> None:
-    options, device = fitting.options, fitting.device
+def _deep_losses(module: DeepAutoencoder, fitting: Fitting, plan: Plan) -> Losses:
+    def losses(epoch: Epoch) -> Iterator[Tensor]:
+        for batch in fitting.batches(plan.batch_size, epoch):
+            yield deep_loss(module, batch, plan, epoch.rng)
+
+    return losses
+
+
+def _minimise(module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses) -> None:
+    """AdamW over the epochs; the learning rate rises, then falls along a cosine, as a function of the step alone."""
+    options, steps = plan.options, plan.steps(len(fitting.histories))
     optimizer = torch.optim.AdamW(
-        module.parameters(),
-        lr=recipe.learning_rate,
+        [parameter for parameter in module.parameters() if parameter.numel() > 0],
+        lr=plan.learning_rate,
         betas=(0.9, 0.99),
         weight_decay=options.weight_decay,
-        fused=device.type == "cpu",
+        fused=fitting.device.type in ("cpu", "cuda"),
     )
-    per_epoch = math.ceil(len(histories) / recipe.batch_size)
     for epoch in fitting.epochs(module, options.epochs, state={"optimizer": optimizer}, patience=options.patience):
-        total = 0.0
-        for number, rows in enumerate(fitting.row_batches(recipe.batch_size, epoch, rows=len(histories))):
-            batch = FlatBatch.of(histories.take(rows), device, whole=whole)
-            step = (epoch.number - 1) * per_epoch + number
+        total, step = 0.0, steps * (epoch.number - 1)
+        for loss in losses(epoch):
             for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * rate(step, per_epoch * options.epochs)
-            loss = loss_of(batch, _seen(batch, recipe.dropout, epoch), epoch.rng)
+                group["lr"] = plan.learning_rate * _rate(step, steps * options.epochs)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            total += float(loss.detach()) * len(rows)
-        if recipe.softmax and recipe.elsa and isinstance(module, LinearAutoencoder):
-            module.strength.fill_(same_spread(module, histories, seed=fitting.seed))
-        epoch.report(loss=total / max(1, len(histories)))
+            total, step = total + float(loss.detach()), step + 1
+        epoch.report(loss=total / max(1, steps))
 
 
-def rate(step: int, steps: int) -> float:
-    """Share of the peak learning rate: a linear rise over the first tenth of the steps, then half a cosine."""
-    rise = min(1.0, (step + 1) / (WARM_UP * steps + 1))
-    return rise * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
-
-
-def _seen(batch: FlatBatch, dropout: float, epoch: Epoch) -> Tensor:
-    """float32[S]: 0 for the slots the encoder does not see this time, else 1."""
-    kept = epoch.rng.random(len(batch.columns), dtype=np.float32) >= dropout
-    return torch.from_numpy(kept.astype(np.float32)).to(batch.weights.device)
+def _rate(step: int, steps: int) -> float:
+    """Share of the peak learning rate at this step of `steps`."""
+    warm = min(1.0, (step + 1) / (WARM_UP * steps + 1))
+    return warm * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))

@@ -1,0 +1,123 @@
+"""Leave-one-out sampled softmax: every item of a history is told from all others by the rest of that history.
+
+    z = sum_t w_t gain_t E_t over the kept slots;  h = z / |z|
+    L_j = h . D_j / (|D_j| tau) + c_j                                   for items j outside the history
+    l_t = (z - w_t gain_t E_t) . D_t / (|z - w_t gain_t E_t| |D_t| tau) + c_t    for its own items t
+    loss = sum_u sum_t |H_u|^-a [log(e^l_t + sum_j e^L_j / q_j) - l_t] / sum_u |H_u|^(1-a)
+
+The rest of the history never stands as a vector of its own: its product and its length follow from z . D_t, z . E_t,
+E_t . D_t and |E_t|^2, so that a batch costs one dense product [B, d] x [d, candidates] and three sparse ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from selfrec.plugin import Histories
+from selfrec_autoencoder.choice import Plan
+from selfrec_autoencoder.linear import TINY, LinearAutoencoder
+from selfrec_autoencoder.sparse import FlatBatch
+from selfrec_autoencoder.start import item_directions
+
+SHORTEST_REST = 1e-3
+"""Least |z - e|^2 as a share of |z|^2: below it the difference is rounding, and so would be its direction."""
+
+START_POWER = 0.4
+"""E = V p^-.4 and D = V p^.4 for the singular vectors V: the split of popularity between the two tables."""
+
+
+def start_softmax(module: LinearAutoencoder, histories: Histories, plan: Plan, *, seed: int) -> None:
+    """Tables from the singular vectors, gains from popularity, temperature from the plan."""
+    split = int(module.split)
+    popularity = torch.from_numpy(histories.item_counts().clip(1).astype(np.float32))
+    with torch.no_grad():
+        if plan.options.start == "svd":
+            directions = item_directions(histories, split, seed=seed)
+            encoder = directions * popularity.pow(-START_POWER)[:, None]
+            decoder = directions * popularity.pow(START_POWER)[:, None]
+            module.encoder[:-1, :split] = _mean_row_of_one(encoder)
+            module.decoder[:, :split] = _mean_row_of_one(decoder)
+        gain = popularity.pow(-plan.options.popularity_exponent)
+        module.log_gain.copy_((gain / gain.mean()).log())
+        module.log_temperature.fill_(float(np.log(plan.temperature)))
+
+
+def _mean_row_of_one(table: Tensor) -> Tensor:
+    scaled: Tensor = table / table.norm(dim=1).mean().clamp_min(TINY)
+    return scaled
+
+
+class SoftmaxLoss:
+    """The loss above, with the inclusion probabilities of the candidates that it is sampled with."""
+
+    def __init__(self, histories: Histories, plan: Plan, device: torch.device) -> None:
+        self.plan = plan
+        self.whole = histories.n_items <= plan.options.full_softmax
+        self.device = device
+        self._absence = 1 - histories.item_counts() / max(1, len(histories))
+        """float64[N] probability that an item is not in the history of a random user."""
+
+    def __call__(self, module: LinearAutoencoder, batch: FlatBatch, rng: np.random.Generator) -> Tensor:
+        """float32[] for a batch whose columns are its own items, or all when `whole`."""
+        split = int(module.split)
+        candidates, log_q = self._candidates(batch, rng)
+        own = len(batch.items)
+        embeddings = functional.embedding(batch.items, module.encoder)[:, :split]
+        factors = functional.embedding(candidates, module.decoder)[:, :split]
+        factors = functional.normalize(factors, dim=1) * (-module.log_temperature).exp()
+        bias = module.bias[candidates]
+        seen = torch.from_numpy(rng.random(len(batch.columns), dtype=np.float32) >= self.plan.dropout)
+        gains = module.log_gain.exp()[batch.items]
+        values = gains[batch.columns] * batch.weights * seen.to(self.device)
+
+        code = batch.pooled(values, embeddings)
+        length = code.norm(dim=1).clamp_min(TINY)
+        products = (code / length[:, None]) @ factors.T
+        hit = self._own_logits(batch, values, code, length, products, embeddings, factors[:own]) + bias[batch.columns]
+        others = products + (bias - log_q)
+        others = others.index_put((batch.rows, batch.columns), others.new_tensor(-torch.inf))
+        others = torch.logsumexp(others, dim=1)
+        shares = batch.lengths.clamp_min(1) ** -self.plan.options.length_exponent
+        total = (functional.softplus(others[batch.rows] - hit) * shares[batch.rows]).sum()
+        return total / (batch.lengths * shares).sum()
+
+    def _own_logits(
+        self,
+        batch: FlatBatch,
+        values: Tensor,
+        code: Tensor,
+        length: Tensor,
+        products: Tensor,
+        embeddings: Tensor,
+        factors: Tensor,
+    ) -> Tensor:
+        """float32[S]: l_t without its bias."""
+        of_row = length[batch.rows]
+        with_factor = products[batch.rows, batch.columns] * of_row
+        with_itself = batch.dots(code, embeddings)
+        own = (embeddings * factors).sum(1)[batch.columns]
+        square = embeddings.square().sum(1)[batch.columns]
+        rest = of_row.square() - 2 * values * with_itself + values.square() * square
+        shortest = SHORTEST_REST * of_row.detach().square()
+        return (with_factor - values * own) / torch.maximum(rest, shortest).sqrt()
+
+    def _candidates(self, batch: FlatBatch, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """int64[M'] the batch's own items, then random others; float32[M'] log of how likely each stands here.
+
+        An item outside a history is a candidate when one of the B - 1 other histories holds it, or by the draw.
+        """
+        if self.whole:
+            return batch.items, torch.zeros((), device=self.device)
+        own = batch.items.cpu().numpy()
+        rest = np.delete(np.arange(len(self._absence)), own)
+        drawn = rng.choice(rest, min(self.plan.options.negatives, len(rest)), replace=False)
+        candidates = np.concatenate([own, drawn])
+        left_out = 1 - len(drawn) / max(1, len(rest))
+        q = 1 - self._absence[candidates] ** (len(batch.lengths) - 1) * left_out
+        return (
+            torch.from_numpy(candidates).to(self.device),
+            torch.from_numpy(np.log(q.clip(1e-9)).astype(np.float32)).to(self.device),
+        )
