@@ -46,3 +46,8 @@ def read_rows(place: Path, table: str | None = None) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(place), read_only=True) if table else duckdb.connect() as connection:
         source = table or f"'{place}/*.parquet'" if place.is_dir() or table else f"'{place}'"
         return connection.execute(f"SELECT * FROM {source} ORDER BY user_id, rank").fetchall()
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Hidden names in a folder: staging folders, partial files."""
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
