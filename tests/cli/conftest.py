@@ -15,7 +15,7 @@ from selfrec.cli.main import run
 
 USERS, ITEMS = 60, 20
 QUICK = ("-o", "pipeline.extractors=", "-o", "pipeline.generators=gan", "-o", "generator.gan.epochs=2",
-         "-o", "pipeline.keep=all", "-o", "pipeline.top_k=10")  # fmt: skip
+         "-o", "pipeline.ranker=none", "-o", "pipeline.keep=all", "-o", "pipeline.top_k=10")  # fmt: skip
 
 
 @dataclass(frozen=True)

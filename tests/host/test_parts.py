@@ -45,13 +45,11 @@ def plugins() -> PluginManager:
     return manager
 
 
-BASE = ["pipeline.extractors=ae", "pipeline.generators=ae"]
+BASE = ["pipeline.extractors=ae", "pipeline.generators=ae", "pipeline.ranker=none"]
 
 
 def test_named_parts_with_labels(plugins: PluginManager) -> None:
-    config = load_config(
-        overrides=["pipeline.extractors=ae,wide:ae", "pipeline.generators=ae", "extractor.wide.width=64"]
-    )
+    config = load_config(overrides=[*BASE, "pipeline.extractors=ae,wide:ae", "extractor.wide.width=64"])
     found = check_parts(config, plugins)
     assert {kind: list(parts) for kind, parts in found.items()} == {
         "extractor": ["ae", "wide"],
