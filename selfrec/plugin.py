@@ -27,6 +27,7 @@ from selfrec.settings.base import EpochOptions, PartOptions
 
 if TYPE_CHECKING:
     from selfrec.pipeline.batch import UserBatch, pool
+    from selfrec.pipeline.directions import item_directions
     from selfrec.pipeline.fitting import Epoch, Fitting
     from selfrec.pipeline.loop import train_by_epochs
 
@@ -43,6 +44,7 @@ __all__ = [
     "Sizes",
     "UserBatch",
     "hookimpl",
+    "item_directions",
     "pool",
     "train_by_epochs",
 ]
@@ -52,6 +54,7 @@ _HEAVY = {
     "Epoch": "selfrec.pipeline.fitting",
     "Fitting": "selfrec.pipeline.fitting",
     "UserBatch": "selfrec.pipeline.batch",
+    "item_directions": "selfrec.pipeline.directions",
     "pool": "selfrec.pipeline.batch",
     "train_by_epochs": "selfrec.pipeline.loop",
 }

@@ -12,8 +12,8 @@ from selfrec.plugin import EpochOptions
 class GanOptions(EpochOptions):
     """Both networks and their training. Losses are means over users, so their weights do not depend on the data."""
 
-    epochs: int = Field(20, ge=1, le=10_000, description="Most passes over the training histories.")
-    batch_size: int = Field(256, ge=1, le=1_000_000, description="Users in a training batch.")
+    epochs: int = Field(12, ge=1, le=10_000, description="Most passes over the training histories.")
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="Users in a training batch.")
     learning_rate: float = Field(0.002, gt=0, le=10, description="Peak learning rate of the generator's AdamW.")
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay of both networks.")
 
@@ -38,7 +38,7 @@ class GanOptions(EpochOptions):
         "svd", description="Where the item tables start: at a randomised SVD of the training rows, or at random."
     )
     condition_dropout: float = Field(
-        0.5,
+        0.35,
         ge=0,
         lt=1,
         description="Share of a history that the condition lacks in training, so that the generator learns to "
@@ -51,12 +51,12 @@ class GanOptions(EpochOptions):
         description="Widths of the discriminator's hidden layers; the first is its embeddings' too.",
     )
     discriminator_learning_rate: float = Field(
-        0.0005, gt=0, le=10, description="Peak learning rate of the discriminator's AdamW."
+        0.0003, gt=0, le=10, description="Peak learning rate of the discriminator's AdamW."
     )
     d_steps: int = Field(1, ge=1, le=100, description="Discriminator steps a batch.")
     g_steps: int = Field(1, ge=1, le=100, description="Generator steps a batch.")
     adversarial: float = Field(
-        0.1, ge=0, le=1e6, description="Weight of the adversarial loss; 0 leaves the discriminator out."
+        0.02, ge=0, le=1e6, description="Weight of the adversarial loss; 0 leaves the discriminator out."
     )
     adversarial_loss: Literal["minimax", "non-saturating"] = Field(
         "non-saturating",
@@ -64,7 +64,7 @@ class GanOptions(EpochOptions):
         "-log D(G(z)), which has stronger gradients early on.",
     )
     mask_share: float = Field(
-        0.2,
+        0.05,
         ge=0,
         le=1,
         description="Partial masking: the discriminator sees the history's items and this share of the others; "

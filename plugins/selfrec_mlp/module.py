@@ -27,8 +27,9 @@ class CandidateRanker(nn.Module):
 
     The network's last layer starts at zero, so that the first order is the generators' own. Its inputs for candidate j
     of a user: each generator's standardised score; the likeness of j to what the user chose (a profile of the whole
-    history, one of the newest items) and to the features; known columns of j; a free vector of j; and, the same for
-    all candidates, the features, the length of the history and, where read, ages and user columns.
+    history, one of the newest items) and to the features; known columns of j; and, the same for all candidates, the
+    features, the length of the history and, where read, ages and user columns. Likeness is measured with item vectors
+    in closed form: the candidate rows are too few to learn a vector of every item.
     """
 
     def __init__(self, options: MlpOptions, sizes: Sizes) -> None:
@@ -36,9 +37,11 @@ class CandidateRanker(nn.Module):
         self.loss = options.loss
         self.n_items, self.ages, self.user_columns = sizes.items, options.ages, options.user_features
         self.width, first = options.width, options.hidden[0]
-        embeddings = torch.randn(sizes.items + 1, self.width) / self.width**0.5
-        # One table, so that everything about a candidate is one gather: embedding, then its share of the first layer.
-        self.items = nn.Parameter(torch.cat([embeddings, torch.zeros(sizes.items + 1, first)], dim=1))
+        vectors = functional.normalize(torch.randn(sizes.items + 1, self.width), dim=1)
+        if options.learn_items:
+            self.items = nn.Parameter(vectors)
+        else:
+            self.register_buffer("items", vectors)
         self.register_buffer("columns", torch.zeros(sizes.items + 1, ITEM_COLUMNS))
         self.paces = nn.Parameter(torch.tensor(PACES).log())
         self.age_pace = nn.Parameter(torch.tensor(0.1).log()) if self.ages else None
@@ -56,6 +59,7 @@ class CandidateRanker(nn.Module):
         nn.init.zeros_(self.out.weight)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
+    items: Tensor
     columns: Tensor
 
     def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
@@ -63,12 +67,13 @@ class CandidateRanker(nn.Module):
         features = functional.normalize(features, dim=1)
         order = standardised(scores.sum(2))
         each = standardised(scores)
-        rows = functional.embedding(candidates, self.items)
+        # One gather for everything known of a candidate.
+        rows = functional.embedding(candidates, torch.cat([self.items, self.columns], dim=1))
         profiles = torch.stack(self._profiles(batch, features), dim=2)
         likeness = torch.matmul(rows[:, :, : self.width], profiles)
-        inputs = torch.cat([each, each.square(), likeness, functional.embedding(candidates, self.columns)], dim=2)
+        inputs = torch.cat([each, each.square(), likeness, rows[:, :, self.width :]], dim=2)
         of_user = self.of_user(torch.cat([features, *self._known(batch)], dim=1)).unsqueeze(1)
-        hidden = self.activation(self.of_candidate(inputs) + rows[:, :, self.width :] + of_user)
+        hidden = self.activation(self.of_candidate(inputs) + of_user)
         correction: Tensor = self.out(self.hidden(hidden)).squeeze(2)
         return order * self.log_scale.exp() + correction
 
@@ -81,7 +86,7 @@ class CandidateRanker(nn.Module):
 
     def _profiles(self, batch: UserBatch, features: Tensor) -> list[Tensor]:
         """What the user is like, in the space of the item embeddings: float32[B, width] each."""
-        embedded = functional.embedding(batch.history, self.items[:, : self.width])
+        embedded = functional.embedding(batch.history, self.items)
         real = (batch.weights > 0).to(batch.weights.dtype)
         newer = real.sum(1, keepdim=True) - real.cumsum(1)
         profiles = [_mean(embedded, batch.weights * torch.exp(-pace * newer)) for pace in self.paces.exp()]

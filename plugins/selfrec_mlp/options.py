@@ -13,14 +13,17 @@ class MlpOptions(EpochOptions):
     """The network, what it reads and what it minimises."""
 
     epochs: int = Field(20, ge=1, le=10_000, description="Most passes over the candidate rows.")
-    batch_size: int = Field(128, ge=1, le=1_000_000, description="Candidate rows in a training batch.")
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="Candidate rows in a training batch.")
     learning_rate: float = Field(0.002, gt=0, le=10, description="AdamW's peak learning rate.")
     weight_decay: float = Field(0.1, ge=0, le=10, description="AdamW's decoupled weight decay.")
     patience: int = Field(
         4, ge=1, le=10_000, description="Epochs without a better validation metric before training stops."
     )
 
-    width: int = Field(16, ge=1, le=1024, description="Width of the item embeddings that are compared.")
+    width: int = Field(32, ge=1, le=1024, description="Width of the item vectors that candidates are compared by.")
+    learn_items: bool = Field(
+        False, description="Let the item vectors learn too; else they stay a singular value decomposition of the rows."
+    )
     hidden: tuple[int, ...] = Field((32,), min_length=1, description="Widths of the hidden layers.")
     activation: Literal["relu", "leaky-relu"] = Field("relu", description="Between the layers.")
     loss: Literal["listwise", "pairwise", "pointwise"] = Field(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from selfrec.plugin import train_by_epochs
+from selfrec.plugin import item_directions, train_by_epochs
 from selfrec_mlp.module import CandidateRanker
 from selfrec_mlp.textbook import TextbookRanker
 
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
 
 
 def learn(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
-    """Fill in the item columns and train on the candidate rows."""
+    """Fill in what is known of the items and train on the candidate rows."""
     if isinstance(module, CandidateRanker):
-        module.columns[:-1] = item_columns(fitting).to(module.columns.device)
+        with torch.no_grad():
+            module.columns[:-1] = item_columns(fitting).to(module.columns.device)
+            if not fitting.warm_started:
+                module.items.copy_(item_vectors(fitting, module.width))
     train_by_epochs(module, fitting)
+
+
+def item_vectors(fitting: Fitting, width: int) -> Tensor:
+    """float32[N + 1, width] singular vectors of the rows, each item's of length 1; 0 for items of no row."""
+    vectors = item_directions(fitting.histories, width, seed=fitting.seed)
+    return functional.pad(functional.normalize(vectors, dim=1), (0, 0, 0, 1))
 
 
 def item_columns(fitting: Fitting) -> Tensor:

@@ -23,7 +23,6 @@ from selfrec.testing import checkerboard, checkerboard_holdout
 from selfrec_gan import selfrec_generators
 from selfrec_gan.module import BatchNorm, PreferenceGenerator
 from selfrec_gan.options import GanOptions
-from selfrec_gan.start import right_singular_vectors
 from selfrec_gan.training import softmax_loss, without_slots, working_items
 from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
 
@@ -204,13 +203,6 @@ def test_softmax_loss_by_hand() -> None:
     # Rows count 1 and sqrt(4); the second's mean over its weight is log 4.
     assert float(softmax_loss(logits, targets)) == pytest.approx((math.log(2) + 2 * math.log(4)) / 3)
     assert float(softmax_loss(logits, torch.zeros_like(targets))) == 0
-
-
-def test_singular_vectors_span_the_two_boards() -> None:
-    vectors = right_singular_vectors(checkerboard(), 2, seed=0)
-    even = torch.tensor([1.0, 0.0] * 10) / math.sqrt(10)
-    torch.testing.assert_close(vectors @ vectors.T @ even, even, rtol=1e-4, atol=1e-4)
-    assert torch.equal(vectors, right_singular_vectors(checkerboard(), 2, seed=0))
 
 
 def test_batch_norm_of_one_row_is_finite() -> None:

@@ -192,7 +192,8 @@ class Ranked(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"ages": True, "hidden": (8, 4), "activation": "leaky-relu"}, {"textbook": True}]
+    "options",
+    [{}, {"ages": True, "learn_items": True, "hidden": (8, 4), "activation": "leaky-relu"}, {"textbook": True}],
 )
 def test_graph_is_the_module(options: dict[str, Any]) -> None:
     sizes = Sizes(items=ITEMS, generators=2, candidates=6, features=2)

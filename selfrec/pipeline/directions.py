@@ -1,0 +1,67 @@
+"""Item vectors in closed form: a randomised singular value decomposition of the normalised rows. A start for parts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from selfrec.histories import Histories
+
+POWER_STEPS = 4
+OVERSAMPLING = 16
+
+
+def item_directions(
+    histories: Histories, width: int, *, seed: int, user_power: float = 0.25, item_power: float = 0.5
+) -> Tensor:
+    """float32[N, width] right singular vectors of X_ui = 1 / (items of u ^ user_power * users of i ^ item_power).
+
+    Strongest first; columns past the rank of X are 0. X is 0 where u lacks i and is never dense. Halko, Martinsson and
+    Tropp 2011, algorithm 4.4.
+    """
+    product = _Rows(histories, user_power, item_power)
+    rank = min(width + OVERSAMPLING, histories.n_items, len(histories))
+    directions = torch.zeros(histories.n_items, width)
+    if rank == 0 or len(histories.items) == 0:
+        return directions
+    generator = torch.Generator().manual_seed(seed)
+    basis = torch.randn(histories.n_items, rank, generator=generator)
+    for _ in range(POWER_STEPS):
+        basis = torch.linalg.qr(product.transposed(product(basis))).Q
+    image = product(basis)
+    values, vectors = torch.linalg.eigh(image.T @ image)
+    values, vectors = values.flip(0), vectors.flip(1)
+    kept = min(width, int((values > 1e-6 * values[0]).sum()))
+    strongest: Tensor = basis @ vectors[:, :kept]
+    # The sign of a singular vector is free; fixed by its largest entry, it does not hang on the LAPACK at hand.
+    directions[:, :kept] = strongest * strongest.gather(0, strongest.abs().argmax(0, keepdim=True)).sign()
+    return directions
+
+
+class _Rows:
+    """The sparse matrix [U, N] as a function on dense ones; EmbeddingBag is a sparse product on all threads."""
+
+    def __init__(self, histories: Histories, user_power: float, item_power: float) -> None:
+        users, items = torch.from_numpy(histories.row_numbers), torch.from_numpy(histories.items).long()
+        activity = torch.from_numpy(histories.lengths).float().clamp_min(1)
+        counts = torch.from_numpy(histories.item_counts())
+        values = activity[users] ** -user_power * counts[items].float() ** -item_power
+        order = torch.argsort(items, stable=True)
+        starts = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
+        self._forward = (items, torch.from_numpy(histories.offsets), values)
+        self._backward = (users[order], starts, values[order])
+
+    def __call__(self, dense: Tensor) -> Tensor:
+        """float32[N, k] -> float32[U, k]."""
+        return _product(dense, *self._forward)
+
+    def transposed(self, dense: Tensor) -> Tensor:
+        """float32[U, k] -> float32[N, k]."""
+        return _product(dense, *self._backward)
+
+
+def _product(dense: Tensor, numbers: Tensor, offsets: Tensor, values: Tensor) -> Tensor:
+    return functional.embedding_bag(
+        numbers, dense, offsets, mode="sum", per_sample_weights=values, include_last_offset=True
+    )
