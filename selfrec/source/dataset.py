@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfrec.catalog import Catalog
+from selfrec.errors import EmptyDataError
 from selfrec.histories import Histories, Holdout
 from selfrec.settings.tables import Config, SplitKind
+from selfrec.source.cleaning import Cleaned, clean
+from selfrec.source.core import fold_and_core
+from selfrec.source.open import Source, open_source
+from selfrec.source.parts import PartReader
+from selfrec.source.reading import map_items
+from selfrec.source.rules import RuleCount
+from selfrec.source.session import reading
+from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, split_events
+from selfrec.source.vocabulary import build_catalog, use_catalog
 
-
-@dataclass(frozen=True, kw_only=True)
-class RuleCount:
-    """One line of the preprocessing report."""
-
-    rule: str
-    """What the rule is called, with the option that sets it."""
-    rows_before: int
-    rows_dropped: int
-    note: str = ""
+__all__ = ["Dataset", "RuleCount", "load_dataset"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +28,12 @@ class Dataset:
     of the rows or the number of threads."""
 
     catalog: Catalog
-    """Items of the train and validation rows, most popular first. item_id is in the carried type of item_type."""
+    """Items of the rows the final training sees (train and validation, unless training.refit is "all"), most popular
+    first. item_id is in the carried type of item_type."""
     train: Histories
-    """What the parts are trained on while they are chosen."""
+    """What the parts are trained on while they are chosen. At least one item a user."""
     validation: Holdout
-    """What they are chosen on. Never empty."""
+    """What they are chosen on. Never empty, unless a catalog was handed in."""
     refit: Histories
     """What the final training sees, as training.refit says."""
     test: Holdout
@@ -57,6 +59,7 @@ def load_dataset(
     item_column: str | None = None,
     item_columns: tuple[str, ...] = (),
     catalog: Catalog | None = None,
+    threads: int | None = None,
     temp_directory: str | None = None,
 ) -> Dataset:
     """Read, clean and split a source.
@@ -64,8 +67,79 @@ def load_dataset(
     items: where item columns (titles, ...) stand: a Parquet or CSV path, `shop.duckdb::products`, or a table
     of the same DuckDB file; joined by `item_column` (default: the source's item column, else item_id);
     `item_columns` picks some of its columns (default: all of a simple type).
-    catalog: number the items as this catalog does (to measure a model) instead of building one.
+    catalog: number the items as this catalog does (to measure a model) instead of building one; then there is no
+    k-core. threads, temp_directory: DuckDB's.
 
-    Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing), SettingsError.
+    Rules on single events and on bots come first; then the split; then repeats are folded and the k-core is taken of
+    the rows the model learns from. Held-out users need not be in the k-core: whoever has an item of the catalog to be
+    shown is asked for.
+
+    Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
-    raise NotImplementedError
+    with open_source(
+        path,
+        config.source,
+        memory_megabytes=config.scoring.memory_megabytes,
+        threads=threads,
+        temp_directory=temp_directory,
+    ) as source:
+        with reading(path):
+            cleaned = clean(source, config)
+            split = split_events(cleaned, config)
+        learned = tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
+        if catalog is None:
+            with reading(path):
+                fold_and_core(cleaned, learned, config.cleaning)
+            built = build_catalog(cleaned, config, items, item_column, item_columns)
+        else:
+            built = catalog
+            with reading(path):
+                map_items(source, catalog)
+                use_catalog(cleaned)
+        return _assemble(source, cleaned, split, config, built, learned, fixed=catalog is not None)
+
+
+def _assemble(
+    source: Source,
+    cleaned: Cleaned,
+    split: Split,
+    config: Config,
+    catalog: Catalog,
+    learned: tuple[Part, ...],
+    *,
+    fixed: bool,
+) -> Dataset:
+    """Read the parts. `fixed`: the catalog was handed in."""
+    reader = PartReader(cleaned, config, len(catalog))
+    report = cleaned.report
+    train, cut = reader.training((Part.TRAIN,), core_only=not fixed)
+    if not fixed:
+        left = len(train.items) + cut
+        report.drop("held out to choose (split.validation)", report.rows - left, hint="lower split.validation")
+        report.drop("older than the newest max_history", cut, hint="raise cleaning.max_history")
+    refit = train
+    if config.training.refit != "none":
+        refit, _ = reader.training(learned, core_only=not fixed)
+    validation, line = reader.holdout(split, Part.VALIDATION)
+    report.lines.append(line)
+    if not len(validation) and not fixed:
+        raise EmptyDataError(
+            f"{source.path}: the split {split.kind!r} left no validation rows; raise split.validation"
+            + (", or set split.last_items = 1" if split.kind == "leave-last" else "")
+        )
+    test, line = reader.holdout(split, Part.TEST)
+    if line.rows_before:
+        report.lines.append(line)
+    return Dataset(
+        catalog=catalog,
+        train=train,
+        validation=validation,
+        refit=refit,
+        test=test,
+        split=split.kind,
+        report=report.lines,
+        fingerprint=source.fingerprint(),
+        columns=source.columns,
+        user_type=source.user_type,
+        item_type=source.item_type,
+    )

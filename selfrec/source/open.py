@@ -99,12 +99,15 @@ class Source:
         """rows, users, items, first and last (ISO 8601 in UTC, or None) and content, which is the engine's version
         and a hash of all rows that does not depend on their order. Never a user id.
         """
-        sql = f"""
-            SELECT count(DISTINCT user_id), count(DISTINCT item_id),
-                   coalesce(sum(hash(user_id, item_id, epoch, event, weight)), 0) % 18446744073709551616
-            FROM {self.relation_sql}"""
+        hashed = "sum(hash(user_id, item_id, epoch, event, weight)) % 18446744073709551616"
+        counted = [
+            f"(SELECT count(*) FROM (SELECT DISTINCT {name} FROM {self.relation_sql} WHERE {name} IS NOT NULL))"
+            for name in (columns.USER_ID, columns.ITEM_ID)
+        ]
         with reading(self.path):
-            [(users, items, content)] = self.connection.execute(sql).fetchall()
+            [(users, items, content)] = self.connection.execute(
+                f"SELECT {', '.join(counted)}, coalesce({hashed}, 0) FROM {self.relation_sql}"
+            ).fetchall()
         return {
             "rows": self.span.rows,
             "users": users,

@@ -1,0 +1,139 @@
+"""From all rows of a source to the events that are worth learning from. Every rule is a line of the report.
+
+The session's tables afterwards (codes are dense and follow the order of the ids):
+    fit_users   user_id, u INTEGER, draw VARCHAR      draw: md5 of seed and id, for the splits
+    fit_items   item_id, i INTEGER, draw VARCHAR
+    fit_events  u, i, ticks BIGINT (see Clock; 0 unknown), strength FLOAT (0: seen only), label VARCHAR (split column)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from selfrec import columns
+from selfrec.errors import EmptyDataError
+from selfrec.settings.tables import Config
+from selfrec.source.mapping import require_column
+from selfrec.source.open import Source
+from selfrec.source.quoting import identifier, literal
+from selfrec.source.rules import Report, plural
+from selfrec.source.weighting import Reason, Weighting, weighting_of
+
+FEWEST_BOT_EVENTS = 1000
+"""No user with so many events or fewer is taken for a bot."""
+_MAD_TO_SIGMA = 1.4826
+"""Scale of the median absolute deviation to a normal distribution's standard deviation (Rousseeuw & Croux 1993)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """The cleaned events, in the tables named above."""
+
+    source: Source
+    weighting: Weighting
+    report: Report
+    users: int
+    """Users of fit_users."""
+    items: int
+    """Items of fit_items."""
+
+
+def clean(source: Source, config: Config) -> Cleaned:
+    """Apply the rules on single events and on busy users. Raises EmptyDataError, ColumnError."""
+    weighting = weighting_of(source, config)
+    report = Report(source.path, source.span.rows)
+    if not source.span.rows:
+        raise EmptyDataError(f"{source.path}: has no rows; name a source with interactions")
+    for note in source.mapping.notes:
+        report.tell("columns", note)
+    _count_events(source, config, weighting, report)
+    users, items = _make_events(source, config, weighting)
+    if config.cleaning.max_events_robust is not None:
+        _drop_bots(source, config.cleaning.max_events_robust, report)
+    return Cleaned(source=source, weighting=weighting, report=report, users=users, items=items)
+
+
+def _count_events(source: Source, config: Config, weighting: Weighting, report: Report) -> None:
+    sql = f"SELECT {weighting.reason}, count(*), count(weight) FROM {source.relation_sql} GROUP BY 1"
+    found = {Reason(row[0]): (row[1], row[2]) for row in source.connection.execute(sql).fetchall()}
+    rows = {reason: found.get(reason, (0, 0))[0] for reason in Reason}
+    cleaning = config.cleaning
+    seen = "still seen: never recommended to that user"
+    report.drop("null ids", rows[Reason.NULL_ID], hint="check --user-column and --item-column")
+    if config.events:
+        # The reasons are told apart in the order of the rules, so excluded events are not among these.
+        report.drop("events not named in [events]", rows[Reason.UNNAMED_EVENT], hint=_events_hint(source))
+    if cleaning.exclude_events:
+        report.drop("cleaning.exclude_events", rows[Reason.EXCLUDED_EVENT], seen, hint="exclude fewer events")
+    if source.columns[columns.WEIGHT] is not None:
+        if cleaning.missing_weight == "drop":
+            report.drop(
+                "cleaning.missing_weight", rows[Reason.MISSING_WEIGHT], seen, hint="set a number to fill in instead"
+            )
+        else:
+            filled = rows[Reason.KEPT] - found.get(Reason.KEPT, (0, 0))[1]
+            report.tell("cleaning.missing_weight", f"{plural(filled, 'row')} filled with {cleaning.missing_weight:g}")
+        report.drop("weight not finite or not above 0", rows[Reason.BAD_WEIGHT], seen, hint="check --weight-column")
+    if source.columns[columns.TIMESTAMP] is not None:
+        report.tell("unknown time", f"{plural(source.span.unknown_times, 'row')}, taken for the oldest")
+
+
+def _events_hint(source: Source) -> str:
+    sql = f"SELECT event, count(*) FROM {source.relation_sql} GROUP BY event ORDER BY 2 DESC, 1 LIMIT 10"
+    names = ", ".join(repr(row[0]) for row in source.connection.execute(sql).fetchall())
+    return f"the source's events are {names}"
+
+
+def _make_events(source: Source, config: Config, weighting: Weighting) -> tuple[int, int]:
+    """Make the tables of users, items and events; returns how many users and items there are."""
+    connection = source.connection
+    label = "NULL::VARCHAR"
+    if config.split.kind == "column":
+        name = require_column(source.path, source.types, config.split.column, "split.column")
+        label = f"CAST({identifier(name)} AS VARCHAR)"
+    relation = f"({source.mapping.select(source.raw_sql, [f'{label} AS label'])})"
+    for table, column, code, order in (
+        ("fit_users", "user_id", "u", "user_id"),
+        ("fit_items", "item_id", "i", "CAST(item_id AS VARCHAR)"),
+    ):
+        salt = literal(f"{config.seed}:{column}:")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS "
+            f"SELECT {column}, (row_number() OVER (ORDER BY {order}) - 1)::INTEGER AS {code}, "
+            f"md5({salt} || CAST({column} AS VARCHAR)) AS draw "
+            f"FROM (SELECT DISTINCT {column} FROM {relation} AS events WHERE {weighting.kept()})"
+        )
+    ticks = "0::BIGINT" if weighting.clock is None else weighting.clock.sql("epoch")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fit_events AS "
+        f"SELECT u, i, {ticks} AS ticks, {weighting.strength} AS strength, label "
+        f"FROM {relation} AS events JOIN fit_users USING (user_id) JOIN fit_items USING (item_id) "
+        f"WHERE {weighting.kept()}"
+    )
+    [(users, items)] = connection.execute(
+        "SELECT (SELECT count(*) FROM fit_users), (SELECT count(*) FROM fit_items)"
+    ).fetchall()
+    return int(users), int(items)
+
+
+def _drop_bots(source: Source, width: float, report: Report) -> None:
+    """Drop users with more events than exp(median + width x 1.4826 x MAD) of the logarithm of users' events."""
+    counts = "(SELECT u, count(*) AS events FROM fit_events WHERE strength > 0 GROUP BY u)"
+    [(middle, spread)] = source.connection.execute(
+        f"SELECT median(ln(events)), mad(ln(events)) FROM {counts}"
+    ).fetchall()
+    bound = max(FEWEST_BOT_EVENTS, math.exp(min(middle + width * _MAD_TO_SIGMA * spread, 60.0)))
+    [(users, events)] = source.connection.execute(
+        f"SELECT count(*), coalesce(sum(events), 0) FROM {counts} WHERE events > $bound", {"bound": bound}
+    ).fetchall()
+    if users:
+        source.connection.execute(
+            f"DELETE FROM fit_events WHERE u IN (SELECT u FROM {counts} WHERE events > $bound)", {"bound": bound}
+        )
+    report.drop(
+        "bots (cleaning.max_events_robust)",
+        int(events),
+        f"{plural(users, 'user')} with more than {bound:,.0f} events",
+        hint="raise or unset cleaning.max_events_robust",
+    )

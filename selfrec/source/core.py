@@ -1,0 +1,80 @@
+"""The k-core: items of too few users and users of too few items leave, again and again, until nobody must.
+
+The session's table fit_core has u, i, ticks (newest event of the pair) afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfrec.settings.tables import CleaningSettings
+from selfrec.source.cleaning import Cleaned
+from selfrec.source.rules import plural
+from selfrec.source.splits import Part
+
+
+def parts_sql(parts: Sequence[Part]) -> str:
+    """SQL list of parts."""
+    return f"({', '.join(str(int(part)) for part in parts)})"
+
+
+def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], cleaning: CleaningSettings) -> None:
+    """Fold the events of these parts to pairs and cut them to their k-core. Raises EmptyDataError.
+
+    Only rows the model learns from count here, so the promise of min_users_per_item holds for the model itself.
+    """
+    connection, report = cleaned.source.connection, cleaned.report
+    [(events,)] = connection.execute(
+        f"SELECT count(*) FROM fit_split WHERE strength > 0 AND part IN {parts_sql(parts)}"
+    ).fetchall()
+    report.drop(
+        "held out to measure (split.test)",
+        report.rows - events,
+        hint="leave more to train on: lower split.test",
+    )
+    [(pairs,)] = connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fit_core AS SELECT u, i, max(ticks) AS ticks FROM fit_split "
+        f"WHERE strength > 0 AND part IN {parts_sql(parts)} GROUP BY u, i"
+    ).fetchall()
+    report.drop(
+        f"repeats of a user and item (cleaning.fold = {cleaning.fold!r})",
+        events - pairs,
+        "added to the pair's weight" if cleaning.fold != "one" else "",
+        hint="there are no events",
+    )
+    _core(cleaned, cleaning)
+
+
+def _core(cleaned: Cleaned, cleaning: CleaningSettings) -> None:
+    connection = cleaned.source.connection
+    rules = (("i", cleaning.min_users_per_item), ("u", cleaning.min_items_per_user))
+    rows = {"i": 0, "u": 0}
+    gone = {"i": 0, "u": 0}
+    passes, settled = 0, 0
+    # Two rules in a row that find nothing to drop mean that the core is reached.
+    while settled < len(rules):
+        column, least = rules[passes % 2]
+        few = f"(SELECT {column} FROM fit_core GROUP BY {column} HAVING count(*) < {least})"
+        [(found,)] = connection.execute(f"SELECT count(*) FROM {few}").fetchall() if least > 1 else [(0,)]
+        if found:
+            [(dropped,)] = connection.execute(f"DELETE FROM fit_core WHERE {column} IN {few}").fetchall()
+            rows[column] += dropped
+            gone[column] += found
+        settled = 0 if found else settled + 1
+        passes += 1
+    note = "" if passes <= 3 else f", in {passes} passes with the other rule"
+    # Where nothing is left, the rule that took most comes last, so that it is the one named.
+    emptied = rows["i"] + rows["u"] == cleaned.report.rows
+    order = ("u", "i") if emptied and rows["i"] > rows["u"] else ("i", "u")
+    named = {
+        "i": ("item", "cleaning.min_users_per_item", cleaning.min_users_per_item, "users"),
+        "u": ("user", "cleaning.min_items_per_user", cleaning.min_items_per_user, "items"),
+    }
+    for column in order:
+        one, option, least, of = named[column]
+        cleaned.report.drop(
+            option,
+            rows[column],
+            f"{plural(gone[column], one)} with fewer than {least} {of}{note}",
+            hint=f"lower {option} (now {least})",
+        )

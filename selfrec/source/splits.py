@@ -1,0 +1,238 @@
+"""Which events are held out: the five kinds of split.
+
+Every choice by chance is an md5 of the seed and the ids, so that it depends on neither the order of the rows nor the
+number of threads, and a user's draw does not move when other users come and go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from selfrec import columns
+from selfrec.errors import ColumnError, EmptyDataError
+from selfrec.settings.tables import Config, SplitKind, SplitSettings
+from selfrec.source.cleaning import Cleaned
+
+
+class Part(IntEnum):
+    """What an event is used for."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    """Hidden, to choose on."""
+    TEST = 2
+    """Hidden, to measure on."""
+    VALIDATION_INPUT = 3
+    """`users`: shown of a validation user."""
+    TEST_INPUT = 4
+    """`users`: shown of a test user."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The kind that was used, and for `temporal` the first tick of each hidden part. The session's table
+    fit_split has u, i, ticks, strength, part.
+    """
+
+    kind: SplitKind
+    cuts: dict[Part, int]
+
+    def inputs(self, hidden: Part) -> tuple[Part, ...]:
+        """The parts a holdout's histories are made of."""
+        if hidden is Part.VALIDATION:
+            return (Part.VALIDATION_INPUT,) if self.kind == "users" else (Part.TRAIN,)
+        return (Part.TEST_INPUT,) if self.kind == "users" else (Part.TRAIN, Part.VALIDATION)
+
+
+TRAIN_AND_VALIDATION = (Part.TRAIN, Part.VALIDATION, Part.VALIDATION_INPUT)
+
+_PAIRS = """
+    SELECT u, i, max(ticks) AS ticks, md5_number_lower(any_value(fit_users.draw) || any_value(fit_items.draw)) AS draw
+    FROM fit_events JOIN fit_users USING (u) JOIN fit_items USING (i)
+    WHERE strength > 0 AND {condition} GROUP BY u, i"""
+
+
+def split_events(cleaned: Cleaned, config: Config) -> Split:
+    """Give every event its part. Raises EmptyDataError, ColumnError."""
+    kind = config.split.kind
+    timed = cleaned.weighting.clock is not None
+    if kind is None:
+        kind = "leave-last" if timed else "random"
+    if kind in ("leave-last", "temporal") and not timed:
+        column = cleaned.source.columns[columns.TIMESTAMP]
+        found = "there is no time column" if column is None else f"column {column!r} has no known time"
+        raise ColumnError(
+            f"{cleaned.source.path}: split.kind = {kind!r} needs times, but {found}; "
+            "name one with --timestamp-column or set split.kind = 'random'"
+        )
+    makers: dict[str, Callable[[Cleaned, SplitSettings], dict[Part, int]]] = {
+        "leave-last": _leave_last,
+        "random": _random,
+        "temporal": _temporal,
+        "users": _users,
+        "column": _column,
+    }
+    return Split(kind, makers[kind](cleaned, config.split))
+
+
+def hidden_sql(share: float, count: str) -> str:
+    """How many of a user's items are hidden: the share rounded half up, at least 1 of 5 or more."""
+    if share == 0:
+        return "0"
+    rounded = f"floor({share!r}::DOUBLE * {count} + 0.5)::BIGINT"
+    return f"(CASE WHEN {count} >= 5 THEN greatest(1, {rounded}) ELSE {rounded} END)"
+
+
+def _leave_last(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+    if split.last_items is None:
+        test, validation = hidden_sql(split.test, "n"), hidden_sql(split.validation, "n")
+    else:
+        test, validation = str(split.last_items if split.test > 0 else 0), str(split.last_items)
+    _hide_pairs(cleaned, "ticks DESC, draw, i", test, validation)
+    return {}
+
+
+def _random(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+    _hide_pairs(cleaned, "draw, i", hidden_sql(split.test, "n"), hidden_sql(split.validation, "n"))
+    return {}
+
+
+def _hide_pairs(cleaned: Cleaned, order: str, test: str, validation: str) -> None:
+    """Hide each user's first pairs in this order: test first, then validation; one at least is left to train on."""
+    cleaned.source.connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE fit_split AS
+        WITH pairs AS ({_PAIRS.format(condition="true")}),
+        ranked AS (
+            SELECT u, i, row_number() OVER (PARTITION BY u ORDER BY {order}) AS r,
+                   count(*) OVER (PARTITION BY u) AS n
+            FROM pairs),
+        sized AS (SELECT *, least({test}, n - 1) AS tested FROM ranked),
+        parts AS (
+            SELECT u, i, CASE WHEN r <= tested THEN {int(Part.TEST)}
+                              WHEN r <= tested + least({validation}, n - 1 - tested) THEN {int(Part.VALIDATION)}
+                              ELSE {int(Part.TRAIN)} END AS part
+            FROM sized)
+        SELECT u, i, ticks, strength, coalesce(part, {int(Part.TRAIN)})::UTINYINT AS part
+        FROM fit_events LEFT JOIN parts USING (u, i)"""
+    )
+
+
+def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+    """Everything from a moment on is hidden. All events of one moment fall on one side of it."""
+    connection = cleaned.source.connection
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE fit_moments AS
+        SELECT ticks, (sum(count(*)) OVER (ORDER BY ticks DESC))::BIGINT AS later
+        FROM fit_events WHERE strength > 0 AND ticks > 0 GROUP BY ticks"""
+    )
+    [(total,)] = connection.execute("SELECT count(*) FROM fit_events WHERE strength > 0").fetchall()
+    cuts: dict[Part, int] = {}
+    hidden = 0
+    for part, share in ((Part.TEST, split.test), (Part.VALIDATION, split.validation)):
+        if share == 0:
+            continue
+        # A test cut leaves an earlier moment to cut for validation.
+        latest = (
+            "WHERE later < $total"
+            if part is Part.VALIDATION
+            else ("WHERE later < (SELECT max(later) FROM fit_moments WHERE later < $total)")
+        )
+        found = connection.execute(
+            f"SELECT ticks, later FROM fit_moments {latest} AND later > $hidden "
+            "ORDER BY abs(later - $hidden - $wanted), ticks DESC LIMIT 1",
+            {"total": total, "hidden": hidden, "wanted": share * total},
+        ).fetchall()
+        if not found:
+            [(moments,)] = connection.execute("SELECT count(*) FROM fit_moments").fetchall()
+            raise EmptyDataError(
+                f"{cleaned.source.path}: split.kind = 'temporal' finds only {moments} different times, too few to "
+                "cut; set split.kind = 'random'"
+            )
+        cuts[part], hidden = found[0]
+    cases = " ".join(
+        f"WHEN ticks >= {cuts[part]} THEN {int(part)}" for part in (Part.TEST, Part.VALIDATION) if part in cuts
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fit_split AS SELECT u, i, ticks, strength, "
+        f"(CASE {cases} ELSE {int(Part.TRAIN)} END)::UTINYINT AS part FROM fit_events"
+    )
+    return cuts
+
+
+def _users(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+    """Strong generalisation, after Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering".
+
+    The shares are of all users; those with 2 items or more can be held out.
+    """
+    connection = cleaned.source.connection
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE fit_pairs AS {_PAIRS.format(condition='true')}")
+    [(users, eligible)] = connection.execute(
+        "SELECT count(*), count(*) FILTER (n >= 2) FROM (SELECT count(*) AS n FROM fit_pairs GROUP BY u)"
+    ).fetchall()
+    if eligible < 2 + (split.test > 0):
+        raise EmptyDataError(
+            f"{cleaned.source.path}: split.kind = 'users' finds {eligible} users with 2 or more items, too few to hold "
+            "any out; set split.kind = 'random'"
+        )
+    test = 0 if split.test == 0 else max(1, min(int(split.test * users + 0.5), eligible - 2))
+    validation = max(1, min(int(split.validation * users + 0.5), eligible - test - 1))
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE fit_split AS
+        WITH counted AS (SELECT u, count(*) AS n FROM fit_pairs GROUP BY u),
+        drawn AS (
+            SELECT u, n, row_number() OVER (ORDER BY n < 2, draw, u) AS place
+            FROM counted JOIN fit_users USING (u)),
+        held AS (
+            SELECT u, n, place <= {test} AS tested,
+                   least(greatest(floor({split.fold_in!r}::DOUBLE * n + 0.5), 1), n - 1) AS shown
+            FROM drawn WHERE place <= {test + validation}),
+        ranked AS (
+            SELECT u, i, row_number() OVER (PARTITION BY u ORDER BY draw, i) AS r
+            FROM fit_pairs SEMI JOIN held USING (u))
+        SELECT u, i, ticks, strength,
+               (CASE WHEN shown IS NULL THEN {int(Part.TRAIN)}
+                     WHEN tested THEN CASE WHEN r > shown THEN {int(Part.TEST)} ELSE {int(Part.TEST_INPUT)} END
+                     WHEN r > shown THEN {int(Part.VALIDATION)}
+                     ELSE {int(Part.VALIDATION_INPUT)} END)::UTINYINT AS part
+        FROM fit_events LEFT JOIN held USING (u) LEFT JOIN ranked USING (u, i)"""
+    )
+    return {}
+
+
+def _column(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+    """A column of the source says train, validation or test; without validation, a share of train is drawn."""
+    connection = cleaned.source.connection
+    known = {"train": Part.TRAIN, "validation": Part.VALIDATION, "test": Part.TEST}
+    label = "lower(trim(label))"
+    found = connection.execute(f"SELECT DISTINCT {label} FROM fit_events ORDER BY 1").fetchall()
+    labels = {row[0] for row in found}
+    foreign = [repr(name) if name is not None else "null" for name in (row[0] for row in found) if name not in known]
+    if foreign:
+        raise ColumnError(
+            f"{cleaned.source.path}: column {split.column!r} has {', '.join(foreign[:5])}; it says train, validation "
+            "or test in every row (see split.column)"
+        )
+    cases = " ".join(f"WHEN '{name}' THEN {int(part)}" for name, part in known.items())
+    drawn = "SELECT NULL::INTEGER AS u, NULL::INTEGER AS i WHERE false"
+    if "validation" not in labels:
+        drawn = f"""
+            SELECT u, i FROM (
+                SELECT u, i, row_number() OVER (PARTITION BY u ORDER BY draw, i) AS r,
+                       count(*) OVER (PARTITION BY u) AS n
+                FROM ({_PAIRS.format(condition=f"{label} = 'train'")}))
+            WHERE r <= least({hidden_sql(split.validation, "n")}, n - 1)"""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE fit_split AS
+        WITH drawn AS (SELECT u, i, true AS moved FROM ({drawn}))
+        SELECT u, i, ticks, strength,
+               (CASE WHEN {label} = 'train' AND moved THEN {int(Part.VALIDATION)}
+                     ELSE CASE {label} {cases} END END)::UTINYINT AS part
+        FROM fit_events LEFT JOIN drawn USING (u, i)"""
+    )
+    return {}

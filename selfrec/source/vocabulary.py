@@ -1,0 +1,144 @@
+"""The catalog: items numbered by popularity, with the item columns that were given.
+
+The session's table fit_catalog has i, number afterwards, for the items of the data set that are in the catalog.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from selfrec import columns
+from selfrec.catalog import Catalog
+from selfrec.errors import ColumnError
+from selfrec.settings.tables import Config
+from selfrec.source.cleaning import Cleaned
+from selfrec.source.folding import SECONDS_A_DAY
+from selfrec.source.ids import carried_sql
+from selfrec.source.mapping import is_number, is_time, require_column
+from selfrec.source.places import Place, open_place
+from selfrec.source.quoting import identifier
+from selfrec.source.rules import plural
+from selfrec.source.session import reading
+
+_UNIT = 2**52
+"""Decayed counts are added up as whole multiples of 1/2^52, which is exact in any order."""
+_RESERVED = (columns.ITEM_NUMBER, columns.ITEM_ID, columns.POPULARITY)
+
+
+def build_catalog(
+    cleaned: Cleaned,
+    config: Config,
+    items: str | None = None,
+    item_column: str | None = None,
+    item_columns: tuple[str, ...] = (),
+) -> Catalog:
+    """Number the items of fit_core by popularity (time-decayed number of users), then by id as text."""
+    source = cleaned.source
+    connection = source.connection
+    with reading(source.path):
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE fit_catalog AS
+            SELECT i, (row_number() OVER (ORDER BY popularity DESC, CAST(item_id AS VARCHAR)) - 1)::INTEGER AS number,
+                   popularity, item_id
+            FROM (SELECT i, ({_popularity_sql(cleaned, config)})::FLOAT AS popularity FROM fit_core GROUP BY i)
+            JOIN fit_items USING (i)"""
+        )
+        table = connection.sql(
+            f"SELECT number AS item_number, {carried_sql('item_id', source.item_type)} AS item_id, popularity "
+            "FROM fit_catalog ORDER BY number"
+        ).to_arrow_table()
+    if items is not None:
+        table = _with_item_columns(cleaned, table, items, item_column, item_columns)
+    return Catalog(table.combine_chunks())
+
+
+def use_catalog(cleaned: Cleaned) -> None:
+    """Number the items as the catalog does that was mapped into the session (see reading.map_items)."""
+    cleaned.source.connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fit_catalog AS SELECT i, number FROM fit_items JOIN selfrec_items USING (item_id)"
+    )
+
+
+def _popularity_sql(cleaned: Cleaned, config: Config) -> str:
+    """Sum over an item's users of 2^-(days before the newest event / half-life); unknown times count as oldest."""
+    clock = cleaned.weighting.clock
+    [(oldest, newest)] = cleaned.source.connection.execute(
+        "SELECT min(greatest(ticks, 1)), max(ticks) FROM fit_core"
+    ).fetchall()
+    if clock is None or not newest or oldest >= newest:
+        return "count(*)"
+    ticks_a_day = clock.per_second * SECONDS_A_DAY
+    half_life = config.pipeline.popularity_half_life_days or (newest - oldest) / ticks_a_day / 4
+    days = f"({newest} - greatest(ticks, 1)) / {ticks_a_day!r}::DOUBLE"
+    decayed = f"greatest(1, round({_UNIT} * pow(0.5::DOUBLE, {days} / {half_life!r}::DOUBLE)))"
+    return f"sum(CAST({decayed} AS HUGEINT))::DOUBLE / {_UNIT}"
+
+
+def _with_item_columns(
+    cleaned: Cleaned, table: pa.Table, items: str, item_column: str | None, item_columns: tuple[str, ...]
+) -> pa.Table:
+    """The catalog's table with the given columns of `items`, null where an item is not there."""
+    source = cleaned.source
+    default = source.columns[columns.ITEM_ID] or columns.ITEM_ID
+    names = (item_column,) if item_column is not None else (default, columns.ITEM_ID)
+    with open_place(items, source, names) as place:
+        if item_column is not None:
+            require_column(place.name, place.types, item_column, "--item-id-column")
+        key = place.id_column(*names, option="name its column of item ids")
+        chosen = _chosen(place, key, item_columns, cleaned)
+        listed = ", ".join(f"{_plain(name, place.types[name])} AS {identifier(name)}" for name in chosen)
+        # An item that stands there twice gives its first row in the order of the rows' text.
+        place.copy_into(
+            source,
+            "fit_item_columns",
+            f"SELECT * FROM (SELECT CAST({identifier(key)} AS VARCHAR) AS item_text, {listed} FROM {place.relation} "
+            f"WHERE {identifier(key)} IS NOT NULL) AS listed "
+            "QUALIFY row_number() OVER (PARTITION BY item_text ORDER BY CAST(listed AS VARCHAR)) = 1",
+        )
+    own = ", ".join(f"columns_given.{identifier(name)} AS {identifier(name)}" for name in chosen)
+    joined = source.connection.sql(
+        f"SELECT {own}, columns_given.item_text IS NOT NULL AS found FROM fit_catalog "
+        "LEFT JOIN fit_item_columns AS columns_given ON columns_given.item_text = CAST(item_id AS VARCHAR) "
+        "ORDER BY number"
+    ).to_arrow_table()
+    known = int(joined.column(len(chosen)).to_numpy(zero_copy_only=False).sum())
+    cleaned.report.tell("item columns", f"{place.name} has {known:,} of {plural(len(table), 'item')}")
+    for position, name in enumerate(chosen):
+        table = table.append_column(name, joined.column(position))
+    return table
+
+
+def _chosen(place: Place, key: str, wanted: tuple[str, ...], cleaned: Cleaned) -> list[str]:
+    """The item columns to keep; by default all of a simple type."""
+    if wanted:
+        for name in wanted:
+            require_column(place.name, place.types, name, "--item-columns")
+            if name in _RESERVED:
+                raise ColumnError(f"{place.name}: an item column cannot be called {name!r}; rename it in a view")
+            if not _simple(place.types[name]):
+                raise ColumnError(f"{place.name}: column {name!r} is {place.types[name]}; cast it to text in a view")
+        return list(dict.fromkeys(wanted))
+    left_out = [name for name in place.types if name != key and (name in _RESERVED or not _simple(place.types[name]))]
+    if left_out:
+        cleaned.report.tell("item columns", f"not taken from {place.name}: {', '.join(left_out)}")
+    chosen = [name for name in place.types if name != key and name not in left_out]
+    if not chosen:
+        raise ColumnError(f"{place.name}: has no item column beside {key!r} that can be kept")
+    return chosen
+
+
+def _simple(sql_type: str) -> bool:
+    return (
+        sql_type in ("VARCHAR", "BOOLEAN", "UUID")
+        or sql_type.startswith("ENUM")
+        or is_number(sql_type)
+        or is_time(sql_type)
+    )
+
+
+def _plain(name: str, sql_type: str) -> str:
+    """The column in a type that every reader of Parquet has."""
+    if sql_type.startswith("ENUM") or sql_type in ("UUID", "HUGEINT", "UHUGEINT"):
+        return f"CAST({identifier(name)} AS VARCHAR)"
+    return identifier(name)
