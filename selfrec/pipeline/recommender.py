@@ -15,6 +15,9 @@ from selfrec.pipeline.parts import Part
 
 NEVER = float("-inf")
 
+BLOCK = 32
+"""The score matrix has a multiple of so many columns, so that the graph can find the best blocks of items first."""
+
 
 class Recommender(nn.Module):
     """extractor(s) -> generator(s) -> mask -> top C -> ranker -> top K (contract, section 3).
@@ -47,16 +50,20 @@ class Recommender(nn.Module):
         self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self._all_parts()})
         self._factored = [(p, w) for p, w in zip(generators, weights, strict=True) if p.factored]
         self._dense = [(p, w) for p, w in zip(generators, weights, strict=True) if not p.factored]
-        self.register_buffer("prior", torch.cat([prior.float(), torch.zeros(1)]))
-        self.register_buffer("never", torch.full((1,), NEVER))
+        self.columns = -(-(self.n_items + 1) // BLOCK) * BLOCK
+        beyond = self.columns - self.n_items
+        self.register_buffer("prior", functional.pad(prior.float(), (0, beyond)))
+        self.register_buffer("padding", torch.tensor(self.n_items))
+        self.register_buffer("never", torch.full((beyond,), NEVER))
         with torch.no_grad():
             factors = [part.item_factors().cpu() for part, _ in self._factored]
         self._widths = [factor.shape[1] for factor in factors]
-        columns = [functional.pad(factor, (0, 0, 0, 1)) for factor in factors]
+        columns = [functional.pad(factor, (0, 0, 0, beyond)) for factor in factors]
         self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())
         self.eval()
 
     prior: Tensor
+    padding: Tensor
     never: Tensor
     factors: Tensor
 
@@ -101,7 +108,7 @@ class Recommender(nn.Module):
     def generator_scores(self, batch: UserBatch) -> Tensor:
         """The generators' weighted sum for every item, float32[B, N], without mask or bias; the prior if none."""
         if not self._generators:
-            return self.prior[:-1].expand(len(batch.history), -1)
+            return self.prior[: self.n_items].expand(len(batch.history), -1)
         each = self._features.each(batch)
         total = torch.zeros((), device=self.prior.device)
         for part, weight in zip(self._generators, self._weights, strict=True):
@@ -121,7 +128,7 @@ class Recommender(nn.Module):
     def _scores(
         self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], warm: Tensor, bias: Tensor
     ) -> Tensor:
-        """float32[B, N + 1]; the last column is padding and -inf."""
+        """float32[B, columns]; those past N are padding and -inf."""
         weighted = [query * w for query, (_, w) in zip(queries, self._factored, strict=True)]
         # Where, not a product: a part may give NaN for an empty history, and NaN times 0 is NaN.
         known = [torch.where(warm > 0, query, torch.zeros_like(query)) for query in weighted]
@@ -131,7 +138,7 @@ class Recommender(nn.Module):
         for part, weight in self._dense:
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
             dense = torch.where(warm > 0, dense, torch.zeros_like(dense))
-            scores = scores + torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1)
+            scores = scores + functional.pad(dense, (0, self.columns - self.n_items))
         return scores
 
     def _ranked(
@@ -140,7 +147,8 @@ class Recommender(nn.Module):
         """Candidates in the order of their numbers, so that equal final scores fall to the lower item number."""
         assert self._ranker is not None
         _, candidates = scores.topk(self.candidates, dim=1)
-        candidates, _ = torch.sort(candidates, dim=1)
+        # Where fewer than C items are left, columns past N come up: all of them are the padding number.
+        candidates, _ = torch.sort(candidates.minimum(self.padding), dim=1)
         generated = scores.gather(1, candidates)
         candidate_bias = functional.embedding(candidates, bias[:, None]).squeeze(-1)
         left = generated > NEVER
@@ -176,7 +184,7 @@ class Recommender(nn.Module):
             start += width
         for part, weight in self._dense:
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
-            by_part[part.key] = torch.cat([dense, torch.zeros_like(dense[:, :1])], dim=1).gather(1, candidates)
+            by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
         return _finite(scores, left)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch import Tensor
@@ -42,6 +42,8 @@ class Chosen:
     weights: list[float] = field(default_factory=list)
     ranker: Part | None = None
     measured: Measured | None = None
+    benched: list[Part] = field(default_factory=list)
+    """Generators that were tried and did not win a place."""
     generated: Histories | None = None
     """Generated histories that the extractors were trained on as well."""
 
@@ -169,21 +171,40 @@ class StageTrainer:
             chosen.generators.append(part)
             chosen.weights.append(1.0 if given is None else given)
             return
-        before = self.recommender(chosen).generator_scores
+        trials = self._trials(chosen, part, new, given, validation)
+        best = max(trials, key=lambda trial: _ndcg(trial.measured))
+        self._row(
+            " + ".join(p.label for p in best.generators) if not chosen.generators else f"+ {part.label}", best.measured
+        )
+        if self._keep_all or _wins(best.measured, chosen.measured):
+            chosen.generators, chosen.weights, chosen.measured = best.generators, best.weights, best.measured
+        else:
+            chosen.benched.append(part)
+
+    def _trials(
+        self, chosen: Chosen, part: Part, new: ScoreAll, given: float | None, validation: Holdout
+    ) -> list[Chosen]:
+        """The pipelines that the generator can make: with what is kept; or, where nothing is kept yet, alone and
+        beside each generator that did not win alone (an autoencoder may need popularity, and the other way round).
+        """
+        bases = (
+            [chosen] if chosen.generators else [replace(chosen, generators=[p], weights=[1.0]) for p in chosen.benched]
+        )
+        trials = []
         if not chosen.generators:
             weight = 1.0 if given is None else given
-            measured = self._measure(lambda batch: weight * new(batch), validation)
-        elif given is not None:
-            weight = given
-            measured = self._measure(lambda batch: before(batch) + given * new(batch), validation)
-        else:
-            found = search_weight(before, new, validation, self.parts.device, forced=self._keep_all)
-            weight, measured = found.weight, found.measured
-        self._row(f"+ {part.label}" if chosen.generators else part.label, measured)
-        if self._keep_all or _wins(measured, chosen.measured):
-            chosen.generators.append(part)
-            chosen.weights.append(weight)
-            chosen.measured = measured
+            trials.append((chosen, weight, self._measure(lambda batch: weight * new(batch), validation)))
+        for base in bases:
+            before = self.recommender(base).generator_scores
+            if given is None:
+                found = search_weight(before, new, validation, self.parts.device, forced=self._keep_all)
+                trials.append((base, found.weight, found.measured))
+            else:
+                trials.append((base, given, self._measure(_sum(before, new, given), validation)))
+        return [
+            Chosen(generators=[*base.generators, part], weights=[*base.weights, weight], measured=measured)
+            for base, weight, measured in trials
+        ]
 
     # Augmentation
 
@@ -286,9 +307,10 @@ class StageTrainer:
     def _measure(self, score: ScoreAll, validation: Holdout) -> Measured:
         return measure(rank_all(score, validation, self.parts.device), validation.targets)
 
-    def _row(self, name: str, measured: Measured) -> None:
-        self.table.append(Stage(name, measured.metrics))
-        self.parts.listener.stage(name, measured.metrics)
+    def _row(self, name: str, measured: Measured | None) -> None:
+        metrics = {} if measured is None else measured.metrics
+        self.table.append(Stage(name, metrics))
+        self.parts.listener.stage(name, metrics)
 
     def _mark(self, chosen: Chosen) -> None:
         """Mark the row of the pipeline that is exported."""
@@ -304,6 +326,14 @@ class StageTrainer:
             candidates=candidates,
             user_features=users,
         )
+
+
+def _sum(before: ScoreAll, new: ScoreAll, weight: float) -> ScoreAll:
+    return lambda batch: before(batch) + weight * new(batch)
+
+
+def _ndcg(measured: Measured | None) -> float:
+    return 0.0 if measured is None else measured.metrics["ndcg@20"]
 
 
 def _wins(new: Measured | None, old: Measured | None) -> bool:

@@ -22,8 +22,15 @@ class Preset:
 _ALL = (
     Preset(
         DEFAULT,
-        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder and recent "
-        "popularity, then a GAN and an MLP ranker, each kept only if it makes the lists better.",
+        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and recent "
+        "popularity where it helps.",
+        {
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity"]},
+        },
+    ),
+    Preset(
+        "full",
+        "Every stage: the default, then a GAN and an MLP ranker, each kept only if it makes the lists better.",
         {
             "pipeline": {
                 "extractors": ["autoencoder"],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
@@ -106,6 +107,46 @@ class TestEveryShape:
             assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
 
 
+@pytest.mark.parametrize("shape", ["one factored", "two with ranker"])
+class TestTwoStageTopK:
+    def test_is_exact_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
+        module = recommender(shape, n_items=1500)
+        graph = to_graph(module)
+        assert any(node.op_type == "ReduceMax" for node in graph.graph.node)
+        write_graph(graph, tmp_path)
+        assert check_graph(tmp_path / "model.onnx", module) > 10
+
+    def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
+        module = recommender(shape, n_items=1500)
+        reference = ReferenceEvaluator(to_graph(module))
+        for case in list(cases(module))[6:12]:
+            items, scores = reference.run(["items", "scores"], case.feeds)
+            with torch.no_grad():
+                wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
+            assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
+
+    def test_shorter_list_is_the_start_of_the_long_one(self, shape: str) -> None:
+        module = recommender(shape, n_items=1500)
+        graph = to_graph(module).SerializeToString()
+        options = ort.SessionOptions()
+        short = ort.OrtValue.ortvalue_from_numpy(np.array([3], dtype=np.int64))
+        options.add_initializer("top_k", short)
+        case = list(cases(module))[-1 if shape == "one factored" else 8]
+        whole = ort.InferenceSession(graph).run(None, case.feeds)
+        start = ort.InferenceSession(graph, options).run(None, case.feeds)
+        assert (start[0] == whole[0][:, :3]).all()
+        assert (start[1] == whole[1][:, :3]).all()
+
+
+def test_two_stages_leave_ties_to_the_lower_item_number() -> None:
+    module = recommender("prior", n_items=1500)
+    module.factors[:1500] = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (1500, 1))).float()
+    seen = torch.tensor([[5, 900]])
+    scores = module.factors[:1500, 0].clone()
+    scores[seen[0]] = -1
+    assert _in_onnxruntime(module, seen).tolist() == sorted(range(1500), key=lambda i: (-float(scores[i]), i))[:10]
+
+
 class TestRules:
     def test_list_is_never_longer_than_the_catalog(self) -> None:
         assert recommender("one factored", n_items=5, top_k=100).top_k == 5
@@ -114,7 +155,7 @@ class TestRules:
         module = recommender("two with ranker")
         nothing = torch.full((1, 3), N_ITEMS)
         items, scores = module(nothing, torch.ones(1, 3), nothing, torch.zeros(N_ITEMS), torch.zeros(1, 3))
-        best = torch.sort(module.prior[:-1], descending=True)
+        best = torch.sort(module.prior[:N_ITEMS], descending=True)
         assert items[0].tolist() == best.indices[:10].tolist()
         assert torch.allclose(scores[0], best.values[:10])
 
@@ -159,14 +200,12 @@ class TestRules:
 
 
 def _in_onnxruntime(module: Recommender, seen: torch.Tensor) -> np.ndarray:
-    import onnxruntime as ort
-
     session = ort.InferenceSession(to_graph(module).SerializeToString())
     feeds = {
         "history": seen.numpy(),
         "weights": np.ones(seen.shape, dtype=np.float32),
         "exclude": seen.numpy(),
-        "item_bias": np.zeros(N_ITEMS, dtype=np.float32),
+        "item_bias": np.zeros(module.n_items, dtype=np.float32),
     }
     items: np.ndarray = session.run(["items"], feeds)[0]
     return items[0]
