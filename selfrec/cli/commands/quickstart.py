@@ -11,6 +11,9 @@ import click
 
 from selfrec.cli.state import State, selfrec_command
 
+QUICK = ("--preset", "fast", "-o", "cleaning.min_users_per_item=20")
+"""A tour should not be waited for: the small preset, and products that at least 20 households buy."""
+
 
 @selfrec_command(name="quickstart")
 @click.argument("folder", metavar="[DIR]", default="selfrec-quickstart", type=click.Path(file_okay=False))
@@ -31,7 +34,7 @@ def command(state: State, folder: str) -> None:
         )
     else:
         click.echo(f"{shop} is there already")
-    _run(state, ["fit", shop, "--items", "products", "--out", model])
+    _run(state, ["fit", shop, "--items", "products", "--out", model, *QUICK])
     _run(state, ["evaluate", model, shop])
     _run(state, ["score", model, shop, "--into", "recommendations"])
     click.echo("\nThree households:")
