@@ -32,6 +32,18 @@ class Files:
     kind: FileKind
     paths: tuple[str, ...]
 
+    def csv_as_text_sql(self) -> list[str]:
+        """One table function a CSV file, all columns text: nothing is guessed, so an error names its line."""
+        tables = []
+        for path in self.paths:
+            header, delimiter = csv_header(path)
+            columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
+            tables.append(
+                f"read_csv({literals([_unglobbed(path)])}, auto_detect = false, header = true, "
+                f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}})"
+            )
+        return tables
+
     @property
     def allowed(self) -> list[str]:
         """What a locked session must be allowed to read: the paths as they are and as DuckDB is told them."""

@@ -22,6 +22,7 @@ _BITS = 62
 """Bits of an int64 key that may be used: the sign is left out, and one more is for the seen-only flag."""
 _LEAST, _MOST = 1e-30, 1e30
 """Weights stay inside, so that they are above 0 and finite as float32."""
+_MOST_HALF_LIVES = 300.0
 SECONDS_A_DAY = 86_400.0
 
 
@@ -87,8 +88,9 @@ class Decay:
     moment: float | Float64
 
     def factors(self, rows: Int64, ticks: Int64) -> Float64:
-        """float64[len(rows)] 2^-(days / half life)."""
-        return np.exp2(-days_before(self.moment, rows, self.clock.epochs(ticks)) / self.half_life_days)
+        """float64[len(rows)] 2^-(days / half life), above 0 however old the event."""
+        days = days_before(self.moment, rows, self.clock.epochs(ticks))
+        return np.exp2(-np.minimum(days / self.half_life_days, _MOST_HALF_LIVES))
 
 
 def days_before(moment: float | Float64, rows: Int64, epochs: Float64) -> Float64:

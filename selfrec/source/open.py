@@ -219,7 +219,14 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings
     if files.kind == "parquet":
         return files.sql()
     ids = (settings.user_column, settings.item_column)
-    connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
+    try:
+        connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
+    except duckdb.Error as error:
+        if "sniffing" in str(error):
+            # The guess of types failed at a ragged row but does not say which; plain reading does.
+            for table in files.csv_as_text_sql():
+                connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
+        raise
     types = column_types(connection, _CSV_TABLE)
     whole = [name for name in dict.fromkeys(ids) if name in types and _all_integers(connection, name)]
     if not whole:

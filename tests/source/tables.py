@@ -1,0 +1,55 @@
+"""Small real sources for these tests: DuckDB, Parquet and CSV files made on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from selfrec.histories import Histories
+from selfrec.settings.tables import Config
+from selfrec.source.dataset import Dataset
+
+DAY = 86_400
+
+
+def make_table(
+    path: Path, columns: dict[str, str], rows: Sequence[tuple[Any, ...]], table: str = "interactions"
+) -> str:
+    """A DuckDB file with one more table of these columns (name -> SQL type) and rows; its path."""
+    quoted = '"' + table.replace('"', '""') + '"'
+    listed = ", ".join('"' + name.replace('"', '""') + f'" {sql_type}' for name, sql_type in columns.items())
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"CREATE OR REPLACE TABLE {quoted} ({listed})")
+        if rows:
+            marks = ", ".join("?" * len(columns))
+            connection.executemany(f"INSERT INTO {quoted} VALUES ({marks})", [list(row) for row in rows])
+    return str(path)
+
+
+def loose(**tables: Any) -> Config:
+    """A configuration whose cleaning drops nothing unless asked to."""
+    cleaning = {"min_users_per_item": 1, "min_items_per_user": 1, "max_events_robust": None}
+    tables["cleaning"] = cleaning | tables.get("cleaning", {})
+    return Config(**tables)
+
+
+def lists(histories: Histories) -> list[list[int]]:
+    """Item numbers, one list a user."""
+    return [
+        histories.items[start:end].tolist()
+        for start, end in zip(histories.offsets[:-1], histories.offsets[1:], strict=True)
+    ]
+
+
+def ids(dataset: Dataset, histories: Histories) -> list[list[Any]]:
+    """Item ids, one list a user; None outside the catalog."""
+    names = [*dataset.catalog.item_ids.to_pylist(), None]
+    return [[names[number] for number in row] for row in lists(histories)]
+
+
+def lines(dataset: Dataset) -> dict[str, tuple[int, int, str]]:
+    """The report by rule."""
+    return {line.rule: (line.rows_before, line.rows_dropped, line.note) for line in dataset.report}

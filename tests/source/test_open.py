@@ -1,0 +1,328 @@
+"""Opening sources of every kind, and every way that fails."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from selfrec.errors import ColumnError, SourceError
+from selfrec.settings.tables import SourceSettings
+from selfrec.source.open import Source, iso_time, open_source
+from tests.source.tables import make_table
+
+TWO = {"user_id": "INTEGER", "item_id": "VARCHAR"}
+
+
+def rows(source: Source) -> list[tuple[Any, ...]]:
+    return source.connection.execute(f"FROM {source.relation_sql} ORDER BY ALL").fetchall()
+
+
+def read(path: str | Path, **settings: Any) -> list[tuple[Any, ...]]:
+    with open_source(str(path), SourceSettings(**settings), threads=1) as source:
+        return rows(source)
+
+
+def error(path: str | Path, **settings: Any) -> str:
+    with pytest.raises(SourceError) as caught, open_source(str(path), SourceSettings(**settings)) as source:
+        rows(source)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_duckdb_table(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", TWO, [(1, "a"), (2, "b")])
+    with open_source(path, SourceSettings()) as source:
+        assert rows(source) == [(1, "a", None, None, None), (2, "b", None, None, None)]
+        assert (source.user_type, source.item_type) == ("INTEGER", "VARCHAR")
+        assert source.columns == {
+            "user_id": "user_id",
+            "item_id": "item_id",
+            "timestamp": None,
+            "event": None,
+            "weight": None,
+        }
+
+
+NASTY = ["a.b", 'quo"te', "ap'os", "semi;colon; DROP TABLE x", "new\nline", "🙂", "select", " ", "$1", "{0}%s"]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_character_in_names(tmp_path: Path, name: str) -> None:
+    columns = {
+        f"u{name}": "BIGINT",
+        f"i{name}": "BIGINT",
+        f"t{name}": "BIGINT",
+        f"e{name}": "VARCHAR",
+        f"w{name}": "INT",
+    }
+    path = make_table(tmp_path / f"shop {name.strip()}.duckdb", columns, [(1, 2, 3, name, 4)], table=name)
+    found = read(
+        path,
+        table=name,
+        user_column=f"u{name}",
+        item_column=f"i{name}",
+        timestamp_column=f"t{name}",
+        event_column=f"e{name}",
+        weight_column=f"w{name}",
+    )
+    assert found == [(1, 2, 3.0, name, 4.0)]
+
+
+def test_views_schemas_and_letter_case(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", {"USER_ID": "INTEGER", "Item_Id": "INTEGER"}, [(1, 2)], "Raw")
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 5 user_id, 6 item_id")
+        connection.execute('CREATE VIEW v AS SELECT user_id + 1 AS user_id, item_id FROM "Raw"')
+    assert read(path, table="raw")[0][:2] == (1, 2)
+    assert read(path, table="v")[0][:2] == (2, 2)
+    assert read(path, table="s.t")[0][:2] == (5, 6)
+    assert read(path, table="t")[0][:2] == (5, 6)
+
+
+def test_a_dotted_table_name_wins_over_a_schema(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", TWO, [(1, "a")], "s.t")
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 5 user_id, 6 item_id")
+    assert read(path, table="s.t")[0][:2] == (1, "a")
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "value", "epoch"),
+    [
+        ("TIMESTAMP", "2020-01-01 00:00:01.5", 1577836801.5),
+        ("TIMESTAMP_S", "2020-01-01 00:00:01", 1577836801.0),
+        ("TIMESTAMP_MS", "2020-01-01 00:00:01.25", 1577836801.25),
+        ("TIMESTAMP_NS", "2020-01-01 00:00:01.5", 1577836801.5),
+        ("TIMESTAMPTZ", "2020-01-01 02:00:00+02", 1577836800.0),
+        ("DATE", "2020-01-01", 1577836800.0),
+        ("INTEGER", "7", 7.0),
+        ("UBIGINT", "7", 7.0),
+        ("HUGEINT", "-7", -7.0),
+        ("DOUBLE", "7.5", 7.5),
+        ("DECIMAL(18,3)", "7.5", 7.5),
+        ("TIMESTAMP", "infinity", None),
+        ("DATE", "-infinity", None),
+        ("DOUBLE", "nan", None),
+        ("DOUBLE", "-inf", None),
+        ("DOUBLE", "1e300", None),
+        ("TIMESTAMP", None, None),
+    ],
+)
+def test_times(tmp_path: Path, sql_type: str, value: str | None, epoch: float | None) -> None:
+    path = make_table(tmp_path / "shop.duckdb", {**TWO, "timestamp": sql_type}, [(1, "a", value)])
+    assert read(path)[0][2] == epoch
+    with open_source(path, SourceSettings()) as source:
+        assert source.span.unknown_times == (epoch is None)
+        assert (source.span.first, source.span.last) == (epoch, epoch)
+
+
+def test_milliseconds_are_told_from_seconds(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", {**TWO, "timestamp": "BIGINT"}, [(1, "a", 1_600_000_000_000)])
+    with open_source(path, SourceSettings()) as source, pytest.raises(ColumnError, match="milliseconds / 1000"):
+        _ = source.span
+
+
+def test_default_columns_are_used_where_they_fit(tmp_path: Path) -> None:
+    columns = {**TWO, "timestamp": "VARCHAR", "event": "DOUBLE", "weight": "BOOLEAN"}
+    path = make_table(tmp_path / "shop.duckdb", columns, [(1, "a", "monday", 1.5, True)])
+    with open_source(path, SourceSettings()) as source:
+        assert rows(source) == [(1, "a", None, None, None)]
+        assert [note.split(";")[0] for note in source.mapping.notes] == [
+            "column 'timestamp' is VARCHAR, not a timestamp, date or epoch seconds: not used",
+            "column 'event' is DOUBLE, not text, integers or booleans: not used",
+            "column 'weight' is BOOLEAN, not numbers: not used",
+        ]
+    for option in ("timestamp", "event", "weight"):
+        assert f"--{option}-column" in error(path, **{f"{option}_column": option})
+        assert "no column 'nope'" in error(path, **{f"{option}_column": "nope"})
+
+
+def test_enum_ids_and_events(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute(
+            "CREATE TABLE interactions AS SELECT 'x'::ENUM('x','y') user_id, 1::HUGEINT item_id, "
+            "'buy'::ENUM('buy') AS event"
+        )
+    with open_source(str(tmp_path / "shop.duckdb"), SourceSettings()) as source:
+        assert rows(source) == [("x", 1, None, "buy", None)]
+        assert (source.user_type, source.item_type) == ("VARCHAR", "HUGEINT")
+
+
+@pytest.mark.parametrize("sql_type", ["DOUBLE", "BOOLEAN", "INTEGER[]", "STRUCT(a INTEGER)", "TIMESTAMP"])
+def test_types_that_are_no_ids(tmp_path: Path, sql_type: str) -> None:
+    path = make_table(tmp_path / "shop.duckdb", {"user_id": sql_type, "item_id": "INTEGER"}, [])
+    assert error(path).startswith(f"table 'interactions' of {path}: column 'user_id' is ")
+    assert "--user-column" in error(path)
+
+
+def test_errors_name_what_is_there(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", {"userid": "INTEGER", "item_id": "INTEGER"}, [], "orders")
+    assert error(path) == (f"{path}: has no table 'interactions'; name one with --table. Its tables: 'orders'")
+    assert "perhaps 'orders'" in error(path, table="order")
+    assert error(path, table="orders") == (
+        f"table 'orders' of {path} has no column 'user_id'; name one with --user-column, perhaps 'userid'. "
+        "Its columns: 'userid', 'item_id'"
+    )
+    with pytest.raises(ColumnError):
+        read(path, table="orders")
+    (tmp_path / "empty.duckdb").touch()
+    assert "is no DuckDB database" in error(tmp_path / "empty.duckdb")
+    (tmp_path / "text.db").write_text("hello")
+    assert "is no DuckDB database" in error(tmp_path / "text.db")
+    assert "there is no such file" in error(tmp_path / "missing.duckdb")
+    assert "no file matches" in error(tmp_path / "*.parquet")
+    assert "is a folder" in error(tmp_path)
+    duckdb.connect(str(tmp_path / "none.duckdb")).close()
+    assert "has no tables" in error(tmp_path / "none.duckdb")
+
+
+def test_a_file_that_is_being_written(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", TWO, [(1, "a")])
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "open\n"
+    try:
+        assert f"PID {writer.pid}" in error(path)
+        assert "is open for writing" in error(path)
+    finally:
+        writer.communicate()
+    assert len(read(path)) == 1
+    with duckdb.connect(path):
+        assert "is open in this very program" in error(path)
+
+
+def parquet(path: Path, sql: str) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+
+
+def test_parquet_path_and_glob(tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", "SELECT 1 AS user_id, 'x' AS item_id, 5 AS timestamp")
+    parquet(tmp_path / "b.parquet", "SELECT 'y' AS item_id, 2 AS user_id")
+    assert read(tmp_path / "a.parquet") == [(1, "x", 5.0, None, None)]
+    assert read(tmp_path / "*.parquet") == [(1, "x", 5.0, None, None), (2, "y", None, None, None)]
+
+
+def test_a_file_name_is_no_glob_where_the_file_exists(tmp_path: Path) -> None:
+    parquet(tmp_path / "a[1]*?.parquet", "SELECT 1 AS user_id, 2 AS item_id")
+    parquet(tmp_path / "a1.parquet", "SELECT 3 AS user_id, 4 AS item_id")
+    assert [row[0] for row in read(tmp_path / "a[1]*?.parquet")] == [1]
+    assert [row[0] for row in read(tmp_path / "a[[]1]*.parquet")] == [1]
+
+
+def test_globs_that_mix_kinds(tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", "SELECT 1 AS user_id, 2 AS item_id")
+    (tmp_path / "a.csv").write_text("user_id,item_id\n1,2\n")
+    assert "several kinds" in error(tmp_path / "a.*")
+    (tmp_path / "broken.parquet").write_text("PAR1 no PAR1")
+    assert "cannot be read" in error(tmp_path / "broken.parquet")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".tsv", ".tsv.gz"])
+def test_csv(tmp_path: Path, delimiter: str, suffix: str) -> None:
+    lines = [
+        ["user_id", "item_id", "timestamp", "weight"],
+        ["1", '"a ""b"" ,;|"', "2020-01-01", "2.5"],
+        ["2", "c", "", ""],
+    ]
+    text = "\ufeff" + "\n".join(delimiter.join(line) for line in lines) + "\n"
+    path = tmp_path / f"events{suffix}"
+    path.write_bytes(gzip.compress(text.encode()) if suffix.endswith("gz") else text.encode())
+    assert read(path) == [(1, 'a "b" ,;|', 1577836800.0, None, 2.5), (2, "c", None, None, None)]
+
+
+def test_csv_ids_keep_their_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id\n007,1\n8,-2\n9,30\n")
+    with open_source(str(path), SourceSettings()) as source:
+        assert (source.user_type, source.item_type) == ("VARCHAR", "BIGINT")
+        assert [row[:2] for row in rows(source)] == [("007", 1), ("8", -2), ("9", 30)]
+    path.write_text("user_id,item_id\n1.0,99999999999999999999\n1,1\n")
+    with open_source(str(path), SourceSettings()) as source:
+        assert (source.user_type, source.item_type) == ("VARCHAR", "VARCHAR")
+
+
+def test_csv_errors(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,weight\n1,2,3\n1,2\n")
+    assert "Line: 3" in error(path)
+    assert "Found: 2" in error(path)
+    path.write_text("user_id,item_id,weight\n" + "1,2,3\n" * 30_000 + "1,2,x\n")
+    assert "Line: 30002" in error(path)
+    path.write_text("")
+    assert "is empty" in error(path)
+    path.write_text("user,item\n1,2\n")
+    assert "Its columns: 'user', 'item'" in error(path)
+    path.write_bytes(b"user_id,item_id\xff\xfe\n")
+    assert "UTF-8" in error(path)
+
+
+def test_the_session_reads_nothing_else(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", TWO, [(1, "a")])
+    (tmp_path / "other.csv").write_text("a\n1\n")
+    with open_source(path, SourceSettings()) as source:
+        for sql in (
+            f"FROM read_csv('{tmp_path}/other.csv')",
+            f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+            f"ATTACH '{tmp_path}/new.duckdb'",
+            "SET enable_external_access = true",
+            "SET memory_limit = '50GB'",
+            "INSTALL httpfs",
+            "INSERT INTO source.interactions VALUES (2, 'b')",
+        ):
+            with pytest.raises(duckdb.Error):
+                source.connection.execute(sql)
+        other = tmp_path / "other.csv"  # a Python name is no table
+        assert other.exists()
+        with pytest.raises(duckdb.Error):
+            source.connection.execute("FROM other")
+
+
+def test_a_locked_session_still_spills_to_disk(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", TWO, [(1, "a")])
+    spill = tmp_path / "spill"
+    with open_source(path, SourceSettings(), memory_megabytes=64, threads=1, temp_directory=str(spill)) as source:
+        source.connection.execute(
+            "CREATE TEMP TABLE big AS SELECT md5(r::VARCHAR) AS a, md5((-r)::VARCHAR) AS b "
+            "FROM range(2_000_000) AS numbers(r)"
+        )
+        assert any(spill.iterdir())
+        assert source.connection.execute("SELECT count(*) FROM big").fetchall() == [(2_000_000,)]
+
+
+def test_fingerprint_forgets_the_order_but_nothing_else(tmp_path: Path) -> None:
+    columns = {**TWO, "timestamp": "TIMESTAMP"}
+    first = [(1, "a", "2020-01-01"), (2, "b", "2020-01-03 12:00:00.5"), (2, None, None), (None, "a", None)]
+
+    def fingerprint(name: str, table: list[tuple[Any, ...]]) -> dict[str, Any]:
+        with open_source(make_table(tmp_path / name, columns, table), SourceSettings()) as source:
+            return source.fingerprint()
+
+    one = fingerprint("one.duckdb", first)
+    assert {key: one[key] for key in ("rows", "users", "items", "first", "last")} == {
+        "rows": 4,
+        "users": 2,
+        "items": 2,
+        "first": "2020-01-01T00:00:00Z",
+        "last": "2020-01-03T12:00:00.500000Z",
+    }
+    assert fingerprint("two.duckdb", first[::-1]) == one
+    assert fingerprint("three.duckdb", first + first[:1] * 2)["content"] != one["content"]
+    assert fingerprint("four.duckdb", [])["content"].endswith(":" + "0" * 16)
+
+
+def test_iso_time() -> None:
+    assert iso_time(None) is None
+    assert iso_time(-1.5) == "1969-12-31T23:59:58.500000Z"
+    assert iso_time(8e12) == "8000000000000 s"
