@@ -62,7 +62,7 @@ class Files:
         types_option = f", types = {{{types}}}" if types else ""
         return (
             f"read_csv({names}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-            f"union_by_name = true, hive_partitioning = false{types_option})"
+            f"comment = '', union_by_name = true, hive_partitioning = false{types_option})"
         )
 
 

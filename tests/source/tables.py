@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from selfrec.histories import Histories
 from selfrec.settings.tables import Config
@@ -23,9 +24,11 @@ def make_table(
     listed = ", ".join('"' + name.replace('"', '""') + f'" {sql_type}' for name, sql_type in columns.items())
     with duckdb.connect(str(path)) as connection:
         connection.execute(f"CREATE OR REPLACE TABLE {quoted} ({listed})")
-        if rows:
-            marks = ", ".join("?" * len(columns))
-            connection.executemany(f"INSERT INTO {quoted} VALUES ({marks})", [list(row) for row in rows])
+        # As text, which DuckDB casts to the column's type; row by row inserts are slow.
+        values = [[None if row[at] is None else str(row[at]) for row in rows] for at in range(len(columns))]
+        texts = pa.table({f"c{at}": pa.array(column, pa.string()) for at, column in enumerate(values)})
+        connection.register("texts", texts)
+        connection.execute(f"INSERT INTO {quoted} SELECT * FROM texts")
     return str(path)
 
 

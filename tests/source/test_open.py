@@ -253,6 +253,12 @@ def test_csv_ids_keep_their_zeros(tmp_path: Path) -> None:
         assert (source.user_type, source.item_type) == ("VARCHAR", "VARCHAR")
 
 
+def test_csv_lines_are_never_comments(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id\n#1,2\n1,#2\n")
+    assert [row[:2] for row in read(path)] == [("#1", "2"), ("1", "#2")]
+
+
 def test_csv_errors(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text("user_id,item_id,weight\n1,2,3\n1,2\n")
