@@ -71,7 +71,7 @@ _ALL = (
                     "condition_dropout": 0.0,
                     "adversarial": 1.0,
                     "adversarial_loss": "minimax",
-                    "mask_share": 0.0,
+                    "mask_share": 1.0,
                     "zero_reconstruction": 0.0,
                     "softmax": 0.0,
                 }

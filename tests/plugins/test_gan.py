@@ -106,7 +106,13 @@ def test_textbook_loss_is_the_one_printed() -> None:
 
 def test_discriminator_learns_to_tell() -> None:
     """Against a generator that stands still it is right on both kinds of rows."""
-    still = {"softmax": 0.0, "zero_reconstruction": 0.0, "learning_rate": 1e-9, "weight_decay": 0.0, "mask_share": 1.0}
+    still: dict[str, Any] = {
+        "softmax": 0.0,
+        "zero_reconstruction": 0.0,
+        "learning_rate": 1e-9,
+        "weight_decay": 0.0,
+        "mask_share": 1.0,
+    }
     _, fitting = fitted(40, **still, discriminator_learning_rate=0.02)
     assert fitting.curves[-1]["accuracy_real"] > 0.95
     assert fitting.curves[-1]["accuracy_generated"] > 0.95

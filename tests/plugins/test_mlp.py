@@ -76,7 +76,8 @@ def test_textbook_learns_by_the_features() -> None:
     scores, labels = torch.from_numpy(rows.scores), torch.from_numpy(rows.labels)
     for _ in range(60):
         optimizer.zero_grad()
-        module.training_loss(batch, colour, candidates, scores, labels).backward()
+        loss = module.training_loss(batch, colour, candidates, scores, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     final = module.rank(batch, colour, candidates, scores)
     assert float(labels.gather(1, final.argmax(1, keepdim=True)).mean()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from tests.plugins.kit import batch_of, built, fitting_of, none, trained
 SIZES = Sizes(items=3)
 
 
-def scores_of(rows: list[list[int]], ages: list[float] | None = None, **options: float) -> torch.Tensor:
+def scores_of(rows: list[list[int]], ages: list[float] | None = None, **options: Any) -> torch.Tensor:
     histories = Histories.from_rows(rows, 3)
     if ages is not None:
         histories = replace(histories, ages=np.array(ages, dtype=np.float32))
