@@ -190,6 +190,10 @@ def _torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Else deterministic mode writes every new tensor twice: a debugging aid that costs a pass over memory.
+    memory: Any = torch.utils.deterministic
+    filling = memory.fill_uninitialized_memory
+    memory.fill_uninitialized_memory = False
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
@@ -197,6 +201,7 @@ def _torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic)
+        memory.fill_uninitialized_memory = filling
 
 
 def _device(name: str) -> torch.device:

@@ -129,7 +129,7 @@ class ScoringSettings(Settings):
     threads: int | None = Field(None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores.")
     batch_megabytes: int = Field(64, ge=1, le=16_384, description="Size of a batch's score matrix [B, N].")
     memory_megabytes: int = Field(1024, ge=64, description="Memory DuckDB may use before it spills to disk.")
-    shard_rows: int = Field(5_000_000, ge=1000, description="About so many interactions are read at a time.")
+    shard_rows: int = Field(1_000_000, ge=1000, description="About so many interactions are read at a time.")
 
 
 PartTables = dict[str, dict[str, Any]]
