@@ -77,6 +77,8 @@ def _lines(path: str) -> pa.Array:
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = pa.array(file.read().splitlines(), pa.string())
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: there is no such file; check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as text in UTF-8 ({error})") from error
     lines = pc.utf8_trim_whitespace(lines)

@@ -23,7 +23,7 @@ def load(tmp_path: Path, rows: list[tuple[Any, ...]], columns: dict[str, str] = 
 
 def test_how_many_are_hidden() -> None:
     def hidden(share: float, count: int) -> int:
-        return int(duckdb.sql(f"SELECT {hidden_sql(share, str(count))}").fetchall()[0][0])
+        return int(duckdb.execute(f"SELECT {hidden_sql(share, str(count))}").fetchall()[0][0])
 
     assert [hidden(0.1, n) for n in (1, 2, 3, 4, 5, 14, 15, 25)] == [0, 0, 0, 0, 1, 1, 2, 3]
     assert [hidden(0.01, n) for n in (4, 5, 149, 150)] == [0, 1, 1, 2]

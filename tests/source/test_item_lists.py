@@ -1,0 +1,78 @@
+"""Lists of items to deny, allow and boost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from selfrec.catalog import Catalog
+from selfrec.errors import ColumnError, SourceError
+from selfrec.settings.tables import SourceSettings
+from selfrec.source.item_lists import read_items
+from selfrec.source.open import open_source
+from tests.source.tables import make_table
+
+CATALOG = Catalog(
+    pa.table(
+        {
+            "item_number": pa.array([0, 1, 2], pa.int32()),
+            "item_id": ["7", "007", "a b"],
+            "popularity": pa.array([1, 1, 1], pa.float32()),
+        }
+    )
+)
+
+
+def test_text_file(tmp_path: Path) -> None:
+    path = tmp_path / "deny.txt"
+    path.write_text("\ufeffa b\r\n\n 007 \nunknown\nunknown\na b", encoding="utf-8")
+    found = read_items(str(path), CATALOG)
+    assert found.numbers.tolist() == [1, 2]
+    assert found.weights.tolist() == [1.0, 1.0]
+    assert found.unknown == 1
+    with pytest.raises(SourceError, match="column 'weight'"):
+        read_items(str(path), CATALOG, weighted=True)
+
+
+def test_csv_and_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "boost.csv"
+    path.write_text("weight,item_id\n1.5,007\n-2,7\n2.5,007\n9,nobody\n1,\n")
+    found = read_items(str(path), CATALOG, weighted=True)
+    assert found.numbers.tolist() == [0, 1]
+    assert found.weights.tolist() == [-2.0, 2.5]  # the largest where an id repeats
+    assert found.unknown == 1
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 7 AS sku) TO '{tmp_path}/deny.parquet'")
+    assert read_items(str(tmp_path / "deny.parquet"), CATALOG).numbers.tolist() == [0]
+
+
+def test_tables_of_the_source(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", {"user_id": "INTEGER", "sku": "VARCHAR"}, [(1, "7")])
+    make_table(Path(path), {"sku": "VARCHAR", "note": "VARCHAR"}, [("7", "x"), (None, "y")], "sold out")
+    with open_source(path, SourceSettings(item_column="sku")) as source:
+        assert read_items("sold out", CATALOG, source=source).numbers.tolist() == [0]
+        assert read_items(f"{path}::sold out", CATALOG, source=source).numbers.tolist() == [0]
+        with pytest.raises(ColumnError, match="needs a column 'weight' of numbers"):
+            read_items("sold out", CATALOG, source=source, weighted=True)
+        with pytest.raises(SourceError, match="has no table 'gone'"):
+            read_items("gone", CATALOG, source=source)
+
+
+def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "two.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ColumnError, match="has no column 'item_id'"):
+        read_items(str(tmp_path / "two.csv"), CATALOG)
+    (tmp_path / "nan.csv").write_text("item_id,weight\n7,nan\n")
+    with pytest.raises(ColumnError, match="1 values that are null or not finite"):
+        read_items(str(tmp_path / "nan.csv"), CATALOG, weighted=True)
+    with pytest.raises(SourceError, match="no such file"):
+        read_items(str(tmp_path / "none.txt"), CATALOG)
+    with pytest.raises(SourceError, match="no such file"):
+        read_items(str(tmp_path / "none.parquet"), CATALOG)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 7.5::DOUBLE AS item_id) TO '{tmp_path}/float.parquet'")
+    with pytest.raises(ColumnError, match="is DOUBLE"):
+        read_items(str(tmp_path / "float.parquet"), CATALOG)
