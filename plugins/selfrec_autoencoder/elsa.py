@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from selfrec.plugin import Histories
+from selfrec.plugin import Histories, item_directions
 from selfrec_autoencoder.choice import Plan
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.sparse import FlatBatch
-from selfrec_autoencoder.start import item_directions
 
 
 def start_elsa(module: LinearAutoencoder, histories: Histories, plan: Plan, *, seed: int) -> None:

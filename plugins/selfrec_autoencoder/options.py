@@ -56,6 +56,12 @@ class AutoencoderOptions(PartOptions):
     full_softmax: int = Field(
         6000, ge=0, description="softmax, multinomial: catalogs up to this many items are compared whole."
     )
+    elsa_share: float = Field(
+        1.0,
+        gt=0,
+        le=100,
+        description="auto on dense data: spread of ELSA's scores over the items, as a multiple of softmax's.",
+    )
     depth: int = Field(
         1, ge=1, le=8, description="multinomial, squared_error: layers of the encoder, and of the decoder."
     )

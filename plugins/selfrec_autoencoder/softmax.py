@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from selfrec.plugin import Histories
+from selfrec.plugin import Histories, item_directions
 from selfrec_autoencoder.choice import Plan
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.sparse import FlatBatch
-from selfrec_autoencoder.start import item_directions
 
 SHORTEST_REST = 1e-3
 """Least |z - e|^2 as a share of |z|^2: below it the difference is rounding, and so would be its direction."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,12 +14,15 @@ from selfrec_autoencoder.choice import Plan, plan_for
 from selfrec_autoencoder.deep import DeepAutoencoder
 from selfrec_autoencoder.deep_losses import deep_loss
 from selfrec_autoencoder.elsa import elsa_loss, start_elsa
-from selfrec_autoencoder.linear import LinearAutoencoder
+from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.softmax import SoftmaxLoss, start_softmax
 from selfrec_autoencoder.sparse import FlatBatch
 
 WARM_UP = 0.1
 """Share of all steps over which the learning rate rises."""
+
+BALANCED_ON = 512
+"""Training rows on which the two halves' spreads are compared."""
 
 Losses = Callable[[Epoch], Iterator[Tensor]]
 
@@ -46,6 +50,21 @@ def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
     module.derive()
 
 
+@torch.no_grad()
+def _balance(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
+    """Bring ELSA's scores to `elsa_share` times the spread of softmax's: the two live on different scales."""
+    if not 0 < int(module.split) < module.width:
+        return
+    rows = np.random.default_rng(fitting.seed).permutation(len(fitting.histories))[:BALANCED_ON]
+    module.strength.fill_(1.0)
+    module.derive()
+    code, factors = module.extract(fitting.batch(np.sort(rows))), module.item_factors()[:, :-1]
+    split = int(module.split)
+    softmax = code[:, :split] @ factors[:, :split].T + module.bias
+    elsa = code[:, split:] @ factors[:, split:].T
+    module.strength.copy_(plan.options.elsa_share * softmax.std(1).mean() / elsa.std(1).mean().clamp_min(TINY))
+
+
 def _linear_losses(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> Losses:
     softmax = SoftmaxLoss(fitting.histories, plan, fitting.device)
     split = int(module.split)
@@ -59,6 +78,7 @@ def _linear_losses(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> L
             if split < module.width:
                 loss = loss + elsa_loss(module, batch, epoch.rng, plan)
             yield loss
+        _balance(module, fitting, plan)
 
     return losses
 
