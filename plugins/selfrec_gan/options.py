@@ -14,7 +14,7 @@ class GanOptions(EpochOptions):
 
     epochs: int = Field(12, ge=1, le=10_000, description="Most passes over the training histories.")
     batch_size: int = Field(128, ge=1, le=1_000_000, description="Users in a training batch.")
-    learning_rate: float = Field(0.002, gt=0, le=10, description="Peak learning rate of the generator's AdamW.")
+    learning_rate: float = Field(0.003, gt=0, le=10, description="Peak learning rate of the generator's AdamW.")
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay of both networks.")
 
     width: int = Field(
@@ -33,7 +33,7 @@ class GanOptions(EpochOptions):
         True, description="Scores are cosines of query and item factor, times a learned sharpness, plus the bias."
     )
     sharpness: float = Field(8.0, gt=0, le=100, description="The sharpness that cosine scores start with.")
-    skip: bool = Field(True, description="A linear path from the condition to the query, beside the hidden layers.")
+    skip: bool = Field(False, description="A linear path from the condition to the query, beside the hidden layers.")
     start: Literal["svd", "random"] = Field(
         "svd", description="Where the item tables start: at a randomised SVD of the training rows, or at random."
     )

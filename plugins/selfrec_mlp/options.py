@@ -20,7 +20,7 @@ class MlpOptions(EpochOptions):
         4, ge=1, le=10_000, description="Epochs without a better validation metric before training stops."
     )
 
-    width: int = Field(32, ge=1, le=1024, description="Width of the item vectors that candidates are compared by.")
+    width: int = Field(16, ge=1, le=1024, description="Width of the item vectors that candidates are compared by.")
     learn_items: bool = Field(
         False, description="Let the item vectors learn too; else they stay a singular value decomposition of the rows."
     )
