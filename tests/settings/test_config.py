@@ -88,8 +88,9 @@ def test_a_configuration_survives_being_written_and_read() -> None:
         ("cleaning.half_life_days=inf", "option 'cleaning.half_life_days' is inf: should be a finite number"),
         ("preset=fst", "unknown preset 'fst'; did you mean 'fast'?"),
         (
-            "generator.gna.epochs=3",
-            "[generator.gna] sets options of a part that pipeline.generators does not name; did you mean 'gan'?",
+            "generator.autoencodr.epochs=3",
+            "[generator.autoencodr] sets options of a part that pipeline.generators does not name; "
+            "did you mean 'autoencoder'?",
         ),
         ("generator.epochs=3", "[generator] holds an option without a part; write it under [generator.NAME]"),
         ("seed", "override 'seed' is not name=value; write it like -o generator.gan.epochs=20"),
