@@ -25,12 +25,14 @@ class PreferenceGenerator(nn.Module):
     def __init__(self, options: GanOptions, sizes: Sizes) -> None:
         super().__init__()
         width = options.width
-        self.sees_history = options.condition != "features"
+        alone = options.condition == "auto" and sizes.features == 0
+        self.sees_history = alone or options.condition in ("both", "history")
         self.sees_features = options.condition != "history" and sizes.features > 0
         if not (self.sees_history or self.sees_features):
             raise ValueError("condition = 'features' needs an extractor in the pipeline; there is none")
         self.noise, self.cosine = options.noise, options.cosine
-        self.history = nn.Parameter(torch.randn(sizes.items + 1, width) / width**0.5)
+        if self.sees_history:
+            self.history = nn.Parameter(torch.randn(sizes.items + 1, width) / width**0.5)
         self.items = nn.Parameter(torch.randn(sizes.items, width) / width**0.5)
         self.bias = nn.Parameter(torch.zeros(sizes.items))
         self.log_sharpness = nn.Parameter(torch.tensor(options.sharpness).log())

@@ -14,11 +14,11 @@ class GanOptions(EpochOptions):
 
     epochs: int = Field(12, ge=1, le=10_000, description="Most passes over the training histories.")
     batch_size: int = Field(128, ge=1, le=1_000_000, description="Users in a training batch.")
-    learning_rate: float = Field(0.003, gt=0, le=10, description="Peak learning rate of the generator's AdamW.")
+    learning_rate: float = Field(0.002, gt=0, le=10, description="Peak learning rate of the generator's AdamW.")
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay of both networks.")
 
     width: int = Field(
-        128, ge=1, le=4096, description="d: width of the generator's item factors and of its history embedding."
+        64, ge=1, le=4096, description="d: width of the generator's item factors and of its history embedding."
     )
     hidden: tuple[int, ...] = Field((256,), description="Widths of the generator's hidden layers.")
     noise: int = Field(
@@ -26,8 +26,10 @@ class GanOptions(EpochOptions):
     )
     leak: float = Field(0.2, ge=0, lt=1, description="Slope of LeakyReLU below zero.")
     batch_norm: bool = Field(False, description="Batch normalisation in the hidden layers of both networks.")
-    condition: Literal["both", "history", "features"] = Field(
-        "both", description="What the generator sees: its own embedding of the history, the extractors' features, both."
+    condition: Literal["auto", "both", "history", "features"] = Field(
+        "auto",
+        description="What the generator sees: its own embedding of the history, the extractors' features, both. "
+        "auto: the features where there is an extractor, else the history.",
     )
     cosine: bool = Field(
         True, description="Scores are cosines of query and item factor, times a learned sharpness, plus the bias."

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from selfrec.plugin import item_directions
-from selfrec_gan.module import PreferenceGenerator, pooled
+from selfrec_gan.module import PreferenceGenerator
 
 if TYPE_CHECKING:
     from selfrec.plugin import Fitting
@@ -16,27 +17,23 @@ if TYPE_CHECKING:
 TABLE_POWER = 0.4
 """The input table is V / p^0.4 and the output table V * p^0.4, for the users p of an item."""
 
-SPREAD = 2.0
-"""Standard deviation over the items that the first logits have."""
-
 
 @torch.no_grad()
 def start_from_svd(module: PreferenceGenerator, fitting: Fitting) -> None:
-    """Set both item tables and the linear path so that the first scores are those of a low-rank linear model."""
-    histories, width = fitting.histories, module.items.shape[1]
-    counts = torch.from_numpy(histories.item_counts()).float().clamp_min(1)
-    vectors = item_directions(histories, width, seed=fitting.seed)
-    device = module.items.device
-    module.history[:-1] = (vectors * counts[:, None] ** -TABLE_POWER).to(device)
-    module.items.copy_(vectors * counts[:, None] ** TABLE_POWER)
-    module.history[-1] = 0
-    # Embeddings of about unit length keep every layer's inputs in a range that its initial weights are made for.
-    module.history.div_(module.history[:-1].norm(dim=1).mean().clamp_min(1e-12))
-    if module.skip is not None and module.sees_history:
-        module.skip.weight.zero_()
-        module.skip.weight[:, :width] = torch.eye(width, device=device)
-        module.out.weight *= 0.1
-    rows = np.random.default_rng(fitting.seed).permutation(len(histories))[:256]
-    batch = fitting.batch(rows)
-    spread = (pooled(module.history, batch) @ module.items.T).std(1).mean().clamp_min(1e-12)
-    module.items.mul_(SPREAD / spread)
+    """Set the item tables, and the linear path where there is one, so that training starts at a linear model."""
+    width = module.items.shape[1]
+    counts = torch.from_numpy(fitting.histories.item_counts()).float().clamp_min(1)[:, None]
+    vectors = item_directions(fitting.histories, width, seed=fitting.seed)
+    module.items.copy_(_of_mean_length_one(vectors * counts**TABLE_POWER))
+    if module.sees_history:
+        table = _of_mean_length_one(vectors * counts**-TABLE_POWER)
+        module.history.copy_(functional.pad(table, (0, 0, 0, 1)))
+        if module.skip is not None:
+            module.skip.weight.zero_()
+            module.skip.weight[:, :width] = torch.eye(width)
+            module.out.weight.mul_(0.1)
+
+
+def _of_mean_length_one(table: Tensor) -> Tensor:
+    """Rows of about length 1 keep every layer's inputs in a range that its initial weights are made for."""
+    return table / table.norm(dim=1).mean().clamp_min(1e-12)
