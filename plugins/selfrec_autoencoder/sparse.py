@@ -6,6 +6,7 @@ CPU. Every row of a product is summed by one thread in the order of its slots, s
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ import torch
 from torch import Tensor
 
 from selfrec.plugin import Histories
+
+# Products with compressed rows are what is used of them; torch has had these since 1.9 and still warns once.
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
 
 @dataclass(frozen=True)

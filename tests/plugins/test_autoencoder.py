@@ -1,0 +1,185 @@
+"""The autoencoder: plans, tables of scoring, training on a table with a known right answer, the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import selfrec_autoencoder
+from selfrec.histories import Histories
+from selfrec.host.records import FeatureExtractor, Sizes
+from selfrec.pipeline.measure import measure, rank_all
+from selfrec.pipeline.parts import Part
+from selfrec.plugin import UserBatch
+from selfrec.testing.checkerboard import checkerboard, checkerboard_holdout
+from selfrec_autoencoder.choice import plan_for
+from selfrec_autoencoder.linear import LinearAutoencoder
+from selfrec_autoencoder.options import AutoencoderOptions
+from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, random_batch, trained
+
+OBJECTIVES = ("auto", "softmax", "elsa", "multinomial", "squared_error")
+ITEMS = 20
+SMALL: dict[str, dict[str, Any]] = {
+    "auto": {"width": 8, "epochs": 8, "learning_rate": 0.05},
+    "softmax": {"width": 8, "epochs": 8, "learning_rate": 0.05},
+    "elsa": {"width": 8, "epochs": 8, "learning_rate": 0.05},
+    "multinomial": {"width": 8, "epochs": 30, "learning_rate": 0.05},
+    "squared_error": {"width": 8, "epochs": 60, "learning_rate": 0.05},
+}
+
+
+def record() -> FeatureExtractor:
+    return next(iter(selfrec_autoencoder.selfrec_feature_extractors()))
+
+
+def part(objective: str, **options: Any) -> Part:
+    chosen = {**SMALL[objective], "objective": objective, **options}
+    return built(record(), Sizes(items=ITEMS), **chosen)
+
+
+def scores(module: Any, batch: UserBatch) -> Tensor:
+    with torch.no_grad():
+        result: Tensor = module.query(batch, module.extract(batch)) @ module.item_factors().T
+    return result
+
+
+def test_one_module_with_two_faces() -> None:
+    generator = next(iter(selfrec_autoencoder.selfrec_generators()))
+    assert generator.name == record().name == "autoencoder"
+    assert generator.build is record().build
+    assert generator.options is record().options
+
+
+class TestPlan:
+    def test_dense_rows_give_half_the_columns_to_elsa(self) -> None:
+        assert plan_for(AutoencoderOptions(width=8), checkerboard()).split == 4
+
+    def test_sparse_rows_give_all_columns_to_softmax(self) -> None:
+        sparse = Histories.from_rows([[u, u + 1] for u in range(300)], 400)
+        assert plan_for(AutoencoderOptions(width=8), sparse).split == 8
+
+    @pytest.mark.parametrize(("objective", "split"), [("softmax", 8), ("elsa", 0)])
+    def test_a_named_objective_is_obeyed(self, objective: Any, split: int) -> None:
+        assert plan_for(AutoencoderOptions(width=8, objective=objective), checkerboard()).split == split
+
+    def test_given_options_are_kept(self) -> None:
+        options = AutoencoderOptions(batch_size=7, learning_rate=0.5, dropout=0.25, temperature=0.3)
+        plan = plan_for(options, checkerboard())
+        assert (plan.batch_size, plan.learning_rate, plan.temperature) == (7, 0.5, 0.3)
+        assert plan.dropout == plan.elsa_dropout == 0.25
+
+    def test_steps_count_the_last_short_batch(self) -> None:
+        assert plan_for(AutoencoderOptions(batch_size=16), checkerboard(users=40)).steps(40) == 3
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+class TestEveryObjective:
+    def test_finds_the_hidden_item_of_the_checkerboard(self, objective: str) -> None:
+        holdout = checkerboard_holdout(users=60, items=ITEMS, hidden=2)
+        made = part(objective)
+        fitting = fitting_of(made, holdout.inputs, Sizes(items=ITEMS))
+        trained(made, fitting)
+        module: Any = made.module
+        ranked = rank_all(lambda batch: scores(module, batch), holdout, torch.device("cpu"), k=2)
+        assert measure(ranked, holdout.targets).metrics["recall@20"] == pytest.approx(1.0)
+
+    def test_one_seed_gives_one_set_of_bytes(self, objective: str) -> None:
+        states = []
+        for _ in range(2):
+            made = part(objective, epochs=2)
+            trained(made, fitting_of(made, checkerboard(items=ITEMS), Sizes(items=ITEMS)))
+            states.append({name: value.numpy().tobytes() for name, value in made.module.state_dict().items()})
+        assert states[0] == states[1]
+
+    def test_another_seed_gives_other_bytes(self, objective: str) -> None:
+        one, two = part(objective, epochs=1), part(objective, epochs=1)
+        trained(one, fitting_of(one, checkerboard(items=ITEMS), Sizes(items=ITEMS), seed=1))
+        trained(two, fitting_of(two, checkerboard(items=ITEMS), Sizes(items=ITEMS), seed=2))
+        same = [bool(torch.equal(a, b)) for a, b in zip(one.module.parameters(), two.module.parameters(), strict=True)]
+        assert not all(same)
+
+    def test_padding_does_not_matter_and_weights_do(self, objective: str) -> None:
+        module = part(objective).module.eval()
+        plain = scores(module, batch_of([[1, 2, 3]], ITEMS))
+        padded = UserBatch(
+            torch.tensor([[ITEMS, 1, 2, ITEMS, 3]]),
+            torch.tensor([[0.0, 1, 1, 0, 1]]),
+            torch.zeros(1, 5),
+            torch.zeros(1, 0),
+        )
+        torch.testing.assert_close(scores(module, padded), plain)
+        assert not torch.allclose(scores(module, batch_of([[1, 2, 3]], ITEMS, [[5.0, 1, 1]])), plain)
+
+    def test_empty_histories_give_finite_scores(self, objective: str) -> None:
+        module = part(objective).module.eval()
+        empty = UserBatch(torch.full((2, 3), ITEMS), torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 0))
+        none = UserBatch(torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 0), torch.zeros(2, 0), torch.zeros(2, 0))
+        for batch in (empty, none):
+            assert scores(module, batch).isfinite().all()
+
+    def test_onnx_gives_the_same_scores(self, objective: str) -> None:
+        module: Any = part(objective).module.eval()
+
+        class Face(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = module
+                self.register_buffer("factors", module.item_factors().detach())
+
+            def forward(self, history: Tensor, weights: Tensor) -> Tensor:
+                batch = UserBatch(history, weights, torch.zeros_like(weights), weights.new_zeros(weights.shape[0], 0))
+                query: Tensor = self.inner.query(batch, self.inner.extract(batch))
+                factors: Tensor = self.factors  # type: ignore[assignment]
+                return query @ factors.T
+
+        users, slots = torch.export.Dim("users"), torch.export.Dim("slots")
+        axes = ({0: users, 1: slots}, {0: users, 1: slots})
+        assert_same_in_onnx(Face(), lambda b, h: random_batch(b, h, ITEMS), ["history", "weights"], axes)
+
+    def test_training_goes_on_after_the_last_epoch_count_was_fixed(self, objective: str) -> None:
+        made = part(objective)
+        fitting = fitting_of(made, checkerboard(items=ITEMS), Sizes(items=ITEMS))
+        fitting.fixed_epochs = 3
+        trained(made, fitting)
+        assert len(fitting.curves) == 3
+
+
+class TestLinear:
+    def test_tables_follow_a_loaded_state(self) -> None:
+        source, target = part("auto"), part("auto")
+        trained(source, fitting_of(source, checkerboard(items=ITEMS), Sizes(items=ITEMS)))
+        target.module.load_state_dict(source.module.state_dict())
+        batch = batch_of([[0, 2], [1, 3, 5]], ITEMS)
+        torch.testing.assert_close(scores(target.module, batch), scores(source.module, batch), rtol=0, atol=0)
+
+    def test_scores_are_the_cosine_over_the_temperature_and_the_bias(self) -> None:
+        module = built(record(), Sizes(items=2), objective="softmax", width=2, temperature=0.5).module
+        assert isinstance(module, LinearAutoencoder)
+        with torch.no_grad():
+            module.encoder.copy_(torch.tensor([[3.0, 4.0], [0.0, 1.0], [9.0, 9.0]]))
+            module.decoder.copy_(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
+            module.log_gain.copy_(torch.tensor([2.0, 1.0]).log())
+            module.bias.copy_(torch.tensor([0.1, 0.2]))
+        module.eval()
+        # z = 2 (3, 4) + (0, 1) * 2 = (6, 10) with the second item's weight 2
+        expected = np.array([[6, 10]]) / np.sqrt(136) / 0.5 + [0.1, 0.2]
+        np.testing.assert_allclose(scores(module, batch_of([[0, 1]], 2, [[1.0, 2.0]])), expected, rtol=1e-6)
+
+    def test_elsa_has_one_table_of_unit_rows(self) -> None:
+        module = built(record(), Sizes(items=5), objective="elsa", width=3).module
+        assert isinstance(module, LinearAutoencoder)
+        torch.testing.assert_close(module.factors[:, :3], module.embeddings[:5])
+        torch.testing.assert_close(module.factors[:, :3].norm(dim=1), torch.ones(5))
+        assert module.embeddings[5].abs().sum() == 0
+
+    def test_a_warm_start_keeps_the_tables(self) -> None:
+        made = part("softmax", epochs=1, learning_rate=1e-9)
+        before = made.module.encoder.detach().clone()  # type: ignore[operator]
+        fitting = fitting_of(made, checkerboard(items=ITEMS), Sizes(items=ITEMS))
+        fitting.warm_started = True
+        trained(made, fitting)
+        torch.testing.assert_close(made.module.encoder.detach(), before)  # type: ignore[operator]
