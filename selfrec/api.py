@@ -46,7 +46,7 @@ def fit(
     Raises SelfrecError; a model that stood at `out` is then still there.
     """
     with extra_needed("selfrec.fit"):
-        from selfrec.fit.job import fit as fit_job
+        from selfrec.fit_job.job import fit as fit_job
 
     if isinstance(config, Config):
         if preset is not None or options or seed is not None:

@@ -148,6 +148,18 @@ class Holdout:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def seen(self) -> Histories:
+        """Every item that these users must not get: what is shown and what was seen besides."""
+        if self.also_seen is None:
+            return self.inputs
+        both = (self.also_seen, self.inputs)
+        order = np.argsort(np.concatenate([part.row_numbers for part in both]), kind="stable")
+        offsets = self.also_seen.offsets + self.inputs.offsets
+        items, weights, ages = (
+            np.concatenate([getattr(part, name) for part in both])[order] for name in ("items", "weights", "ages")
+        )
+        return Histories(n_items=self.inputs.n_items, offsets=offsets, items=items, weights=weights, ages=ages)
+
     def take(self, rows: npt.ArrayLike) -> Holdout:
         """The holdout of these users."""
         seen = None if self.also_seen is None else self.also_seen.take(rows)

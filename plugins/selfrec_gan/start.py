@@ -36,4 +36,5 @@ def start_from_svd(module: PreferenceGenerator, fitting: Fitting) -> None:
 
 def _of_mean_length_one(table: Tensor) -> Tensor:
     """Rows of about length 1 keep every layer's inputs in a range that its initial weights are made for."""
-    return table / table.norm(dim=1).mean().clamp_min(1e-12)
+    scaled: Tensor = table / table.norm(dim=1).mean().clamp_min(1e-12)
+    return scaled

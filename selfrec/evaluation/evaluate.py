@@ -96,8 +96,8 @@ def evaluate_lists(
     tally = _Tally(holdout.inputs.n_items, cutoffs(list_length, ks))
     for start in range(0, len(measured), BLOCK):
         part = holdout.take(measured[start : start + BLOCK])
-        seen = part.inputs
-        histories = seen.keep(seen.weights > 0)
+        seen = part.seen()
+        histories = part.inputs.keep(part.inputs.weights > 0)
         nothing = histories.keep(np.zeros(len(histories.items), dtype=np.bool_))
         tally.add(part.targets, histories.lengths, recommend(histories, seen), recommend(nothing, seen))
         if on_users is not None:

@@ -24,8 +24,8 @@ def candidate_rows(
     count, n_items = recommender.candidates, recommender.n_items
     candidates = np.full((len(holdout), count), n_items, dtype=np.int64)
     scores = np.zeros((len(holdout), count, recommender.generator_count), dtype=np.float32)
-    for rows, batch in eval_batches(holdout.inputs, device):
-        masked = mask_seen(recommender.generator_scores(batch), batch.history)
+    for rows, batch, masked_items in eval_batches(holdout, device):
+        masked = mask_seen(recommender.generator_scores(batch), masked_items)
         values, items = masked.topk(count, dim=1)
         items = items.masked_fill(values == NEVER, n_items).sort(dim=1).values
         seen = recommender.candidate_scores(batch, items, items < n_items)

@@ -32,12 +32,12 @@ def search_weight(before: ScoreAll, new: ScoreAll, holdout: Holdout, device: tor
     ratios = RATIOS[1:] if forced else RATIOS
     spread: float | None = None
     ranked = {ratio: np.full((len(holdout), K), holdout.inputs.n_items, dtype=np.int64) for ratio in ratios}
-    for rows, batch in eval_batches(holdout.inputs, device):
+    for rows, batch, seen in eval_batches(holdout, device):
         first, second = before(batch), new(batch)
         if spread is None:
             spread = float(first.std(1).mean() / second.std(1).mean().clamp_min(1e-12))
         for ratio in ratios:
-            _fill(ranked[ratio], rows, mask_seen(first + ratio * spread * second, batch.history))
+            _fill(ranked[ratio], rows, mask_seen(first + ratio * spread * second, seen))
     measured = {ratio: measure(lists, holdout.targets) for ratio, lists in ranked.items()}
     best = max(ratios, key=lambda ratio: (measured[ratio].metrics["ndcg@20"], -ratio))
     return Combined(best * (spread or 1.0), measured[best])

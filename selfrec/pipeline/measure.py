@@ -34,19 +34,26 @@ class Measured:
     """float32[U] NDCG@20 of every user."""
 
 
-def eval_batches(histories: Histories, device: torch.device) -> Iterator[tuple[Int64, UserBatch]]:
-    """All rows in batches of like length, bounded by the bytes of their score matrix."""
+def eval_batches(holdout: Holdout, device: torch.device) -> Iterator[tuple[Int64, UserBatch, Tensor]]:
+    """All rows in batches of like length, bounded by the bytes of their score matrix: row numbers int64[B], the
+    histories, and the items never to return int64[B, X].
+    """
+    histories, seen = holdout.inputs, holdout.seen()
     size = max(1, min(2048, SCORE_BYTES // (4 * (histories.n_items + 1))))
     order = np.argsort(histories.lengths, kind="stable")
     for start in range(0, len(order), size):
         rows = order[start : start + size]
-        yield rows, UserBatch.of(histories, rows, device=device)
+        batch = UserBatch.of(histories, rows, device=device)
+        if seen is histories:
+            yield rows, batch, batch.history
+        else:
+            yield rows, batch, torch.from_numpy(seen.take(rows).padded().history).to(device)
 
 
-def mask_seen(scores: Tensor, history: Tensor) -> Tensor:
-    """scores float32[B, N] with the items of the history (int64[B, H], N is padding) at -inf."""
+def mask_seen(scores: Tensor, seen: Tensor) -> Tensor:
+    """scores float32[B, N] with the seen items (int64[B, X], N is padding) at -inf."""
     padded = torch.cat([scores, scores.new_zeros(len(scores), 1)], dim=1)
-    return padded.scatter_(1, history, float("-inf"))[:, :-1]
+    return padded.scatter_(1, seen, float("-inf"))[:, :-1]
 
 
 @torch.no_grad()
@@ -55,8 +62,8 @@ def rank_all(score: ScoreAll, holdout: Holdout, device: torch.device, k: int = K
     n_items = holdout.inputs.n_items
     ranked = np.full((len(holdout), k), n_items, dtype=np.int64)
     width = min(k, n_items)
-    for rows, batch in eval_batches(holdout.inputs, device):
-        values, items = mask_seen(score(batch), batch.history).topk(width, dim=1)
+    for rows, batch, seen in eval_batches(holdout, device):
+        values, items = mask_seen(score(batch), seen).topk(width, dim=1)
         items = items.masked_fill(values == float("-inf"), n_items)
         ranked[rows, :width] = items.cpu().numpy()
     return ranked

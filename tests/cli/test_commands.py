@@ -291,7 +291,6 @@ def test_the_public_surface() -> None:
         _ = selfrec.nothing
 
 
-@pytest.mark.xfail(reason="the package selfrec.fit takes the name of the function once it is imported")
 def test_fit_is_a_function_twice(shop: Path, tmp_path: Path) -> None:
     code = (
         "import selfrec\n"

@@ -47,7 +47,7 @@ def command(
     from selfrec.settings.config import load_config
 
     with extra_needed("selfrec fit"):
-        from selfrec.fit.job import fit
+        from selfrec.fit_job.job import fit
 
     config = load_config(config_path, preset=preset, overrides=overrides, seed=seed, source=source_options)
     with fit_display(state) as listener:

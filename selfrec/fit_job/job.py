@@ -19,8 +19,8 @@ from selfrec.evaluation.evaluate import evaluate_model
 from selfrec.evaluation.result import Evaluation
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
-from selfrec.fit.manifest import manifest_of
-from selfrec.fit.reporting import report_data
+from selfrec.fit_job.manifest import manifest_of
+from selfrec.fit_job.reporting import report_data
 from selfrec.histories import Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts

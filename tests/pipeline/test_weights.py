@@ -1,0 +1,60 @@
+"""Warm starts: weights of an earlier model, items matched by id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+from torch import nn
+
+from selfrec.catalog import Catalog
+from selfrec.errors import ModelError
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.weights import WarmStart, write_weights
+from selfrec.plugin import EpochOptions
+from tests.toys import Factors, Toys
+
+
+def catalog(ids: list[str]) -> Catalog:
+    numbers = pa.array(range(len(ids)), pa.int32())
+    return Catalog(pa.table({"item_number": numbers, "item_id": ids, "popularity": [1.0] * len(ids)}))
+
+
+def part_of(module: nn.Module) -> Part:
+    record = Toys().get("extractor", "factors")
+    return Part(kind="extractor", label="factors", record=record, options=EpochOptions(), module=module)
+
+
+OLD, NEW = catalog(["a", "b", "c"]), catalog(["c", "x", "a", "y"])
+
+
+def test_known_items_keep_their_weights_and_new_ones_their_fresh_start(tmp_path: Path) -> None:
+    old, new = Factors(3), Factors(4)
+    write_weights([part_of(old)], tmp_path / "weights.safetensors")
+    fresh = new.factors.detach().clone()
+    warm = WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW)
+    assert warm.load("extractor.factors", new)
+    assert torch.equal(new.factors[0], old.factors[2])
+    assert torch.equal(new.factors[2], old.factors[0])
+    assert torch.equal(new.factors[[1, 3]], fresh[[1, 3]])
+    assert torch.equal(new.embedding.weight[4], old.embedding.weight[3])
+
+
+def test_shared_modules_are_written_once(tmp_path: Path) -> None:
+    module = Factors(3)
+    write_weights([part_of(module), part_of(module)], tmp_path / "weights.safetensors")
+    warm = WarmStart.read(tmp_path / "weights.safetensors", OLD, OLD)
+    assert list(warm.state) == ["extractor.factors"]
+
+
+def test_another_part_is_a_cold_start(tmp_path: Path) -> None:
+    write_weights([part_of(Factors(3))], tmp_path / "weights.safetensors")
+    assert not WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW).load("generator.gan", Factors(4))
+
+
+def test_broken_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(ModelError, match="fit without --warm-start"):
+        WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW)
