@@ -85,7 +85,7 @@ class GanOptions(EpochOptions):
         description="Weight of an anchor: cross-entropy of the whole history under a softmax over the items.",
     )
     sampled_items: int = Field(
-        8192,
+        4096,
         ge=2,
         description="Items a batch works on, where the catalog has more: those of its histories and random others.",
     )
