@@ -36,7 +36,7 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
     """The plan for these rows."""
     users = max(1, len(histories))
     dense = len(histories.items) / (users * max(1, histories.n_items)) >= DENSE
-    batch_size = options.batch_size or _batch_size(users, options.epochs)
+    batch_size = options.batch_size or _batch_size(users)
     shallow = {"softmax": options.width, "elsa": 0, "auto": options.width // 2 if dense else options.width}
     return Plan(
         options=options,
@@ -53,8 +53,8 @@ def _first(given: float | None, otherwise: float) -> float:
     return otherwise if given is None else given
 
 
-def _batch_size(users: int, epochs: int) -> int:
-    """A power of two between 32 and 512 that leaves about 50 steps an epoch, 20 of a small table."""
+def _batch_size(users: int) -> int:
+    """A power of two between 32 and 512 that leaves about 50 steps an epoch."""
     return int(2 ** np.clip(np.floor(np.log2(max(1, users / 50))), 5, 9))
 
 
