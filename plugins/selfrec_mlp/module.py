@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 ITEM_COLUMNS = 4
 """Known of every item: see selfrec_mlp.training.item_columns."""
 
-PACES = (0.03, 0.5)
-"""First forgetting rates of the two profiles, per newer item: about everything, and about the newest two."""
+PACES = (0.02, 0.1, 0.5)
+"""First forgetting rates of the profiles, per newer item: about the newest 50, 10 and 2 items."""
 
 
 class CandidateRanker(nn.Module):

@@ -9,13 +9,14 @@ from selfrec.histories import Float32, Histories, Holdout, Int64
 
 RANKER_USERS = 0.2
 """Share of the training users whose items are partly hidden for the ranker."""
-RANKER_USERS_MOST = 20_000
+RANKER_USERS_LEAST, RANKER_USERS_MOST = 4_000, 20_000
+"""Bounds on their number: few rows teach a ranker little. Never more than half of all users, though."""
 RANKER_ITEMS = 0.2
 """Share of such a user's items that is hidden, at least one."""
 
 
 def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout]:
-    """Hide a fifth of the items of a fifth of the users who have three or more.
+    """Hide a fifth of the items of some of the users who have three or more.
 
     Returns all rows with what stays visible, and the chosen rows apart with what was hidden. The newest items are
     hidden where times are known (as in life), else random ones. Ages of the chosen rows count from the moment of the
@@ -24,7 +25,7 @@ def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout
     rng = np.random.default_rng([seed, 11])
     lengths = histories.lengths
     able = np.flatnonzero(lengths >= 3)
-    count = min(len(able), RANKER_USERS_MOST, max(1, round(RANKER_USERS * len(able)))) if len(able) else 0
+    count = ranker_users(len(able))
     chosen = np.sort(rng.choice(able, size=count, replace=False)) if count else able
     hidden = np.zeros(len(histories.items), dtype=bool)
     if count:
@@ -34,6 +35,12 @@ def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout
     if count and histories.ages.any():
         inputs = _from_the_moment_of(inputs, targets)
     return visible, Holdout(inputs, targets)
+
+
+def ranker_users(able: int) -> int:
+    """How many of so many users a ranker learns from."""
+    wanted = max(RANKER_USERS_LEAST, round(RANKER_USERS * able))
+    return min(RANKER_USERS_MOST, wanted, (able + 1) // 2)
 
 
 def _hidden_slots(histories: Histories, chosen: Int64, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
