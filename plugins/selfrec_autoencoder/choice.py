@@ -21,6 +21,7 @@ class Plan:
     options: AutoencoderOptions
     split: int
     """Columns that belong to softmax; the others to ELSA."""
+    epochs: int
     batch_size: int
     learning_rate: float
     dropout: float
@@ -41,6 +42,7 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
     return Plan(
         options=options,
         split=shallow.get(options.objective, options.width),
+        epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,
         learning_rate=options.learning_rate or _learning_rate(options),
         dropout=_first(options.dropout, 0.0 if options.objective == "squared_error" else 0.5),
@@ -56,6 +58,11 @@ def _first(given: float | None, otherwise: float) -> float:
 def _batch_size(users: int) -> int:
     """A power of two between 32 and 512 that leaves about 50 steps an epoch."""
     return int(2 ** np.clip(np.floor(np.log2(max(1, users / 50))), 5, 9))
+
+
+def _epochs(steps: int) -> int:
+    """Between 6 and 20, so that the rate has about 350 steps to rise and fall."""
+    return int(np.clip(350 // steps, 6, 20))
 
 
 def _learning_rate(options: AutoencoderOptions) -> float:

@@ -23,8 +23,12 @@ class AutoencoderOptions(PartOptions):
         "dense data softmax and elsa side by side at half widths.",
     )
     width: int = Field(256, ge=1, le=4096, description="d: width of the code and of the item factors.")
-    epochs: int = Field(
-        6, ge=1, le=10_000, description="Most passes over the training histories; the learning rate falls over them."
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Most passes over the training histories; the learning rate falls over them. Unset: 6, and more "
+        "on few users, for about 350 steps in all.",
     )
     batch_size: int | None = Field(None, ge=1, le=1_000_000, description="Users in a training batch.")
     learning_rate: float | None = Field(None, gt=0, le=10, description="AdamW's peak learning rate.")

@@ -101,11 +101,11 @@ def _minimise(module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses) -
         weight_decay=options.weight_decay,
         fused=fitting.device.type in ("cpu", "cuda"),
     )
-    for epoch in fitting.epochs(module, options.epochs, state={"optimizer": optimizer}, patience=options.patience):
+    for epoch in fitting.epochs(module, plan.epochs, state={"optimizer": optimizer}, patience=options.patience):
         total, step = 0.0, steps * (epoch.number - 1)
         for loss in losses(epoch):
             for group in optimizer.param_groups:
-                group["lr"] = plan.learning_rate * _rate(step, steps * options.epochs)
+                group["lr"] = plan.learning_rate * _rate(step, steps * plan.epochs)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -98,7 +98,7 @@ class PartTrainer:
             candidate_rows=rows,
             validate=validate,
         )
-        self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", 0))
+        self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
         run_trainer(part, fitting)
         self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch}

@@ -172,11 +172,13 @@ class StageTrainer:
             chosen.weights.append(1.0 if given is None else given)
             return
         trials = self._trials(chosen, part, new, given, validation)
-        best = max(trials, key=lambda trial: _ndcg(trial.measured))
+        best = _richest(trials)
         self._row(
             " + ".join(p.label for p in best.generators) if not chosen.generators else f"+ {part.label}", best.measured
         )
-        if self._keep_all or _wins(best.measured, chosen.measured):
+        # The first pipeline stands against popularity, which knows no user: it has to be worse to be left out.
+        first_holds = not chosen.generators and not _wins(chosen.measured, best.measured)
+        if self._keep_all or first_holds or _wins(best.measured, chosen.measured):
             chosen.generators, chosen.weights, chosen.measured = best.generators, best.weights, best.measured
         else:
             chosen.benched.append(part)
@@ -197,7 +199,8 @@ class StageTrainer:
         for base in bases:
             before = self.recommender(base).generator_scores
             if given is None:
-                found = search_weight(before, new, validation, self.parts.device, forced=self._keep_all)
+                forced = self._keep_all or not chosen.generators
+                found = search_weight(before, new, validation, self.parts.device, forced=forced)
                 trials.append((base, found.weight, found.measured))
             else:
                 trials.append((base, given, self._measure(_sum(before, new, given), validation)))
@@ -332,8 +335,13 @@ def _sum(before: ScoreAll, new: ScoreAll, weight: float) -> ScoreAll:
     return lambda batch: before(batch) + weight * new(batch)
 
 
-def _ndcg(measured: Measured | None) -> float:
-    return 0.0 if measured is None else measured.metrics["ndcg@20"]
+def _richest(trials: Sequence[Chosen]) -> Chosen:
+    """The best of the trials with two generators, unless the generator alone is better by more than chance."""
+    alone, *pairs = trials
+    if not pairs:
+        return alone
+    pair = max(pairs, key=lambda trial: 0.0 if trial.measured is None else trial.measured.metrics["ndcg@20"])
+    return alone if _wins(alone.measured, pair.measured) else pair
 
 
 def _wins(new: Measured | None, old: Measured | None) -> bool:
