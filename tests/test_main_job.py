@@ -133,3 +133,17 @@ class TestWarmStart:
     def test_goes_on_from_an_earlier_model(self, shop: Path, model: Path, tmp_path: Path) -> None:
         selfrec("fit", shop, "--table", "events", "--out", tmp_path / "next", "--warm-start", model, *QUICK)
         assert open_model(tmp_path / "next").n_items == open_model(model).n_items
+
+    def test_validation_rows_stay_unseen(self, shop: Path, model: Path, tmp_path: Path) -> None:
+        """The same rows again: were the validation rows known, the figures would leap."""
+        again = tmp_path / "again"
+        selfrec("fit", shop, "--table", "events", "--items", "products", "--out", again, "--warm-start", model, *QUICK)
+        first, second = (open_model(folder).manifest.stages[1].metrics for folder in (model, again))
+        assert abs((second["ndcg@20"] or 0) - (first["ndcg@20"] or 0)) < 0.1
+
+    @pytest.mark.parametrize("option", [["--seed", "1"], ["-o", "split.kind=random"]])
+    def test_another_split_or_seed_is_refused(self, shop: Path, model: Path, tmp_path: Path, option: list[str]) -> None:
+        out = tmp_path / "other"
+        done = selfrec("fit", shop, "--table", "events", "--out", out, "--warm-start", model, *QUICK, *option, fails=2)
+        assert "has seen rows that are held out now" in done.stderr
+        assert not out.exists()

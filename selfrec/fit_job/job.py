@@ -21,19 +21,20 @@ from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
+from selfrec.fit_job.warm import warm_start_of
 from selfrec.histories import Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import ITEMS, WEIGHTS, Manifest
-from selfrec.model_folder.reading import Model, open_model
+from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.listener import FitListener, Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.prior import popularity_prior
-from selfrec.pipeline.stages import Chosen, StageTrainer
-from selfrec.pipeline.weights import WarmStart, write_weights
+from selfrec.pipeline.stages import REFIT, SELECTION, Chosen, StageTrainer
+from selfrec.pipeline.weights import write_weights
 from selfrec.report.card import write_model_card
 from selfrec.report.data import ReportData
 from selfrec.report.page import write_report
@@ -87,16 +88,16 @@ def fit(
             listener=listener,
             notify=_telling(plugins, listener),
             device=device,
-            warm=_warm(warm_start, dataset, listener),
+            warm=warm_start_of(warm_start, config, dataset, listener),
         )
         stages = StageTrainer(parts, popularity_prior(dataset.catalog))
-        final = _train(stages, dataset, config)
+        chosen, final = _train(stages, dataset, config)
         recommender = stages.recommender(final)
         listener.message("exporting and checking the graph")
         write_graph(to_graph(recommender), writer.folder)
         batches = check_graph(writer.folder / "model.onnx", recommender)
         dataset.catalog.write(writer.folder / ITEMS)
-        write_weights(_all_parts(final), writer.folder / WEIGHTS)
+        write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
         manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender)
         evaluation = _test(writer, manifest, dataset, config, listener)
         if evaluation is not None:
@@ -108,12 +109,12 @@ def fit(
     return Fitted(target, manifest, batches)
 
 
-def _train(stages: StageTrainer, dataset: Dataset, config: Config) -> Chosen:
+def _train(stages: StageTrainer, dataset: Dataset, config: Config) -> tuple[Chosen, Chosen]:
     """Choose the stages on the validation rows, then train the chosen ones once more on all the rows allowed."""
     chosen = stages.select(dataset.train, _sampled(dataset.validation, config))
     if config.training.refit == "none" or (not chosen.generators and chosen.ranker is None):
-        return chosen
-    return stages.refit(chosen, dataset.refit)
+        return chosen, chosen
+    return chosen, stages.refit(chosen, dataset.refit)
 
 
 def _sampled(validation: Holdout, config: Config) -> Holdout | None:
@@ -141,29 +142,12 @@ def _identity(config: Config, dataset: Dataset, warm_start: str | None) -> dict[
     }
 
 
-def _warm(warm_start: str | None, dataset: Dataset, listener: FitListener) -> WarmStart:
-    if warm_start is None:
-        return WarmStart()
-    model: Model = open_model(warm_start)
-    if WEIGHTS not in model.manifest.files:
-        raise SettingsError(f"--warm-start {warm_start}: the model has no {WEIGHTS}; fit without --warm-start")
-    model.verify()
-    warm = WarmStart.read(model.path / WEIGHTS, model.catalog, dataset.catalog)
-    known = int((warm.old_numbers < warm.old_items).sum())
-    listener.message(f"warm start: {known:,} of {len(dataset.catalog):,} items known from {warm_start}")
-    return warm
-
-
 def _telling(plugins: PluginManager, listener: FitListener) -> Any:
     def notify(part: Part, epoch: int, metrics: Mapping[str, float]) -> None:
         listener.epoch(part.label, epoch, metrics)
         plugins.epoch_end(part.kind, part.record.name, epoch, metrics)
 
     return notify
-
-
-def _all_parts(chosen: Chosen) -> list[Part]:
-    return [*chosen.extractors, *chosen.generators, *([chosen.ranker] if chosen.ranker else [])]
 
 
 def _test(

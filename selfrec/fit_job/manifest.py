@@ -43,8 +43,7 @@ def manifest_of(
 
 def _versions(plugins: PluginManager, final: Chosen) -> dict[str, str]:
     """Version of each distribution that a part of the exported pipeline came from."""
-    parts = [*final.extractors, *final.generators, *([final.ranker] if final.ranker else [])]
-    used = {(part.kind, part.record.name) for part in parts}
+    used = {(part.kind, part.record.name) for part in final.parts}
     return {
         info.distribution: info.version
         for info in plugins.listing()

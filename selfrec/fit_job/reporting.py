@@ -48,10 +48,7 @@ def report_data(
         fingerprint=dict(dataset.fingerprint),
         config=config.model_dump(mode="json"),
         graph=graph_of(recommender.top_k, recommender.inputs),
-        parts=tuple(
-            f"{part.kind} {part.label}"
-            for part in [*final.extractors, *final.generators, *([final.ranker] if final.ranker else [])]
-        ),
+        parts=tuple(f"{part.kind} {part.label}" for part in final.parts),
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),

@@ -94,7 +94,7 @@ class PartTrainer:
             notify=self.notify,
             checkpoint=self.workshop.checkpoint(phase, part.key),
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
-            warm_started=self.warm.load(part.key, part.module),
+            warm_started=self.warm.load(phase, part.key, part.module),
             candidate_rows=rows,
             validate=validate,
         )

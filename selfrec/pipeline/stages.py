@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -46,6 +46,11 @@ class Chosen:
     """Generators that were tried and did not win a place."""
     generated: Histories | None = None
     """Generated histories that the extractors were trained on as well."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """All parts, extractors first. Two faces of one module are two parts."""
+        return [*self.extractors, *self.generators, *([self.ranker] if self.ranker else [])]
 
 
 class StageTrainer:
@@ -97,7 +102,7 @@ class StageTrainer:
         for part in chosen.generators:
             again.generators.append(self._generator(REFIT, _text(part), extractors, histories, None, like=like))
         if chosen.ranker is not None and holdout is not None:
-            again.ranker = self._train_ranker(REFIT, _text(chosen.ranker), again, holdout, None, like=SELECTION)
+            again.ranker = self._train_ranker(REFIT, _text(chosen.ranker), again, holdout, like=SELECTION)
         return again
 
     def recommender(self, chosen: Chosen) -> Recommender:
@@ -251,15 +256,21 @@ class StageTrainer:
         if not chosen.generators and not self._keep_all:
             self.parts.listener.message(f"ranker {text}: no generator was kept, nothing to rank; left out")
             return
-        part = self._train_ranker(SELECTION, text, chosen, holdout, validation)
+        rank: Callable[[Part], Measured] | None = None
+        if validation is not None:
+            recommender = self.recommender(chosen)
+            held = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
+
+            def rank(part: Part) -> Measured:
+                return measure(rank_candidates(part, recommender, held, self.parts.device), validation.targets)
+
+        part = self._train_ranker(SELECTION, text, chosen, holdout, validation, rank)
         if part is None:
             return
-        if validation is None:
+        if rank is None:
             chosen.ranker = part
             return
-        recommender = self.recommender(chosen)
-        rows = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
-        measured = measure(rank_candidates(part, recommender, rows, self.parts.device), validation.targets)
+        measured = rank(part)
         self._row(f"+ {part.label}", measured)
         if self._keep_all or _wins(measured, chosen.measured):
             chosen.ranker, chosen.measured = part, measured
@@ -270,10 +281,12 @@ class StageTrainer:
         text: str,
         chosen: Chosen,
         holdout: Holdout,
-        validation: Holdout | None,
+        validation: Holdout | None = None,
+        rank: Callable[[Part], Measured] | None = None,
         *,
         like: str | None = None,
     ) -> Part | None:
+        """The ranker trained on the hidden items; `rank` measures it on the validation rows after every epoch."""
         recommender = self.recommender(chosen)
         rows = candidate_rows(recommender, holdout, self.parts.device, only_hits=True)
         if len(rows.inputs) == 0:
@@ -286,15 +299,7 @@ class StageTrainer:
             candidates=recommender.candidates,
         )
         part = self.parts.build("ranker", text, sizes)
-        validate = None
-        if validation is not None:
-            held = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
-            targets = validation.targets
-
-            def validate() -> dict[str, float]:
-                ranked = rank_candidates(part, recommender, held, self.parts.device)
-                return measure(ranked, targets).metrics
-
+        validate = None if rank is None else lambda: rank(part).metrics
         self.parts.train(
             phase, part, sizes, holdout.inputs, validation, Features(chosen.extractors),
             rows=rows, validate=validate, like=like,

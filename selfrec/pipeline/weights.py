@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,26 +20,31 @@ from selfrec.pipeline.parts import Part
 FILE_NAME = "weights.safetensors"
 
 
-def write_weights(parts: Iterable[Part], path: Path) -> None:
-    """Write the state of every module once, under the key of the first part that has it."""
+def write_weights(phases: Mapping[str, Iterable[Part]], path: Path) -> None:
+    """Write the state of every module once, as `phase/part/name`, under the first phase and part that have it."""
     tensors: dict[str, Tensor] = {}
     seen: set[int] = set()
-    for part in parts:
-        if id(part.module) in seen:
-            continue
-        seen.add(id(part.module))
-        for name, value in part.module.state_dict().items():
-            # A copy of its own: safetensors refuses tensors that share memory, as tied weights do.
-            tensors[f"{part.key}/{name}"] = value.detach().cpu().clone().contiguous()
+    for phase, parts in phases.items():
+        for part in parts:
+            if id(part.module) in seen:
+                continue
+            seen.add(id(part.module))
+            for name, value in part.module.state_dict().items():
+                # A copy of its own: safetensors refuses tensors that share memory, as tied weights do.
+                tensors[f"{phase}/{part.key}/{name}"] = value.detach().cpu().clone().contiguous()
     save_file(tensors, path)
 
 
 @dataclass(frozen=True)
 class WarmStart:
-    """An earlier model's weights and where its items stand in today's catalog. Empty: a cold start."""
+    """An earlier model's weights and where its items stand in today's catalog. Empty: a cold start.
 
-    state: dict[str, dict[str, Tensor]] = field(default_factory=dict)
-    """By part key and name within the module."""
+    A phase goes on from the earlier model's same phase, or from its selection. Weights of a refit have seen the
+    validation rows; a selection that began with them would choose by rows it knows.
+    """
+
+    state: dict[tuple[str, str], dict[str, Tensor]] = field(default_factory=dict)
+    """By phase and part key, and by name within the module."""
     old_numbers: Int64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """int64[N] the earlier item number of each item, N_old where it is new."""
     old_items: int = 0
@@ -52,19 +57,21 @@ class WarmStart:
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{path}: cannot be read ({one_line(error)}); fit without --warm-start") from error
-        state: dict[str, dict[str, Tensor]] = {}
+        state: dict[tuple[str, str], dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
-            key, _, inner = name.partition("/")
-            state.setdefault(key, {})[inner] = tensor
+            phase, _, rest = name.partition("/")
+            key, _, inner = rest.partition("/")
+            state.setdefault((phase, key), {})[inner] = tensor
         return cls(state, old.numbers(new.item_ids.to_pylist()), len(old))
 
-    def load(self, key: str, module: nn.Module) -> bool:
-        """Load what fits into the part's module; whether every tensor found its earlier self.
+    def load(self, phase: str, key: str, module: nn.Module) -> bool:
+        """Load what fits into the part's module; whether every tensor found its earlier self in this phase.
 
         An axis of N_old (or N_old + 1, with the padding row) entries where the module has N (or N + 1) is an axis
         of items: known items keep their weights, new ones keep the module's fresh start.
         """
-        earlier, own = self.state.get(key, {}), module.state_dict()
+        earlier = self.state.get((phase, key)) or self.state.get(("selection", key), {})
+        own = module.state_dict()
         matched = {name: self._matched(earlier[name], tensor) for name, tensor in own.items() if name in earlier}
         found = {name: tensor for name, tensor in matched.items() if tensor is not None}
         if not found:

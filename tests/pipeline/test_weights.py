@@ -32,10 +32,10 @@ OLD, NEW = catalog(["a", "b", "c"]), catalog(["c", "x", "a", "y"])
 
 def test_known_items_keep_their_weights_and_new_ones_their_fresh_start(tmp_path: Path) -> None:
     old, new = Factors(3), Factors(4)
-    write_weights([part_of(old)], tmp_path / "weights.safetensors")
+    write_weights({"refit": [part_of(old)]}, tmp_path / "weights.safetensors")
     fresh = new.factors.detach().clone()
     warm = WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW)
-    assert warm.load("extractor.factors", new)
+    assert warm.load("refit", "extractor.factors", new)
     assert torch.equal(new.factors[0], old.factors[2])
     assert torch.equal(new.factors[2], old.factors[0])
     assert torch.equal(new.factors[[1, 3]], fresh[[1, 3]])
@@ -44,17 +44,29 @@ def test_known_items_keep_their_weights_and_new_ones_their_fresh_start(tmp_path:
 
 def test_shared_modules_are_written_once(tmp_path: Path) -> None:
     module = Factors(3)
-    write_weights([part_of(module), part_of(module)], tmp_path / "weights.safetensors")
+    write_weights(
+        {"selection": [part_of(module), part_of(module)], "refit": [part_of(module)]}, tmp_path / "weights.safetensors"
+    )
     warm = WarmStart.read(tmp_path / "weights.safetensors", OLD, OLD)
-    assert list(warm.state) == ["extractor.factors"]
+    assert list(warm.state) == [("selection", "extractor.factors")]
 
 
 def test_another_part_is_a_cold_start(tmp_path: Path) -> None:
-    write_weights([part_of(Factors(3))], tmp_path / "weights.safetensors")
-    assert not WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW).load("generator.gan", Factors(4))
+    write_weights({"selection": [part_of(Factors(3))]}, tmp_path / "weights.safetensors")
+    assert not WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW).load("selection", "generator.gan", Factors(4))
 
 
 def test_broken_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(b"no tensors")
     with pytest.raises(ModelError, match="fit without --warm-start"):
         WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW)
+
+
+def test_a_selection_never_begins_with_weights_that_saw_the_validation_rows(tmp_path: Path) -> None:
+    chosen, refitted = Factors(3), Factors(3)
+    write_weights({"selection": [part_of(chosen)], "refit": [part_of(refitted)]}, tmp_path / "weights.safetensors")
+    warm = WarmStart.read(tmp_path / "weights.safetensors", OLD, OLD)
+    for phase, earlier in (("selection", chosen), ("refit", refitted)):
+        module = Factors(3)
+        assert warm.load(phase, "extractor.factors", module)
+        assert torch.equal(module.factors, earlier.factors)
