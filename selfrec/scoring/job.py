@@ -81,19 +81,24 @@ def score_table(
         )
         target.publish(staging.complete(reader.shards), types, row)
         staging.finish()
+    return _summary(run, target, seconds=time.monotonic() - started, unknown_items=unknown)
+
+
+def _summary(run: ShardRun, target: Target, *, seconds: float, unknown_items: dict[str, int]) -> RunSummary:
+    note = run.staging.note
     return RunSummary(
-        run_id=staging.run_id,
+        run_id=run.staging.run_id,
         target=target.name,
-        users=reader.users,
+        users=run.reader.users,
         rows=run.rows,
         cold_users=run.cold_users,
-        shards=reader.shards,
+        shards=run.reader.shards,
         resumed_shards=run.resumed_shards,
         resumed_users=run.resumed_users,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         peak_memory=peak_memory(),
-        unknown_items=unknown,
-        notes=() if staging.note is None else (staging.note,),
+        unknown_items=unknown_items,
+        notes=() if note is None else (note,),
     )
 
 

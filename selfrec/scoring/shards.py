@@ -49,7 +49,7 @@ class ShardRun:
     ) -> None:
         """types: SQL types of user and item ids."""
         self.rows = self.cold_users = self.resumed_shards = self.resumed_users = 0
-        self._model, self._scorer, self._reader, self._staging = model, scorer, reader, staging
+        self._model, self._scorer, self.reader, self.staging = model, scorer, reader, staging
         self._user_type, self._id_form, self._identity = types[0], id_form, identity
         self._item_ids = id_values(model.catalog.item_ids, types[1], id_form)
         self._progress = progress
@@ -79,16 +79,16 @@ class ShardRun:
     def _read_ahead(self) -> Iterator[_Read]:
         with ThreadPoolExecutor(1, "selfrec-read") as pool:
             ahead = pool.submit(self._read, 0)
-            for number in range(self._reader.shards):
+            for number in range(self.reader.shards):
                 read = ahead.result()
-                if number + 1 < self._reader.shards:
+                if number + 1 < self.reader.shards:
                     ahead = pool.submit(self._read, number + 1)
                 yield read
 
     def _read(self, number: int) -> _Read:
-        shard = self._reader.read(number)
+        shard = self.reader.read(number)
         inputs = hash_shard(shard)
-        return _Read(number, inputs, shard, self._staging.reusable(number, inputs))
+        return _Read(number, inputs, shard, self.staging.reusable(number, inputs))
 
     def _write(self, read: _Read, histories: Histories, lists: Lists) -> None:
         user_ids = id_values(read.shard.user_ids, self._user_type, self._id_form)
@@ -100,7 +100,7 @@ class ShardRun:
             cold_users=int((histories.lengths == 0).sum()),
             rows=table.num_rows,
         )
-        write_part(self._staging.part(read.number), table, note)
+        write_part(self.staging.part(read.number), table, note)
         self._count(note)
 
     def _count(self, note: PartNote) -> None:
@@ -112,7 +112,7 @@ class ShardRun:
         with self._lock:
             self._done += users
             if self._progress is not None:
-                self._progress(self._done, self._reader.users)
+                self._progress(self._done, self.reader.users)
 
 
 def _seen(shard: UserShard, histories: Histories) -> Histories:

@@ -215,8 +215,8 @@ class TableTarget:
 
 
 @dataclass(frozen=True)
-class FileTarget:
-    """One Parquet file."""
+class _PathTarget:
+    """What a file and a folder have in common."""
 
     path: Path
     id_form: IdForm = "parquet"
@@ -228,8 +228,22 @@ class FileTarget:
 
     @property
     def staging(self) -> Path:
-        """Beside the file."""
+        """Beside the path."""
         return self.path.with_name(f".{self.path.name}.selfrec")
+
+    def _replace(self, whole: Path) -> None:
+        """Put the whole result in the path's place."""
+        try:
+            replace_path(whole, self.path)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> TargetError:
+        return TargetError(f"{self.path}: cannot be written ({one_line(error)})")
+
+
+class FileTarget(_PathTarget):
+    """One Parquet file."""
 
     def check(self, *, source_path: str, source_table: str) -> None:
         """Refuse a folder, and a file that is no earlier result."""
@@ -243,27 +257,13 @@ class FileTarget:
         whole = self.staging / "whole.parquet"
         try:
             join_parts(parts, whole)
-            replace_path(whole, self.path)
         except OSError as error:
-            raise TargetError(f"{self.path}: cannot be written ({one_line(error)})") from error
+            raise self._failed(error) from error
+        self._replace(whole)
 
 
-@dataclass(frozen=True)
-class FolderTarget:
+class FolderTarget(_PathTarget):
     """A folder of Parquet parts, exchanged as a whole."""
-
-    path: Path
-    id_form: IdForm = "parquet"
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return str(self.path)
-
-    @property
-    def staging(self) -> Path:
-        """Beside the folder."""
-        return self.path.with_name(f".{self.path.name}.selfrec")
 
     def check(self, *, source_path: str, source_table: str) -> None:
         """Refuse a file, and a folder that holds more than parts of an earlier result."""
@@ -285,9 +285,9 @@ class FolderTarget:
         """The parts stand in a folder of their own already."""
         try:
             sync_tree(parts[0].parent)
-            replace_path(parts[0].parent, self.path)
         except OSError as error:
-            raise TargetError(f"{self.path}: cannot be written ({one_line(error)})") from error
+            raise self._failed(error) from error
+        self._replace(parts[0].parent)
 
 
 def _unglobbed(path: Path) -> str:
