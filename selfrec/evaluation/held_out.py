@@ -40,6 +40,11 @@ def evaluate_held_out(
     if test is not None:
         with joined_sources(source, test, config) as (path, joined):
             dataset = load_dataset(path, joined, catalog=model.catalog)
+        if len(dataset.test) == 0:
+            raise EmptyDataError(
+                f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
+                "give events that are not in the source already"
+            )
         notes: list[str] = []
     elif config.split.test == 0 and config.split.kind != "column":
         raise EmptyDataError(
