@@ -13,6 +13,7 @@ EXTRA_OF = {
     "matplotlib": "train",
     "onnx": "train",
     "onnxscript": "train",
+    "optuna": "tune",
     "pyspark": "spark",
     "safetensors": "train",
     "torch": "train",

@@ -24,6 +24,7 @@ from selfrec.histories import Histories, Holdout
 from selfrec.host.hookspecs import hookimpl
 from selfrec.host.records import FeatureExtractor, Generator, Ranker, Sizes
 from selfrec.settings.base import EpochOptions, PartOptions
+from selfrec.settings.search import searched
 
 if TYPE_CHECKING:
     from selfrec.pipeline.batch import UserBatch, pool
@@ -46,6 +47,7 @@ __all__ = [
     "hookimpl",
     "item_directions",
     "pool",
+    "searched",
     "train_by_epochs",
 ]
 

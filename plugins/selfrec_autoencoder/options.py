@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from selfrec.plugin import PartOptions
+from selfrec.plugin import PartOptions, searched
 
 Objective = Literal["auto", "softmax", "elsa", "multinomial", "squared_error"]
 Activation = Literal["sigmoid", "tanh", "relu", "linear"]
@@ -17,6 +17,7 @@ class AutoencoderOptions(PartOptions):
 
     objective: Objective = Field(
         "auto",
+        json_schema_extra=searched("softmax", "elsa", "auto"),
         description="softmax: each item of a history against all others, from the rest of the history (untied linear "
         "factors, cosine scores). elsa: normalised tied linear factors (Vancura et al. 2022). multinomial: Mult-DAE "
         "(Liang et al. 2018). squared_error: the textbook, mean (x - x^)^2 with sigmoid units. auto: softmax, and on "
@@ -31,25 +32,43 @@ class AutoencoderOptions(PartOptions):
         "on few users, for about 350 steps in all.",
     )
     batch_size: int | None = Field(None, ge=1, le=1_000_000, description="Users in a training batch.")
-    learning_rate: float | None = Field(None, gt=0, le=10, description="AdamW's peak learning rate.")
+    learning_rate: float | None = Field(
+        None, gt=0, le=10, json_schema_extra=searched(0.001, 0.003, 0.01), description="AdamW's peak learning rate."
+    )
     weight_decay: float = Field(0.0, ge=0, le=10, description="AdamW's decoupled weight decay.")
     patience: int = Field(
         3, ge=1, le=10_000, description="Epochs without a better validation metric before training stops."
     )
     dropout: float | None = Field(
-        None, ge=0, lt=1, description="Share of a history's items that the encoder does not see in training."
+        None,
+        ge=0,
+        lt=1,
+        json_schema_extra=searched(0.3, 0.5, 0.7),
+        description="Share of a history's items that the encoder does not see in training.",
     )
     start: Literal["svd", "random"] = Field(
         "svd", description="softmax, elsa: item factors start from a singular value decomposition or at random."
     )
     temperature: float | None = Field(
-        None, gt=0, le=10, description="softmax: where the learned temperature of the cosine scores starts."
+        None,
+        gt=0,
+        le=10,
+        json_schema_extra=searched(0.08, 0.12, 0.18, 0.25),
+        description="softmax: where the learned temperature of the cosine scores starts.",
     )
     popularity_exponent: float = Field(
-        0.5, ge=-2, le=2, description="softmax: an item of p users starts with weight p ^ -this in the encoder."
+        0.5,
+        ge=-2,
+        le=2,
+        json_schema_extra=searched(0.25, 0.5, 0.75),
+        description="softmax: an item of p users starts with weight p ^ -this in the encoder.",
     )
     length_exponent: float = Field(
-        0.5, ge=0, le=2, description="softmax: an item of a history of n items counts n ^ -this in the loss."
+        0.5,
+        ge=0,
+        le=2,
+        json_schema_extra=searched(0.25, 0.5, 0.75, 1.0),
+        description="softmax: an item of a history of n items counts n ^ -this in the loss.",
     )
     negatives: int = Field(
         2000,
@@ -64,6 +83,7 @@ class AutoencoderOptions(PartOptions):
         1.0,
         gt=0,
         le=100,
+        json_schema_extra=searched(0.5, 1.0, 2.0),
         description="auto on dense data: spread of ELSA's scores over the items, as a multiple of softmax's.",
     )
     depth: int = Field(

@@ -15,6 +15,7 @@ COMMANDS = {
     "quickstart": "The whole tour on a sample shop.",
     "init": "Write a commented configuration file.",
     "fit": "Fit a model on a table of events.",
+    "tune": "Search for options, into a configuration file.",
     "evaluate": "Measure a model on held-out events, against popularity.",
     "score": "Score a table of users into a table of recommendations.",
     "recommend": "Recommend to one user, on the terminal.",

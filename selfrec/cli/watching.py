@@ -10,11 +10,12 @@ import click
 
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State
+from selfrec.settings.search import in_short
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from selfrec.model_folder.manifest import Manifest
+    from selfrec.model_folder.manifest import Manifest, SearchRow
     from selfrec.source.dataset import RuleCount
 
 FIGURES = ("loss", "ndcg@20", "accuracy_real", "accuracy_generated")
@@ -47,6 +48,11 @@ class FitDisplay:
         if self._bars is not None and self._task is not None:
             figures = " ".join(f"{name} {metrics[name]:.4f}" for name in FIGURES if name in metrics)
             self._bars.update(self._task, completed=number, figures=figures)
+
+    def trial(self, number: int, options: Mapping[str, Any], metrics: Mapping[str, float], seconds: float) -> None:
+        """Note a trial of the search; the table at the end has it again."""
+        figures = f"ndcg@20 {metrics['ndcg@20']:.4f}" if metrics else "failed"
+        self._above(f"trial {number}: {figures}, {seconds:.0f} s")
 
     def stage(self, name: str, metrics: Mapping[str, float]) -> None:
         """Note a measured stage; the table at the end has it again."""
@@ -122,6 +128,28 @@ def print_stages(manifest: Manifest) -> None:
             for stage in stages
         ),
         right=range(1, len(names) + 1),
+    )
+
+
+def print_trials(trials: Sequence[SearchRow], *, most: int = 10) -> None:
+    """The best trials of a search, best first, and always the options as they stood and those chosen."""
+    numbered = list(enumerate(trials))
+    numbered.sort(key=lambda pair: -(pair[1].metrics.get("ndcg@20") or 0.0))
+    shown = [pair for at, pair in enumerate(numbered) if at < most or pair[0] == 0 or pair[1].chosen]
+    print_table(
+        ("trial", "ndcg@20", "recall@20", "seconds", "options", ""),
+        (
+            (
+                str(number),
+                figure(trial.metrics.get("ndcg@20")),
+                figure(trial.metrics.get("recall@20")),
+                f"{trial.seconds:.1f}",
+                trial.failed or in_short(trial.options),
+                "chosen" if trial.chosen else "",
+            )
+            for number, trial in shown
+        ),
+        right=[0, 1, 2, 3],
     )
 
 

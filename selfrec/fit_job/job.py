@@ -21,6 +21,7 @@ from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
+from selfrec.fit_job.searching import found_options
 from selfrec.fit_job.warm import warm_start_of
 from selfrec.histories import Holdout
 from selfrec.host.manager import PluginManager
@@ -75,11 +76,13 @@ def fit(
     dataset = load_dataset(source, config, items=items)
     listener.cleaned(dataset.report)
     target = Path(out).resolve()
-    with ModelWriter(target) as writer, _torch_settings(config.training) as device:
+    with ModelWriter(target) as writer, torch_settings(config.training) as device:
         folder = target.with_name(f".{target.name}.fit")
         workshop, resumed = Workshop.open(folder, _identity(config, dataset, warm_start), resume=resume)
         if resume and not resumed:
             listener.message("nothing to resume: no unfinished fit of this source and configuration; starting anew")
+        validation = sampled_validation(dataset.validation, config)
+        config, trials = found_options(config, dataset, validation, plugins, device, listener, workshop)
         parts = PartTrainer(
             config=config,
             records=plugins,
@@ -91,33 +94,33 @@ def fit(
             warm=warm_start_of(warm_start, config, dataset, listener),
         )
         stages = StageTrainer(parts, popularity_prior(dataset.catalog))
-        chosen, final = _train(stages, dataset, config)
+        chosen, final = _train(stages, dataset, validation, config)
         recommender = stages.recommender(final)
         listener.message("exporting and checking the graph")
         write_graph(to_graph(recommender), writer.folder)
         batches = check_graph(writer.folder / "model.onnx", recommender)
         dataset.catalog.write(writer.folder / ITEMS)
         write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
-        manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender)
+        manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender, trials)
         evaluation = _test(writer, manifest, dataset, config, listener)
         if evaluation is not None:
             manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
-        data = report_data(config, dataset, stages, final, recommender)
+        data = report_data(config, dataset, stages, final, recommender, trials)
         _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation}))
         manifest = writer.commit(manifest)
         workshop.close()
     return Fitted(target, manifest, batches)
 
 
-def _train(stages: StageTrainer, dataset: Dataset, config: Config) -> tuple[Chosen, Chosen]:
+def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:
     """Choose the stages on the validation rows, then train the chosen ones once more on all the rows allowed."""
-    chosen = stages.select(dataset.train, _sampled(dataset.validation, config))
+    chosen = stages.select(dataset.train, validation)
     if config.training.refit == "none" or (not chosen.generators and chosen.ranker is None):
         return chosen, chosen
     return chosen, stages.refit(chosen, dataset.refit)
 
 
-def _sampled(validation: Holdout, config: Config) -> Holdout | None:
+def sampled_validation(validation: Holdout, config: Config) -> Holdout | None:
     """At most training.validation_users rows, chosen by the seed; None where there are none."""
     if len(validation) == 0:
         return None
@@ -168,7 +171,7 @@ def _write_report(folder: Path, data: ReportData) -> None:
 
 
 @contextmanager
-def _torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
+def torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
     """The device, with torch's threads and determinism set for the length of a fit and put back afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     if settings.threads is not None:

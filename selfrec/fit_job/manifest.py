@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from selfrec.host.manager import PluginManager
-from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SourceColumns, StageRow
+from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SearchRow, SourceColumns, StageRow
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import Chosen, Stage
 from selfrec.settings.tables import Config
@@ -21,6 +21,7 @@ def manifest_of(
     table: Sequence[Stage],
     final: Chosen,
     recommender: Recommender,
+    trials: tuple[SearchRow, ...] = (),
 ) -> Manifest:
     """All that the manifest says except the hashes, which are added when the folder is committed."""
     return Manifest(
@@ -34,6 +35,7 @@ def manifest_of(
         n_items=recommender.n_items,
         top_k=recommender.top_k,
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), chosen=row.kept) for row in table),
+        search=trials,
         cleaning=tuple(
             CleaningRow(rule=row.rule, rows_before=row.rows_before, rows_dropped=row.rows_dropped, note=row.note)
             for row in dataset.report

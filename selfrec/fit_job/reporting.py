@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from selfrec.histories import Float32, Histories
+from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
@@ -22,10 +24,12 @@ from selfrec.report.data import (
     ReportData,
     SplitRow,
     StageRow,
+    TrialRow,
     curve_of,
     graph_of,
 )
 from selfrec.report.summaries import generated_lists, history_lengths, popularity_curve, reconstruction
+from selfrec.settings.search import in_short
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import Dataset
 
@@ -37,7 +41,12 @@ SAMPLE_SCORES = 30_000_000
 
 
 def report_data(
-    config: Config, dataset: Dataset, stages: StageTrainer, final: Chosen, recommender: Recommender
+    config: Config,
+    dataset: Dataset,
+    stages: StageTrainer,
+    final: Chosen,
+    recommender: Recommender,
+    trials: Sequence[SearchRow] = (),
 ) -> ReportData:
     """Gather the report of a fit."""
     sample = _sample(dataset.refit, config.seed)
@@ -53,6 +62,10 @@ def report_data(
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept) for row in stages.table),
+        trials=tuple(
+            TrialRow(options=in_short(row.options), metrics=row.metrics, seconds=row.seconds, chosen=row.chosen)
+            for row in trials
+        ),
         curves=_curves(stages),
         history_lengths=history_lengths(dataset.refit),
         item_popularity=popularity_curve(dataset.refit.item_counts()),

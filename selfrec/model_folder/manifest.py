@@ -61,6 +61,16 @@ class StageRow(Settings):
     chosen: bool = Field(False, description="Whether the exported pipeline has this stage.")
 
 
+class SearchRow(Settings):
+    """One trial of the search for options."""
+
+    options: dict[str, Any] = Field(description="Values by dotted name; none for the options as they stood.")
+    metrics: dict[str, float | None] = Field(description="Validation metrics; none for a trial that failed.")
+    seconds: float = Field(ge=0, description="How long it took.")
+    chosen: bool = Field(False, description="Whether the model was fitted with these options.")
+    failed: str = Field("", description="Why there are no metrics.")
+
+
 class CleaningRow(Settings):
     """One line of the preprocessing report."""
 
@@ -85,6 +95,7 @@ class Manifest(Settings):
     top_k: int = Field(ge=1, description="K.")
     user_features: tuple[str, ...] = Field((), description="User columns the graph reads, in their order.")
     stages: tuple[StageRow, ...] = ()
+    search: tuple[SearchRow, ...] = Field((), description="The trials of the search for options, if there was one.")
     cleaning: tuple[CleaningRow, ...] = ()
     test_metrics: dict[str, float | None] = Field(default_factory=dict, description="Metrics on the test part.")
     files: dict[str, FileEntry] = Field(default_factory=dict)

@@ -110,6 +110,18 @@ class Workshop:
         write_whole(self.folder / f"{phase}.{key}.finished", {"state": module.state_dict(), **notes})
         (self.folder / f"{phase}.{key}.checkpoint").unlink(missing_ok=True)
 
+    def note(self, name: str, value: Any) -> None:
+        """Keep a finding, anything JSON can hold, for the fit that goes on from here."""
+        if self.folder is not None:
+            partial = self.folder / f"{name}.json.partial"
+            partial.write_text(json.dumps(value), encoding="utf-8")
+            os.replace(partial, self.folder / f"{name}.json")
+
+    def noted(self, name: str) -> Any:
+        """The finding of an earlier, killed fit, or None."""
+        path = None if self.folder is None else self.folder / f"{name}.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else None
+
     def close(self) -> None:
         """The fit is done; its unfinished work is not needed any more."""
         if self.folder is not None:

@@ -18,6 +18,9 @@ class FitListener(Protocol):
     def epoch(self, label: str, number: int, metrics: Mapping[str, float]) -> None:
         """An epoch of the part ended; figures as given to the epoch hook."""
 
+    def trial(self, number: int, options: Mapping[str, Any], metrics: Mapping[str, float], seconds: float) -> None:
+        """A trial of the search for options ended; number 0 is the options as they stand; no metrics: it failed."""
+
     def stage(self, name: str, metrics: Mapping[str, float]) -> None:
         """A stage was measured on the validation rows."""
 
@@ -35,6 +38,9 @@ class Silent:
         return None
 
     def epoch(self, label: str, number: int, metrics: Mapping[str, float]) -> None:
+        return None
+
+    def trial(self, number: int, options: Mapping[str, Any], metrics: Mapping[str, float], seconds: float) -> None:
         return None
 
     def stage(self, name: str, metrics: Mapping[str, float]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from selfrec.evaluation.metrics import RELEVANCE
 from selfrec.evaluation.result import LISTS, Evaluation, Group
 from selfrec.report import curves, figures
-from selfrec.report.data import ReportData, StageRow
+from selfrec.report.data import ReportData, StageRow, TrialRow
 from selfrec.report.figures import Panel
 
 STAGE_METRICS = ("ndcg@20", "recall@20", "coverage@20")
@@ -133,6 +133,8 @@ def sections(data: ReportData) -> Iterable[Section]:
     """The sections that the data has something for, in order."""
     if data.stages:
         yield Section("stages", "Stages", _STAGES_TEXT, (_stage_table(data.stages),))
+    if data.trials:
+        yield Section("search", "Search for options", _SEARCH_TEXT, (_trial_table(data.trials),))
     if data.evaluation is not None:
         text, tables = _test_text(data.evaluation), tuple(_evaluation_tables(data.evaluation))
         yield Section("test", "Test", text, tables, tuple(figures.cutoffs(data.evaluation)))
@@ -224,6 +226,28 @@ def _stage_table(stages: tuple[StageRow, ...]) -> Table:
     if timed:
         columns.append(Column("Time to train", minor=True))
     return Table("Stages on the validation part", tuple(columns), tuple(rows))
+
+
+_SEARCH_TEXT = (
+    "Pipelines with other options, trained and measured on the validation part before this model was fitted. The "
+    "options as they stood are left only for a trial that beats them by more than one standard error."
+)
+
+
+def _trial_table(trials: tuple[TrialRow, ...]) -> Table:
+    names = [name for name in STAGE_METRICS if any(name in trial.metrics for trial in trials)]
+    tops = {name: max((trial.metrics.get(name) or 0.0 for trial in trials), default=0.0) for name in names}
+    rows = []
+    for trial in trials:
+        cells = [Cell(trial.options, note="chosen" if trial.chosen else "" if trial.metrics else "failed")]
+        for name in names:
+            value = trial.metrics.get(name)
+            share = value / tops[name] if value is not None and tops[name] else 0
+            cells.append(Cell("") if value is None else _barred(f"{value:.4f}", share))
+        cells.append(Cell("" if trial.seconds is None else f"{trial.seconds:,.0f} s"))
+        rows.append(Line(tuple(cells), strong=trial.chosen))
+    columns = (Column("Options", False), *(Column(metric_name(name)) for name in names), Column("Time", minor=True))
+    return Table("Trials on the validation part", columns, tuple(rows))
 
 
 def _test_text(evaluation: Evaluation) -> str:

@@ -58,6 +58,15 @@ class StageRow(_Part):
     seconds: Figure = Field(None, description="Time to train the stage.")
 
 
+class TrialRow(_Part):
+    """One trial of the search for options, on the validation part."""
+
+    options: str = Field(description='"dropout 0.3, temperature 0.12", or "as they stand".')
+    metrics: dict[str, Figure] = Field(description="As of a stage; empty for a trial that failed.")
+    seconds: Figure = None
+    chosen: bool = Field(False, description="The model was fitted with these options.")
+
+
 class Curve(_Part):
     """What one part reported in each epoch."""
 
@@ -158,6 +167,7 @@ class ReportData(_Part):
     cleaning: tuple[CleaningRow, ...] = ()
     splits: tuple[SplitRow, ...] = ()
     stages: tuple[StageRow, ...] = ()
+    trials: tuple[TrialRow, ...] = ()
     curves: tuple[Curve, ...] = ()
     history_lengths: HistoryLengths | None = None
     item_popularity: PopularityCurve | None = None

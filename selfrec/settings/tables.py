@@ -100,6 +100,37 @@ class TrainingSettings(Settings):
     )
 
 
+class SearchSettings(Settings):
+    """How options that are left open are searched on the validation part before the fit."""
+
+    budget: str | None = Field(
+        None,
+        pattern=r"^\d+(\.\d+)?\s*[smh]?$",
+        description="Time for the search: 90s, 5m or 2h. How many trials fit depends on the machine; the manifest "
+        "keeps what was chosen, so that the same model can be fitted again without a search. Unset: no bound.",
+    )
+    trials: int | None = Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="Most trials besides the options as they stand. Unset: as many as the budget allows, and none "
+        "without a budget.",
+    )
+
+    @property
+    def seconds(self) -> float | None:
+        """The budget in seconds."""
+        if self.budget is None:
+            return None
+        number = float(self.budget.rstrip("smh "))
+        return number * {"m": 60, "h": 3600}.get(self.budget[-1], 1)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to search."""
+        return self.budget is not None if self.trials is None else self.trials > 0
+
+
 class PipelineSettings(Settings):
     """Which parts make up the recommender, by name; `label:name` uses a part a second time under a label."""
 
@@ -153,6 +184,7 @@ class Config(Settings):
     cleaning: CleaningSettings = Field(default_factory=CleaningSettings, description="Events to histories.")
     split: SplitSettings = Field(default_factory=SplitSettings, description="Train, validation, test.")
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Training.")
+    search: SearchSettings = Field(default_factory=SearchSettings, description="The search for options.")
     pipeline: PipelineSettings = Field(default_factory=PipelineSettings, description="The parts.")
     extractor: PartTables = Field(default_factory=dict, description="[extractor.NAME]: an extractor's options.")
     generator: PartTables = Field(default_factory=dict, description="[generator.NAME]: a generator's options.")

@@ -22,6 +22,11 @@ from selfrec.settings.tables import SourceSettings
     help="Item columns (a name, a brand): a Parquet or CSV file, or a table of the source. The first text column is "
     "what `recommend` shows.",
 )
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="Search the options that are left open on the validation part first, for 90s, 5m or 2h.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a fit of the same options that was killed.")
 @click.option("--warm-start", metavar="MODEL", type=click.Path(), help="Start from a model's weights, items by id.")
 def command(
@@ -34,6 +39,7 @@ def command(
     seed: int | None,
     source_options: dict[str, Any],
     items: str | None,
+    budget: str | None,
     resume: bool,
     warm_start: str | None,
 ) -> None:
@@ -42,13 +48,15 @@ def command(
     Prints what every cleaning rule dropped and what each stage of the pipeline reaches on the validation part. The
     pipeline that is best there goes into the model folder, unless `-o pipeline.keep=all`.
     """
-    from selfrec.cli.watching import fit_display, print_stages
+    from selfrec.cli.watching import fit_display, print_stages, print_trials
     from selfrec.extras import extra_needed
     from selfrec.settings.config import load_config
 
     with extra_needed("selfrec fit"):
         from selfrec.fit_job.job import fit
 
+    if budget is not None:
+        overrides = (*overrides, f"search.budget={budget}")
     config = load_config(config_path, preset=preset, overrides=overrides, seed=seed, source=source_options)
     with fit_display(state) as listener:
         model = fit(
@@ -61,5 +69,8 @@ def command(
             listener=listener,
         )
     click.echo()
+    if model.manifest.search:
+        print_trials(model.manifest.search)
+        click.echo()
     print_stages(model.manifest)
     state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")

@@ -1,0 +1,72 @@
+"""selfrec tune: a search for options, into a configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from selfrec.cli.options import config_options, settings_options, source_argument
+from selfrec.cli.state import State, selfrec_command
+from selfrec.settings.tables import SourceSettings
+
+
+@selfrec_command(name="tune")
+@source_argument
+@click.option("--out", metavar="TOML", type=click.Path(dir_okay=False), required=True, help="The file to write.")
+@config_options
+@settings_options(SourceSettings, "source_options")
+@click.option("--items", metavar="FILE|TABLE", help="Item columns, as of `fit`.")
+@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Trials at most.")
+@click.option("--budget", metavar="TIME", help="Time at most: 90s, 5m or 2h. [default without --trials: 1h]")
+@click.option(
+    "--study", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the trials there, and go on from them."
+)
+@click.option("--force", is_flag=True, help="Replace the file --out if it exists.")
+def command(
+    state: State,
+    source: str,
+    out: str,
+    config_path: str | None,
+    preset: str | None,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    source_options: dict[str, Any],
+    items: str | None,
+    trials: int | None,
+    budget: str | None,
+    study: str | None,
+    force: bool,
+) -> None:
+    """Search for options, longer than `fit --budget` would.
+
+    Trains the pipeline again and again with other options, each time measured on the validation part, and writes the
+    best configuration as TOML for `selfrec fit --config`. Options that are set stay as they are. Optuna proposes
+    what to try; it comes with the extra `tune`.
+    """
+    from selfrec.cli.watching import fit_display, print_trials
+    from selfrec.errors import TargetError, one_line
+    from selfrec.extras import extra_needed
+    from selfrec.settings.config import load_config
+    from selfrec.settings.dump import config_toml
+
+    with extra_needed("selfrec tune"):
+        from selfrec.fit_job.tune import tune
+
+    if Path(out).exists() and not force:
+        raise TargetError(f"{out!r} exists; name another file or use --force")
+    limits = [f"search.trials={trials}"] if trials is not None else []
+    limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
+    config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
+    with fit_display(state) as listener:
+        found, rows = tune(source, config, items=items, study=study, listener=listener)
+    click.echo()
+    print_trials(rows)
+    reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]
+    head = (f"found by selfrec tune in {len(rows)} trials: ndcg@20 {reached:.4f} on the validation part",)
+    try:
+        Path(out).write_text(config_toml(found, head), encoding="utf-8")
+    except OSError as error:
+        raise TargetError(f"{out!r} cannot be written ({one_line(error)}); name another file") from error
+    state.note(f"\n{out} written. Next: selfrec fit {source} --config {out} --out model")

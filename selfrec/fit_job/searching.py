@@ -1,0 +1,97 @@
+"""The search for options that `fit --budget` runs before it trains, and `selfrec tune` by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from selfrec.errors import SettingsError
+from selfrec.histories import Holdout
+from selfrec.model_folder.manifest import SearchRow
+from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.listener import FitListener
+from selfrec.pipeline.measure import Measured
+from selfrec.pipeline.parts import Records
+from selfrec.settings.search import in_short
+from selfrec.settings.tables import Config, SearchSettings
+from selfrec.source.dataset import Dataset
+from selfrec.tuning.samplers import LocalSampler, Sampler
+from selfrec.tuning.search import Search, Trial, search
+from selfrec.tuning.space import Options, space_of, with_options
+from selfrec.tuning.trial import run_trial
+
+NOTE = "search"
+
+
+def search_options(
+    config: Config,
+    dataset: Dataset,
+    validation: Holdout | None,
+    records: Records,
+    device: torch.device,
+    listener: FitListener,
+    *,
+    sampler: Sampler | None = None,
+) -> Search:
+    """Search the open options of the configuration's parts as [search] says."""
+    space = space_of(config, records)
+    if validation is None:
+        raise SettingsError(
+            "search: there is no validation part to compare options on; set split.validation, or leave --budget out"
+        )
+    if not space:
+        raise SettingsError("search: no part of the pipeline has an option left to search; leave --budget out")
+
+    def run(options: Options) -> Measured | None:
+        listener.training("search", "options", in_short(options), 0)
+        return run_trial(with_options(config, options), dataset, validation, records, device)
+
+    def told(trial: Trial) -> None:
+        listener.trial(trial.number, trial.options, trial.metrics, trial.seconds)
+
+    return search(
+        run,
+        sampler or LocalSampler(space, config.seed),
+        trials=config.search.trials,
+        seconds=config.search.seconds,
+        told=told,
+    )
+
+
+def found_options(
+    config: Config,
+    dataset: Dataset,
+    validation: Holdout | None,
+    records: Records,
+    device: torch.device,
+    listener: FitListener,
+    workshop: Workshop,
+) -> tuple[Config, tuple[SearchRow, ...]]:
+    """The configuration with the options a search found, and the search's trials.
+
+    The search is over in the configuration returned: fitting with it gives the same model without one. A resumed fit
+    takes the options that were found before it was killed.
+    """
+    if not config.search.wanted:
+        return config, ()
+    noted = workshop.noted(NOTE)
+    rows = rows_of(search_options(config, dataset, validation, records, device, listener)) if noted is None else noted
+    workshop.note(NOTE, rows)
+    chosen = next(row for row in rows if row["chosen"])
+    found = with_options(config, chosen["options"]).model_copy(update={"search": SearchSettings()})
+    return found, tuple(SearchRow(**row) for row in rows)
+
+
+def rows_of(result: Search) -> list[dict[str, Any]]:
+    """The trials as the manifest keeps them."""
+    return [
+        {
+            "options": trial.options,
+            "metrics": trial.metrics,
+            "seconds": round(trial.seconds, 2),
+            "chosen": trial.number == result.chosen,
+            "failed": trial.failed,
+        }
+        for trial in result.trials
+    ]

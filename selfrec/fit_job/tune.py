@@ -1,0 +1,45 @@
+"""`selfrec tune`: a long search for options, without a model at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfrec.extras import extra_needed
+from selfrec.fit_job.job import sampled_validation, torch_settings
+from selfrec.fit_job.searching import rows_of, search_options
+from selfrec.host.manager import PluginManager
+from selfrec.host.parts import check_parts
+from selfrec.model_folder.manifest import SearchRow
+from selfrec.pipeline.listener import FitListener, Silent
+from selfrec.settings.tables import Config, SearchSettings
+from selfrec.source.dataset import load_dataset
+from selfrec.tuning.samplers import OptunaSampler
+from selfrec.tuning.space import space_of, with_options
+
+
+def tune(
+    source: str,
+    config: Config,
+    *,
+    items: str | None = None,
+    study: str | None = None,
+    listener: FitListener | None = None,
+) -> tuple[Config, tuple[SearchRow, ...]]:
+    """Search the options that `config` leaves open, as config.search says; the configuration found and all trials.
+
+    study: a journal file; a search that is given the same one goes on from the trials in it. items: as of `fit`.
+
+    Raises SelfrecError of every kind.
+    """
+    listener = listener or Silent()
+    plugins = PluginManager.load()
+    check_parts(config, plugins)
+    with extra_needed("selfrec tune"):
+        sampler = OptunaSampler(space_of(config, plugins), config.seed, None if study is None else Path(study))
+    dataset = load_dataset(source, config, items=items)
+    listener.cleaned(dataset.report)
+    with torch_settings(config.training) as device:
+        validation = sampled_validation(dataset.validation, config)
+        result = search_options(config, dataset, validation, plugins, device, listener, sampler=sampler)
+    found = with_options(config, result.options).model_copy(update={"search": SearchSettings()})
+    return found, tuple(SearchRow(**row) for row in rows_of(result))

@@ -1,0 +1,1 @@
+"""The search for options: trials on the validation part, within a budget, every one of them reported."""

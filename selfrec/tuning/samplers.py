@@ -1,0 +1,101 @@
+"""Who proposes the next options: a seeded draw, or Optuna where it is installed and the search is long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from selfrec.errors import TargetError, one_line
+from selfrec.settings.search import Dimension
+from selfrec.tuning.space import Options
+
+if TYPE_CHECKING:
+    import optuna
+
+MUTATED = 2
+"""Options that a draw changes at a time, beside the best trial so far: a step that can be understood."""
+
+
+class Sampler(Protocol):
+    """Proposes options and is told how they did. The first trial, the options as they stand, is told like any."""
+
+    def propose(self, number: int) -> Options | None:
+        """The options of trial `number` (from 1), or None when there is nothing new to try."""
+
+    def told(self, number: int, options: Options, value: float) -> None:
+        """Trial `number` (0 is the configuration as it stands) reached this NDCG@20."""
+
+
+class LocalSampler:
+    """Changes one or two options of the best trial so far, chosen by the seed; never the same options twice.
+
+    A local search: with the dozen trials of a short budget it finds what a grid or a model of the space would not
+    have begun to look for.
+    """
+
+    def __init__(self, space: Sequence[Dimension], seed: int) -> None:
+        self._space = list(space)
+        self._rng = np.random.default_rng([seed, 15])
+        self._best: tuple[float, Options] = (float("-inf"), {})
+        self._tried: set[str] = {repr({})}
+
+    def propose(self, number: int) -> Options | None:
+        for _ in range(200 if self._space else 0):
+            options = self._near_best()
+            key = repr(sorted(options.items()))
+            if key not in self._tried:
+                self._tried.add(key)
+                return options
+        return None
+
+    def told(self, number: int, options: Options, value: float) -> None:
+        self._best = max(self._best, (value, options), key=lambda pair: pair[0])
+
+    def _near_best(self) -> Options:
+        options = dict(self._best[1])
+        many = int(self._rng.integers(1, min(MUTATED, len(self._space)) + 1))
+        for at in self._rng.choice(len(self._space), size=many, replace=False):
+            dimension = self._space[at]
+            options[dimension.name] = dimension.values[int(self._rng.integers(len(dimension.values)))]
+        return options
+
+
+class OptunaSampler:
+    """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), in a journal file that can be gone on with."""
+
+    def __init__(self, space: Sequence[Dimension], seed: int, journal: Path | None) -> None:
+        import optuna
+        from optuna.storages import InMemoryStorage, JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._space = list(space)
+        self._open: dict[int, optuna.trial.Trial] = {}
+        try:
+            storage: Any = InMemoryStorage() if journal is None else JournalStorage(JournalFileBackend(str(journal)))
+            self._study = optuna.create_study(
+                study_name="selfrec",
+                storage=storage,
+                sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True),
+                direction="maximize",
+                load_if_exists=True,
+            )
+            if any(trial.value is not None for trial in self._study.trials):
+                # The best so far comes first, measured anew, so that a search that goes on never ends below it.
+                self._study.enqueue_trial(self._study.best_params)
+        except (OSError, ValueError) as error:
+            raise TargetError(f"study {str(journal)!r}: {one_line(error)}; name another file") from error
+
+    def propose(self, number: int) -> Options | None:
+        if not self._space:
+            return None
+        trial = self._study.ask()
+        self._open[number] = trial
+        return {one.name: trial.suggest_categorical(one.name, one.values) for one in self._space}
+
+    def told(self, number: int, options: Options, value: float) -> None:
+        if number in self._open:
+            self._study.tell(self._open.pop(number), value)

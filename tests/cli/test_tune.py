@@ -1,0 +1,55 @@
+"""The search as a user runs it: fit --budget, tune, and the same model again from what they found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import Cli, selfrec, write_shop
+
+SMALL = ("-o", "extractor.autoencoder.width=8", "-o", "extractor.autoencoder.epochs=2", "-o", "training.threads=1")
+
+
+def manifest(model: Path) -> dict:  # type: ignore[type-arg]
+    return json.loads((model / "manifest.json").read_text())  # type: ignore[no-any-return]
+
+
+def test_tune_writes_a_file_that_fit_takes(tmp_path: Path, cli: Cli) -> None:
+    shop, toml, study = write_shop(tmp_path / "shop.duckdb"), tmp_path / "tuned.toml", tmp_path / "study.log"
+    ran = selfrec("tune", shop, "--out", toml, "--trials", "3", "--study", study, *SMALL)
+    assert ran.code == 0, ran.err
+    assert "as they stand" in ran.out
+    assert "chosen" in ran.out
+    assert toml.read_text().startswith("# found by selfrec tune in 4 trials: ndcg@20 0.")
+    assert study.stat().st_size > 0
+    ran = selfrec("fit", shop, "--out", tmp_path / "model", "--config", toml)
+    assert ran.code == 0, ran.err
+    assert manifest(tmp_path / "model")["search"] == []
+
+    refused = cli("tune", shop, "--out", toml, "--trials", "3", *SMALL)
+    assert refused.code == 1
+    assert "exists; name another file or use --force" in refused.err
+
+
+def test_a_budget_is_reported_and_its_model_can_be_made_again(tmp_path: Path) -> None:
+    shop, first, again = write_shop(tmp_path / "shop.duckdb"), tmp_path / "first", tmp_path / "again"
+    ran = selfrec("fit", shop, "--out", first, "-o", "search.trials=3", *SMALL)
+    assert ran.code == 0, ran.err
+    made = manifest(first)
+    assert len(made["search"]) == 4
+    assert sum(row["chosen"] for row in made["search"]) == 1
+    assert made["config"]["search"] == {"budget": None, "trials": None}
+    assert "Search for options" in (first / "report.html").read_text()
+
+    chosen = next(row for row in made["search"] if row["chosen"])["options"]
+    overrides = [part for name, value in chosen.items() for part in ("-o", f"{name}={value}")]
+    ran = selfrec("fit", shop, "--out", again, *SMALL, *overrides)
+    assert ran.code == 0, ran.err
+    assert manifest(again)["files"]["model.onnx"] == made["files"]["model.onnx"]
+
+
+def test_a_wrong_budget_is_one_line(tmp_path: Path, cli: Cli) -> None:
+    ran = cli("fit", write_shop(tmp_path / "shop.duckdb"), "--out", tmp_path / "model", "--budget", "soon")
+    assert ran.code == 2
+    assert "search.budget" in ran.err
+    assert "'soon'" in ran.err

@@ -1,0 +1,153 @@
+"""The search: which trials are run, when it ends, and which options win."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import Field
+
+from selfrec.errors import PluginError
+from selfrec.host.manager import PluginManager
+from selfrec.pipeline.measure import Measured
+from selfrec.plugin import PartOptions, searched
+from selfrec.settings.config import load_config
+from selfrec.settings.search import Dimension, dimensions_of, in_short
+from selfrec.tuning.samplers import LocalSampler, OptunaSampler
+from selfrec.tuning.search import search
+from selfrec.tuning.space import Options, space_of, with_options
+
+SPACE = [Dimension("generator.toy.depth", (1, 2, 3)), Dimension("generator.toy.width", (8, 16))]
+
+
+class ToyOptions(PartOptions):
+    depth: int = Field(1, json_schema_extra=searched(1, 2, 3), description="Searched.")
+    width: int = Field(8, description="Not searched.")
+
+
+def measured(ndcg: float, spread: float = 0.0) -> Measured:
+    """Four users around the mean, the same users up and down in every trial."""
+    users = np.array([ndcg - spread, ndcg + spread, ndcg - spread, ndcg + spread], dtype=np.float32)
+    return Measured({"ndcg@20": ndcg}, users)
+
+
+def depth_counts(options: Options) -> Measured:
+    return measured(0.1 * options.get("generator.toy.depth", 1))
+
+
+def test_the_best_trial_wins() -> None:
+    found = search(depth_counts, LocalSampler(SPACE, 0), trials=5, seconds=None)
+    assert len(found.trials) == 6
+    assert found.trials[0].options == {}
+    assert found.options["generator.toy.depth"] == 3
+    assert found.trials[found.chosen].metrics == {"ndcg@20": pytest.approx(0.3)}
+
+
+def test_all_of_a_small_space_is_tried_once() -> None:
+    found = search(depth_counts, LocalSampler(SPACE, 3), trials=1000, seconds=None)
+    keys = [repr(sorted(trial.options.items())) for trial in found.trials]
+    assert len(keys) == len(set(keys)) <= (3 + 1) * (2 + 1)
+
+
+def test_one_seed_gives_the_same_trials() -> None:
+    first, second = (search(depth_counts, LocalSampler(SPACE, 5), trials=4, seconds=None) for _ in range(2))
+    assert [t.options for t in first.trials] == [t.options for t in second.trials]
+
+
+def test_a_win_within_chance_changes_nothing() -> None:
+    """+.01 on two users of four and -.009 on the others: the mean is better, one standard error is more."""
+
+    def run(options: Options) -> Measured:
+        users = np.full(4, 0.2, dtype=np.float32)
+        if options:
+            users += np.array([0.01, -0.009, 0.01, -0.009], dtype=np.float32)
+        return Measured({"ndcg@20": float(users.mean())}, users)
+
+    found = search(run, LocalSampler(SPACE, 0), trials=3, seconds=None)
+    assert found.chosen == 0
+    assert found.options == {}
+
+
+def test_the_budget_ends_it_before_a_trial_that_would_outlast_it() -> None:
+    now = [0.0]
+
+    def run(options: Options) -> Measured:
+        now[0] += 10
+        return depth_counts(options)
+
+    found = search(run, LocalSampler(SPACE, 0), trials=None, seconds=35, clock=lambda: now[0])
+    assert [trial.seconds for trial in found.trials] == [10, 10, 10]
+
+
+def test_the_first_trial_runs_whatever_the_budget() -> None:
+    assert len(search(depth_counts, LocalSampler(SPACE, 0), trials=None, seconds=1e-9).trials) == 1
+
+
+def test_a_failed_trial_is_told_and_passed_over() -> None:
+    def run(options: Options) -> Measured:
+        if options:
+            raise PluginError("generator 'toy': NaN")
+        return measured(0.1)
+
+    found = search(run, LocalSampler(SPACE, 0), trials=2, seconds=None)
+    assert [trial.failed for trial in found.trials] == ["", "generator 'toy': NaN", "generator 'toy': NaN"]
+    assert found.chosen == 0
+
+
+def test_a_failure_of_the_options_as_they_stand_is_a_failure() -> None:
+    def run(options: Options) -> Measured:
+        raise PluginError("broken")
+
+    with pytest.raises(PluginError, match="broken"):
+        search(run, LocalSampler(SPACE, 0), trials=2, seconds=None)
+
+
+def test_nothing_to_measure_on_ends_the_search() -> None:
+    found = search(lambda options: None, LocalSampler(SPACE, 0), trials=5, seconds=None)
+    assert len(found.trials) == 1
+    assert found.options == {}
+
+
+def test_options_that_are_given_are_not_searched() -> None:
+    assert dimensions_of(ToyOptions, "generator.toy", {}) == [Dimension("generator.toy.depth", (1, 2, 3))]
+    assert dimensions_of(ToyOptions, "generator.toy", {"depth": 2}) == []
+
+
+def test_a_search_needs_two_values() -> None:
+    with pytest.raises(ValueError, match="at least two"):
+        searched(1)
+
+
+def test_the_space_of_the_default_pipeline_names_every_option_once() -> None:
+    config = load_config(overrides=["extractor.autoencoder.dropout=0.4"])
+    names = [dimension.name for dimension in space_of(config, PluginManager.load())]
+    assert "extractor.autoencoder.temperature" in names
+    assert "extractor.autoencoder.dropout" not in names
+    assert len(names) == len(set(names))
+    assert not any(name.startswith("generator.autoencoder.") for name in names)
+
+
+def test_every_declared_value_is_a_valid_option() -> None:
+    plugins = PluginManager.load()
+    for preset in ("default", "full"):
+        config = load_config(preset=preset)
+        for dimension in space_of(config, plugins):
+            kind, label, option = dimension.name.split(".")
+            record = plugins.get(kind, label)  # type: ignore[arg-type]
+            for value in dimension.values:
+                found = with_options(config, {dimension.name: value})
+                assert getattr(record.options.model_validate(getattr(found, kind)[label]), option) == value
+
+
+def test_a_study_goes_on_from_its_best(tmp_path: Path) -> None:
+    journal = tmp_path / "study.log"
+    first = search(depth_counts, OptunaSampler(SPACE, 0, journal), trials=6, seconds=None)
+    assert first.options["generator.toy.depth"] == 3
+    again = OptunaSampler(SPACE, 1, journal)
+    assert again.propose(1)["generator.toy.depth"] == 3  # type: ignore[index]
+
+
+def test_options_in_short() -> None:
+    assert in_short({"a.b.dropout": 0.3, "a.b.width": 8}) == "dropout 0.3, width 8"
+    assert in_short({}) == "as they stand"
