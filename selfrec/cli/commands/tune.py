@@ -39,11 +39,11 @@ def command(
     study: str | None,
     force: bool,
 ) -> None:
-    """Search for options, longer than `fit --budget` would.
+    """Search for options, into a configuration file.
 
-    Trains the pipeline again and again with other options, each time measured on the validation part, and writes the
-    best configuration as TOML for `selfrec fit --config`. Options that are set stay as they are. Optuna proposes
-    what to try; it comes with the extra `tune`.
+    Longer than `fit --budget`: trains the pipeline again and again with other options, each time measured on the
+    validation part, and writes the best configuration as TOML for `selfrec fit --config`. Options that are set stay
+    as they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
     from selfrec.cli.watching import fit_display, print_trials
     from selfrec.errors import TargetError, one_line
