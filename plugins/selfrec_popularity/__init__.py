@@ -17,7 +17,7 @@ def build(options: PopularityOptions, sizes: Sizes) -> Popularity:
     """The module, untrained. torch is imported here, not at start-up."""
     from selfrec_popularity.module import Popularity
 
-    return Popularity(sizes.items)
+    return Popularity(sizes.items, options.length_exponent)
 
 
 def train(module: Popularity, fitting: Fitting) -> None:

@@ -16,3 +16,10 @@ class PopularityOptions(PartOptions):
     half_life_days: float | None = Field(
         None, gt=0, description="Days after which a choice counts half. Unset: a quarter of the oldest choice's age."
     )
+    length_exponent: float = Field(
+        0.0,
+        ge=0,
+        le=4,
+        description="The scores of a user of n history items are divided by n ^ this: popularity for those of whom "
+        "little is known. 0: the same for everyone.",
+    )
