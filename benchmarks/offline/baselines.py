@@ -1,0 +1,144 @@
+"""The baselines and the grids their options are searched on, the same grids for every data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from benchmarks.offline.item_item import Dense, dense_bytes, ease, edlae, item_knn
+from benchmarks.offline.lists import Score, matrix
+from selfrec.histories import Float32, Histories
+
+Options = Mapping[str, Any]
+
+FULL_ITEMS = 25_000
+"""Dense item-item models are fitted up to so many items, and beyond only when asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A model to compare with."""
+
+    name: str
+    title: str
+    fit: Callable[[Histories, Options, int], Score]
+    """(training histories, options, seed) -> scores."""
+    grid: tuple[Options, ...]
+    dense: bool = False
+    """Whether the model holds a number for every pair of items."""
+    large_grid: tuple[Options, ...] = ()
+    """The grid beyond FULL_ITEMS, where one fit takes long; `grid` when empty."""
+    needs: tuple[str, ...] = ("numpy", "scipy")
+    """Distributions whose versions count."""
+
+    def options_for(self, n_items: int) -> tuple[Options, ...]:
+        """The grid for this many items."""
+        return self.large_grid if self.large_grid and n_items > FULL_ITEMS else self.grid
+
+    def too_large(self, n_items: int, *, large: bool, memory: int) -> str | None:
+        """Why it is not fitted, or None. memory: bytes that may be used."""
+        if not self.dense or (n_items <= FULL_ITEMS and dense_bytes(n_items) * 1.3 <= memory):
+            return None
+        needed = f"{n_items:,} x {n_items:,} numbers, {dense_bytes(n_items) / 1e9:.1f} GB"
+        if dense_bytes(n_items) * 1.3 > memory:
+            return f"too large: {needed}; {memory / 1e9:.1f} GB free"
+        return None if large else f"too large: {needed}; --large fits it"
+
+
+def _grid(**axes: tuple[Any, ...]) -> tuple[Options, ...]:
+    return tuple(dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+
+
+def _popularity(histories: Histories, options: Options, seed: int) -> Score:
+    """Users of an item; with a half-life a choice counts less the longer ago it was."""
+    half_life = options["half_life_days"]
+    strength = None if half_life is None else 0.5 ** (histories.ages / half_life)
+    counts = np.bincount(histories.items, weights=strength, minlength=histories.n_items).astype(np.float32)
+    return lambda asked: np.tile(counts, (len(asked), 1))
+
+
+def _item_knn(histories: Histories, options: Options, seed: int) -> Score:
+    similar = item_knn(matrix(histories), options["neighbours"], options["shrink"])
+    return lambda asked: (matrix(asked) @ similar).toarray()
+
+
+def _ease(histories: Histories, options: Options, seed: int) -> Score:
+    return _product(ease(matrix(histories), options["regularization"]))
+
+
+def _edlae(histories: Histories, options: Options, seed: int) -> Score:
+    return _product(edlae(matrix(histories), options["regularization"], options["dropout"]))
+
+
+def _product(weights: Dense) -> Score:
+    single = weights.astype(np.float32, copy=False)
+    return lambda asked: matrix(asked) @ single
+
+
+def _ials(histories: Histories, options: Options, seed: int) -> Score:
+    """Hu, Koren and Volinsky 2008, by the library implicit; users are folded in, those it was trained on too."""
+    from implicit.cpu.als import AlternatingLeastSquares
+    from threadpoolctl import threadpool_limits
+
+    # Its own threads and those of BLAS would fight for the cores.
+    with threadpool_limits(1, "blas"):
+        model = AlternatingLeastSquares(
+            factors=options["factors"],
+            regularization=options["regularization"],
+            alpha=options["alpha"],
+            iterations=options["iterations"],
+            random_state=seed,
+        )
+        model.fit(matrix(histories), show_progress=False)
+    items = np.ascontiguousarray(model.item_factors.T)
+
+    def score(asked: Histories) -> Float32:
+        users = model.recalculate_user(np.arange(len(asked)), matrix(asked))
+        return np.asarray(users @ items, dtype=np.float32)
+
+    return score
+
+
+BASELINES = (
+    Baseline(
+        name="popularity",
+        title="popularity",
+        fit=_popularity,
+        grid=_grid(half_life_days=(None, 90.0, 30.0, 7.0)),
+        needs=("numpy",),
+    ),
+    Baseline(
+        name="itemknn",
+        title="ItemKNN, cosine",
+        fit=_item_knn,
+        grid=_grid(neighbours=(20, 50, 200, 800), shrink=(0.0, 10.0, 100.0)),
+    ),
+    Baseline(
+        name="ials",
+        title="iALS (implicit)",
+        fit=_ials,
+        grid=_grid(factors=(64, 256), alpha=(1.0, 5.0, 20.0), regularization=(1.0, 30.0), iterations=(15,)),
+        needs=("numpy", "scipy", "implicit"),
+    ),
+    Baseline(
+        name="ease",
+        title="EASE",
+        fit=_ease,
+        grid=_grid(regularization=(30.0, 100.0, 200.0, 500.0, 1000.0)),
+        large_grid=_grid(regularization=(30.0, 100.0, 300.0)),
+        dense=True,
+    ),
+    Baseline(
+        name="edlae",
+        title="EDLAE, full rank",
+        fit=_edlae,
+        grid=_grid(dropout=(0.2, 0.35, 0.5, 0.7), regularization=(10.0, 100.0, 300.0)),
+        large_grid=_grid(dropout=(0.2, 0.5), regularization=(100.0,)),
+        dense=True,
+    ),
+)
+"""Every baseline, in the order of the tables."""
