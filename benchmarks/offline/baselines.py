@@ -19,6 +19,15 @@ FULL_ITEMS = 25_000
 """Dense item-item models are fitted up to so many items, and beyond only when asked for."""
 
 
+@dataclass(frozen=True)
+class Search:
+    """The options that are tried on the validation part."""
+
+    grid: tuple[Options, ...]
+    then: tuple[Options, ...] = ()
+    """Tried after the grid, each put over the best options so far."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
     """A model to compare with."""
@@ -27,17 +36,19 @@ class Baseline:
     title: str
     fit: Callable[[Histories, Options, int], Score]
     """(training histories, options, seed) -> scores."""
-    grid: tuple[Options, ...]
+    search: Search
+    large_search: Search | None = None
+    """Beyond FULL_ITEMS items, where one fit takes long; `search` when None."""
     dense: bool = False
     """Whether the model holds a number for every pair of items."""
-    large_grid: tuple[Options, ...] = ()
-    """The grid beyond FULL_ITEMS, where one fit takes long; `grid` when empty."""
+    seeded: bool = False
+    """Whether the fit depends on the seed."""
     needs: tuple[str, ...] = ("numpy", "scipy")
     """Distributions whose versions count."""
 
-    def options_for(self, n_items: int) -> tuple[Options, ...]:
-        """The grid for this many items."""
-        return self.large_grid if self.large_grid and n_items > FULL_ITEMS else self.grid
+    def search_of(self, n_items: int) -> Search:
+        """The search for this many items."""
+        return self.large_search if self.large_search is not None and n_items > FULL_ITEMS else self.search
 
     def too_large(self, n_items: int, *, large: bool, memory: int) -> str | None:
         """Why it is not fitted, or None. memory: bytes that may be used."""
@@ -108,36 +119,42 @@ BASELINES = (
         name="popularity",
         title="popularity",
         fit=_popularity,
-        grid=_grid(half_life_days=(None, 90.0, 30.0, 7.0)),
+        search=Search(_grid(half_life_days=(None, 90.0, 30.0, 7.0))),
         needs=("numpy",),
     ),
     Baseline(
         name="itemknn",
         title="ItemKNN, cosine",
         fit=_item_knn,
-        grid=_grid(neighbours=(20, 50, 200, 800), shrink=(0.0, 10.0, 100.0)),
+        search=Search(_grid(neighbours=(20, 50, 200, 800), shrink=(0.0, 10.0, 100.0))),
     ),
     Baseline(
         name="ials",
         title="iALS (implicit)",
         fit=_ials,
-        grid=_grid(factors=(64, 256), alpha=(1.0, 5.0, 20.0), regularization=(1.0, 30.0), iterations=(15,)),
+        search=Search(
+            _grid(factors=(64,), alpha=(2.0, 5.0, 20.0), regularization=(3.0, 10.0, 30.0, 100.0), iterations=(15,)),
+            then=_grid(factors=(128, 256)),
+        ),
+        seeded=True,
         needs=("numpy", "scipy", "implicit"),
     ),
     Baseline(
         name="ease",
         title="EASE",
         fit=_ease,
-        grid=_grid(regularization=(30.0, 100.0, 200.0, 500.0, 1000.0)),
-        large_grid=_grid(regularization=(30.0, 100.0, 300.0)),
+        search=Search(_grid(regularization=(30.0, 100.0, 200.0, 500.0, 1000.0))),
+        large_search=Search(_grid(regularization=(30.0, 100.0, 300.0))),
         dense=True,
     ),
     Baseline(
         name="edlae",
         title="EDLAE, full rank",
         fit=_edlae,
-        grid=_grid(dropout=(0.2, 0.35, 0.5, 0.7), regularization=(10.0, 100.0, 300.0)),
-        large_grid=_grid(dropout=(0.2, 0.5), regularization=(100.0,)),
+        search=Search(
+            _grid(dropout=(0.5,), regularization=(30.0, 100.0, 300.0, 1000.0)), then=_grid(dropout=(0.2, 0.35, 0.7))
+        ),
+        large_search=Search(_grid(dropout=(0.5,), regularization=(30.0, 100.0)), then=_grid(dropout=(0.25,))),
         dense=True,
     ),
 )

@@ -100,6 +100,7 @@ def _inverse(matrix: Dense) -> Dense:
     factor, failed = factorise(matrix, lower=True, clean=False, overwrite_a=True)
     if failed:
         raise np.linalg.LinAlgError(f"the matrix is not positive definite (potrf says {failed}); regularise more")
+    inverse: Dense
     inverse, failed = invert(factor, lower=True, overwrite_c=True)
     if failed:
         raise np.linalg.LinAlgError(f"the factor is singular (potri says {failed}); regularise more")

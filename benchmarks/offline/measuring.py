@@ -38,18 +38,18 @@ def _parts(holdout: Holdout) -> tuple[Histories, ...]:
     return (holdout.inputs, holdout.targets, *(() if holdout.also_seen is None else (holdout.also_seen,)))
 
 
-def asked(holdout: Holdout, most: int | None = None, seed: int = 0) -> tuple[Histories, Histories, Histories]:
-    """(histories, seen items, hidden items) of the users with hidden items, at most so many, drawn by the seed."""
+def asked(holdout: Holdout, most: int | None = None) -> tuple[Histories, Histories, Histories]:
+    """(histories, seen items, hidden items) of the users with hidden items, at most so many, drawn by chance."""
     rows = np.flatnonzero(holdout.targets.lengths > 0)
     if most is not None and len(rows) > most:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
+        rows = np.sort(np.random.default_rng(0).choice(rows, size=most, replace=False))
     part = holdout.take(rows)
     return part.inputs.keep(part.inputs.weights > 0), part.seen(), part.targets
 
 
-def validation_ndcg(recommend: Recommend, holdout: Holdout, most: int, seed: int) -> float:
+def validation_ndcg(recommend: Recommend, holdout: Holdout, most: int) -> float:
     """Mean NDCG@20. recommend: as for selfrec.evaluation, lists of 20 or more."""
-    histories, seen, hidden = asked(holdout, most, seed)
+    histories, seen, hidden = asked(holdout, most)
     return float(user_metrics(recommend(histories, seen), hidden, (K,))[f"ndcg@{K}"].mean())
 
 

@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
@@ -81,9 +81,10 @@ class Bench:
 
     def jobs(self, only: Sequence[str], seeds: Sequence[int]) -> Iterator[Job]:
         """What the patterns PROTOCOL[:MODEL] ask for (all when none), seeds within a protocol together."""
+        models: tuple[Baseline | str, ...] = (*self.baselines, *self.presets)
         for protocol in self.protocols:
             for seed in seeds:
-                for model in (*self.baselines, *self.presets):
+                for model in models:
                     job = Job(protocol, model, seed)
                     if not only or any(_matches(pattern, job) for pattern in only):
                         yield job
@@ -119,6 +120,11 @@ class Bench:
         if old is not None and valid and (old.left_out is None or reason is not None):
             self.say(f"{job}: there")
             return
+        twin = self._twin(job, key)
+        if twin is not None:
+            records.write(self.out, twin.model_copy(update={"seed": job.seed}))
+            self.say(f"{job}: the same rows as seed {twin.seed}, and nothing drawn")
+            return
         record = Record(
             protocol=job.protocol.name,
             model=job.name,
@@ -138,6 +144,12 @@ class Bench:
         records.write(self.out, record)
         self.say(f"{job}: {reason or _line(record, job.protocol)}")
 
+    def _twin(self, job: Job, key: str) -> Record | None:
+        """A record of another seed that this one could only repeat."""
+        folder = records.path_of(self.out, job.protocol.name, job.name, job.seed).parent
+        found = (records.read(path) for path in sorted(folder.glob("seed-*.json")))
+        return next((old for old in found if old is not None and old.key == key and old.left_out is None), None)
+
     def _dataset(self, job: Job) -> tuple[Dataset, str]:
         """The rows of a job, the last ones kept."""
         wanted = (job.protocol.name, job.seed)
@@ -152,8 +164,10 @@ class Bench:
         if isinstance(job.model, str):
             config = self._config(job).model_dump(mode="json")
             return {**shared, "config": config, "code": records.code_digest(PRESET_CODE), **_versions(_PRESET_NEEDS)}
-        grid = [dict(options) for options in job.model.options_for(len(dataset.catalog))]
-        return {**shared, "grid": grid, "code": records.code_digest(BASELINE_CODE), **_versions(job.model.needs)}
+        if not job.model.seeded:
+            del shared["seed"]
+        search = asdict(job.model.search_of(len(dataset.catalog)))
+        return {**shared, "search": search, "code": records.code_digest(BASELINE_CODE), **_versions(job.model.needs)}
 
     def _config(self, job: Job) -> Config:
         return job.protocol.config(job.seed, preset=job.name, overrides=self.overrides)
@@ -179,9 +193,7 @@ class Bench:
     def _baseline(self, job: Job, dataset: Dataset) -> dict[str, Any]:
         assert isinstance(job.model, Baseline)
         start = perf_counter()
-        grid = job.model.options_for(len(dataset.catalog))
-        trials = [] if len(grid) == 1 else [self._trial(job, job.model, options, dataset) for options in grid]
-        options = max(trials, key=lambda trial: trial.ndcg).options if trials else dict(grid[0])
+        options, trials = self._searched(job, job.model, dataset)
         searched = perf_counter() - start
         wall, cpu = perf_counter(), process_time()
         score = job.model.fit(dataset.refit, options, job.seed)
@@ -189,11 +201,22 @@ class Bench:
         measured = self._measured(_lister(score, LIST_LENGTH), dataset)
         return {"options": options, "trials": trials, "search_seconds": searched, **fitted, **measured}
 
+    def _searched(self, job: Job, model: Baseline, dataset: Dataset) -> tuple[dict[str, Any], list[Trial]]:
+        """The best options on the validation part, the first of equals, and all that were tried."""
+        search = model.search_of(len(dataset.catalog))
+        if len(search.grid) == 1 and not search.then:
+            return dict(search.grid[0]), []
+        trials = [self._trial(job, model, options, dataset) for options in search.grid]
+        for over in search.then:
+            options = {**_first_best(trials), **over}
+            trials.append(self._trial(job, model, options, dataset))
+        return _first_best(trials), trials
+
     def _trial(self, job: Job, model: Baseline, options: Options, dataset: Dataset) -> Trial:
         start = perf_counter()
         score = model.fit(dataset.train, options, job.seed)
         most = job.protocol.config(job.seed).training.validation_users
-        ndcg = validation_ndcg(_lister(score, K), dataset.validation, most, job.seed)
+        ndcg = validation_ndcg(_lister(score, K), dataset.validation, most)
         seconds = perf_counter() - start
         self.say(f"  {job}: {_options(options)}: ndcg@{K} {ndcg:.4f} on the validation part, {seconds:.1f} s")
         return Trial(options=dict(options), ndcg=ndcg, seconds=seconds)
@@ -210,6 +233,10 @@ def _lister(score: Score, length: int) -> Recommend:
         return recommend(score, histories, seen, min(length, histories.n_items))
 
     return lists
+
+
+def _first_best(trials: Sequence[Trial]) -> dict[str, Any]:
+    return max(trials, key=lambda trial: trial.ndcg).options
 
 
 def _matches(pattern: str, job: Job) -> bool:
