@@ -65,7 +65,7 @@ def _grid(**axes: tuple[Any, ...]) -> tuple[Options, ...]:
 
 
 def _popularity(histories: Histories, options: Options, seed: int) -> Score:
-    """Users of an item; with a half-life a choice counts less the longer ago it was."""
+    """Users of an item; with a half-life, a choice counts half as much after so many days."""
     half_life = options["half_life_days"]
     strength = None if half_life is None else 0.5 ** (histories.ages / half_life)
     counts = np.bincount(histories.items, weights=strength, minlength=histories.n_items).astype(np.float32)
@@ -117,7 +117,7 @@ def _ials(histories: Histories, options: Options, seed: int) -> Score:
 BASELINES = (
     Baseline(
         name="popularity",
-        title="popularity",
+        title="popularity, decayed",
         fit=_popularity,
         search=Search(_grid(half_life_days=(None, 90.0, 30.0, 7.0))),
         needs=("numpy",),
@@ -126,7 +126,7 @@ BASELINES = (
         name="itemknn",
         title="ItemKNN, cosine",
         fit=_item_knn,
-        search=Search(_grid(neighbours=(20, 50, 200, 800), shrink=(0.0, 10.0, 100.0))),
+        search=Search(_grid(neighbours=(200,), shrink=(0.0, 10.0, 100.0)), then=_grid(neighbours=(20, 50, 800))),
     ),
     Baseline(
         name="ials",

@@ -174,7 +174,7 @@ class Bench:
 
     def _preset(self, job: Job, dataset: Dataset) -> dict[str, Any]:
         config = self._config(job)
-        with TemporaryDirectory(prefix=".fit-", dir=_made(self.out)) as folder:
+        with TemporaryDirectory(prefix="selfrec-accuracy-") as folder:
             wall, cpu = perf_counter(), process_time()
             model = selfrec.fit(job.protocol.source(self.data), Path(folder) / "model", config=config)
             fitted = {"fit_seconds": perf_counter() - wall, "fit_cpu_seconds": process_time() - cpu}
@@ -256,11 +256,6 @@ def _line(record: Record, protocol: Protocol) -> str:
     metrics = record.groups["all users"].metrics
     shown = ", ".join(f"{name} {metrics[name]:.4f}" for name in protocol.shown if name in metrics)
     return f"{shown}; fit {record.fit_seconds:.1f} s, {record.microseconds_per_user:.0f} us a user"
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _memory() -> int:

@@ -245,7 +245,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     given = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--seeds", "0,1"]
     assert accuracy.main([*given, "--only", "cfgan-ml100k:popularity", "--only", "cfgan-ml100k:ease"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("| data, split | metrics | popularity | EASE |")
+    assert out.startswith("| data, split | metrics | popularity, decayed | EASE |")
     assert "cfgan-ml100k:ease seed 1: " in err
     assert (tmp_path / "out" / "summary.md").read_text() == out
     full = (tmp_path / "out" / "tables.md").read_text()

@@ -32,6 +32,7 @@ def record(model: str, ndcg: list[float], *, seed: int = 0, recall: float = 0.25
         "training_users": 10,
         "training_slots": 50,
         "fit_seconds": 12.3,
+        "fit_cpu_seconds": 3.21,
         "microseconds_per_user": 45.6,
         "groups": groups,
         "lists": {"coverage@20": 0.5},
@@ -120,13 +121,14 @@ def test_full_table() -> None:
         "0.2000 (-0.2000)",
         "1,234",
         "12",
+        "3.2",
         "46",
     ]
     assert edlae[:3] == ["EDLAE", "", "too large: 6.7 GB"]
-    assert ours == ["`default`", "1", "0.2500", "0.4000", "", ".500", "0.4000", "0.4000", "", "12", "46"]
+    assert ours == ["`default`", "1", "0.2500", "0.4000", "", ".500", "0.4000", "0.4000", "", "12", "3.2", "46"]
     assert lines[at + 10 :] == [
         "- EASE: regularization 100.0 (seed 0); regularization 30.0 (seed 1)",
-        "- `default`: autoencoder (seed 0)",
+        "- `default`: exports the stage 'autoencoder' (seed 0)",
     ]
 
 
