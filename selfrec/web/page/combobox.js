@@ -3,10 +3,10 @@
 export class Combobox {
   /**
    * input, popup, list, more: elements. find(text): {numbers, total}. draw(option, number): fills an option.
-   * choose(number): an item was chosen. back(): Backspace in an empty field.
+   * choose(number): an item was chosen. tell(text): for a screen reader. back(): Backspace in an empty field.
    */
-  constructor({ input, popup, list, more, find, draw, choose, back }) {
-    Object.assign(this, { input, popup, list, more, find, draw, choose, back });
+  constructor({ input, popup, list, more, find, draw, choose, tell, back }) {
+    Object.assign(this, { input, popup, list, more, find, draw, choose, tell, back });
     this.numbers = [];
     this.active = -1;
     input.addEventListener("input", () => this.update());
@@ -33,8 +33,9 @@ export class Combobox {
     this.numbers = numbers;
     this.list.replaceChildren(...numbers.map((number, at) => this.#option(number, at)));
     const rest = total - numbers.length;
-    if (!total) this.more.textContent = "Nothing in the catalog has this name.";
-    else this.more.textContent = rest ? `${rest.toLocaleString("en")} more; type on to narrow it down` : "";
+    const more = rest ? `${rest.toLocaleString("en")} more; type on to narrow it down` : "";
+    this.more.textContent = total ? more : "Nothing in the catalog has this name.";
+    this.tell(total ? `${total.toLocaleString("en")} found.` : this.more.textContent);
     this.list.hidden = !total;
     this.popup.hidden = false;
     this.input.setAttribute("aria-expanded", String(total > 0));

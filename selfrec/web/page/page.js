@@ -31,6 +31,7 @@ class Page {
       find: (text) => search.find(text, FOUND),
       draw: (option, number) => this.#drawOption(option, number),
       choose: (number) => this.toggle(number),
+      tell: (text) => (at("status").textContent = text),
       back: () => this.liked.length && this.remove(this.liked, this.liked.at(-1), "liked"),
     });
     at("clear").addEventListener("click", () => this.clear());
@@ -100,6 +101,7 @@ class Page {
     if (mine !== this.asked) return undefined;
     this.list = answer.items;
     this.#drawList();
+    at("list").dataset.answer = mine;
     at("results").textContent = this.liked.length ? "Recommended for you" : "Most chosen by everyone";
     const time = `${answer.milliseconds < 10 ? answer.milliseconds.toFixed(1) : Math.round(answer.milliseconds)} ms`;
     at("time").textContent = time;
@@ -152,7 +154,8 @@ class Page {
     line.dataset.number = number;
     const text = make("div", "text");
     text.append(make("bdi", "name", this.name(number)), make("span", "detail", this.detail(number)));
-    const shown = make("data", "score", score.toFixed(3), { value: score, title: "Score of the model" });
+    const shown = make("data", "score", undefined, { value: score, title: "Score of the model" });
+    shown.append(make("span", "unseen", "score "), score.toFixed(3));
     line.append(make("span", "rank", index + 1, { "aria-hidden": "true" }), text, shown);
     line.append(this.#button("like", "Like", number), this.#button("hide", "Not for me", number));
     return line;
@@ -198,13 +201,13 @@ async function start() {
   at("loading").hidden = true;
   at("page").hidden = false;
   at("search").disabled = false;
-  at("facts").textContent = `${facts.items.toLocaleString("en")} items. The model, ${megabytes(facts.graph.bytes)}, `
+  at("facts").textContent = `${facts.items.toLocaleString("en")} items. The model, ${size(facts.graph.bytes)}, `
     + "runs in this browser; no request is made after it has loaded.";
   document.documentElement.dataset.ready = "true";
 }
 
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })} MB`;
+function size(bytes) {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
 start().catch(fail);
