@@ -159,9 +159,14 @@ def test_the_network_is_out_of_reach(show: Show, model: Model) -> None:
 def test_inline_scripts_do_not_run(show: Show, model: Model) -> None:
     shown = show(model)
     shown.page.evaluate(
-        "() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s);"
-        " const d = document.createElement('div'); d.setAttribute('onclick', 'window.ran = 1'); document.body.append(d);"
-        " d.click(); }"
+        """() => {
+            const script = document.createElement('script');
+            script.textContent = 'window.ran = 1';
+            const button = document.createElement('button');
+            button.setAttribute('onclick', 'window.ran = 1');
+            document.body.append(script, button);
+            button.click();
+        }"""
     )
     assert shown.page.evaluate("window.ran === undefined")
     assert len(shown.complaints) == 2
