@@ -23,7 +23,8 @@ LARGE_GRAPH = 100_000_000
 """From here on a visitor waits for the download; worth a word."""
 
 ITEMS, SCRIPT, WASM, README = "items.json", "onnxruntime-web.js", "onnxruntime-web.wasm", "README.txt"
-_PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "page"
+"""The page's own files."""
 _MARK = b'<meta name="generator" content="selfrec">'
 
 
@@ -95,11 +96,11 @@ def _check_target(place: Path) -> None:
 
 
 def _names() -> set[str]:
-    return {path.name for path in _PAGE.iterdir()} | {ITEMS, SCRIPT, WASM, README, GRAPH}
+    return {path.name for path in PAGE.iterdir()} | {ITEMS, SCRIPT, WASM, README, GRAPH}
 
 
 def _fill(folder: Path, model: Model, runtime: Runtime) -> None:
-    for path in _PAGE.iterdir():
+    for path in PAGE.iterdir():
         shutil.copyfile(path, folder / path.name)
     shutil.copyfile(runtime.script, folder / SCRIPT)
     shutil.copyfile(runtime.wasm, folder / WASM)

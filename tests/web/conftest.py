@@ -6,7 +6,8 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,18 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@contextmanager
+def serving(running: ThreadingHTTPServer) -> Iterator[None]:
+    """Let a server answer meanwhile."""
+    thread = threading.Thread(target=running.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        running.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def show(chromium: Any, runtime: Runtime, tmp_path: Path) -> Iterator[Show]:
     """Write a model's page, serve it and open it; afterwards the console must be empty and every request local."""
@@ -55,9 +68,7 @@ def show(chromium: Any, runtime: Runtime, tmp_path: Path) -> Iterator[Show]:
             folder = tmp_path / "page"
             write_page(model, folder, runtime)
             running = held.enter_context(server(folder, 0))
-            thread = threading.Thread(target=running.serve_forever, daemon=True)
-            thread.start()
-            held.callback(running.shutdown)
+            held.enter_context(serving(running))
             made = chromium.new_context(**{"viewport": {"width": 1100, "height": 900}} | context)
             held.callback(made.close)
             opened.append(Shown(made.new_page(), f"http://127.0.0.1:{running.server_port}/", model))

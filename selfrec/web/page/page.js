@@ -51,9 +51,7 @@ class Page {
 
   /** What stands under a name: the second text column, or how popular the item is. */
   detail(number) {
-    const detail = this.facts.details?.[number].trim();
-    const popularity = `popularity ${this.facts.popularity[number].toLocaleString("en")}`;
-    return detail ? `${detail} · ${popularity}` : popularity;
+    return this.facts.details?.[number].trim() || `popularity ${this.facts.popularity[number].toLocaleString("en")}`;
   }
 
   toggle(number) {
@@ -104,8 +102,7 @@ class Page {
     at("list").dataset.answer = mine;
     at("results").textContent = this.liked.length ? "Recommended for you" : "Most chosen by everyone";
     const time = `${answer.milliseconds < 10 ? answer.milliseconds.toFixed(1) : Math.round(answer.milliseconds)} ms`;
-    at("time").textContent = time;
-    at("time").title = "Time the model took in this browser";
+    at("time").textContent = `computed in ${time}`;
     if (message) this.#say(message, time);
     return undefined;
   }
