@@ -29,24 +29,23 @@ export class Search {
     const best = [], good = [], rest = [];
     let total = 0;
     for (let number = 0; number < this.names.length; number++) {
-      const place = this.#place(number, wanted, words);
-      if (place === 3) continue;
+      const name = this.names[number];
+      const id = this.ids === null ? "" : this.ids[number];
+      const named = words.every((word) => name.includes(word));
+      if (!named && !id.startsWith(wanted)) continue;
       total++;
-      const into = place === 0 ? best : place === 1 ? good : rest;
-      if (into.length < limit) into.push(number);
+      // A full group takes no more, so what is behind it need not be told apart: most of the time for short queries.
+      if (id === wanted || name.startsWith(wanted)) push(best, number, limit);
+      else if (good.length >= limit) continue;
+      else if (!named || words.every((word) => startsWord(name, word))) good.push(number);
+      else push(rest, number, limit);
     }
     return { numbers: best.concat(good, rest).slice(0, limit), total };
   }
+}
 
-  /** 0, 1, 2: how well an item fits; 3: not at all. */
-  #place(number, wanted, words) {
-    const id = this.ids === null ? "" : this.ids[number];
-    if (id === wanted) return 0;
-    const name = this.names[number];
-    if (!words.every((word) => name.includes(word))) return id.startsWith(wanted) ? 1 : 3;
-    if (name.startsWith(wanted)) return 0;
-    return words.every((word) => startsWord(name, word)) ? 1 : 2;
-  }
+function push(numbers, number, limit) {
+  if (numbers.length < limit) numbers.push(number);
 }
 
 function startsWord(name, word) {
