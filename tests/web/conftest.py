@@ -23,13 +23,17 @@ from tests.web.shown import Shown
 Show = Callable[..., Shown]
 
 
+NPM = Path(__file__).parent
+HOW = "npm install --prefix tests/web --ignore-scripts --no-package-lock"
+
+
 @pytest.fixture(scope="session")
 def runtime() -> Runtime:
-    """onnxruntime-web from the working folder's node_modules."""
+    """onnxruntime-web as package.json beside this file names it."""
     try:
-        return find_runtime()
+        return find_runtime(NPM)
     except TargetError:
-        pytest.skip("no onnxruntime-web: npm install onnxruntime-web axe-core")
+        pytest.skip(f"no onnxruntime-web: {HOW}")
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from selfrec.model_folder.reading import Model
-from tests.web.conftest import Show
+from tests.web.conftest import HOW, NPM, Show
 from tests.web.models import drawn_model, names
 from tests.web.shown import Shown
 
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-AXE = Path("node_modules") / "axe-core" / "axe.min.js"
+AXE = NPM / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def in_use(shown: Shown) -> Shown:
 def test_axe_finds_nothing(show: Show, model: Model, scheme: str, context: dict[str, Any]) -> None:
     """Contrast, names, roles, structure: the rules of axe-core."""
     if not AXE.exists():
-        pytest.skip("no axe-core: npm install axe-core")
+        pytest.skip(f"no axe-core: {HOW}")
     shown = in_use(show(model, color_scheme=scheme, reduced_motion="reduce", **context))
     shown.page.evaluate(AXE.read_text(encoding="utf-8"))
     found = shown.page.evaluate("axe.run()")

@@ -22,7 +22,7 @@ def command(state: State, model: str, out: str, web: bool, runtime: str | None, 
     """Write a model's graph as one ONNX file, or a web page around it.
 
     The graph takes and gives item numbers; items.parquet of the model folder has the ids. Weights past 1.5 GB
-    stand in model.onnx.data beside it, as in the model folder.
+    stand in model.onnx.data beside it, as in the model folder. With --web, OUT is a folder: see docs/web.md.
     """
     from pathlib import Path
 
