@@ -28,7 +28,6 @@ def page_items(model: Model, runtime_bytes: int) -> bytes:
     values = {
         "format": FORMAT,
         "items": surface.n_items,
-        "lists": surface.top_k,
         "max_history": model.config.cleaning.max_history,
         "ages": "ages" in surface.extra_inputs,
         "user_features": surface.user_features,

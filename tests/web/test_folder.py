@@ -159,7 +159,7 @@ class TestItems:
 
     def test_content(self, model: Model) -> None:
         values = json.loads(page_items(model, 7))
-        assert (values["items"], values["lists"], values["max_history"]) == (40, 30, 200)
+        assert (values["items"], values["max_history"]) == (40, 200)
         assert (values["ages"], values["user_features"], values["runtime_bytes"]) == (False, 0, 7)
         assert values["graph"] == {
             "bytes": (model.path / "model.onnx").stat().st_size,

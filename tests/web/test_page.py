@@ -102,6 +102,24 @@ def test_what_is_not_wanted_leaves_the_list_and_comes_back(show: Show, model: Mo
     shown.compare([1], 30)
 
 
+def test_answers_that_were_overtaken_are_dropped(show: Show, model: Model) -> None:
+    shown = show(model)
+    shown.page.evaluate(
+        """numbers => {
+            const field = document.getElementById("search");
+            for (const number of numbers) {
+                field.value = String(1000 + number);
+                field.dispatchEvent(new Event("input"));
+                field.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+            }
+        }""",
+        [7, 3, 150, 12],
+    )
+    shown.page.wait_for_function("document.getElementById('list').dataset.answer === '5'")
+    assert [int(chip.split()[-1]) for chip in shown.chips()] == [7, 3, 150, 12]
+    shown.compare([7, 3, 150, 12], 30)
+
+
 def test_a_history_longer_than_the_model_reads(show: Show, tmp_path: Path) -> None:
     shown = show(drawn_model(tmp_path / "model", names(12), top_k=12, max_history=2))
     for number in (4, 0, 9):
