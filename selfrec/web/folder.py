@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, recover, remove_leftovers, replace_path, sync_tree
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
+from selfrec.model_folder.surface import Surface
+from selfrec.model_folder.writing import hash_file
 from selfrec.web.items import page_items
 from selfrec.web.runtime import Runtime
 
 if TYPE_CHECKING:
+    from selfrec.catalog import Catalog
     from selfrec.model_folder.reading import Model
 
 MAX_GRAPH = 1_000_000_000
@@ -29,6 +32,17 @@ _MARK = b'<meta name="generator" content="selfrec">'
 
 
 @dataclass(frozen=True)
+class OtherGraph:
+    """A graph made of a model's (shorter lists, float16, fewer items), for a page in place of the model's own."""
+
+    content: bytes
+    """The ONNX file, weights inside."""
+    surface: Surface
+    catalog: Catalog
+    """Its items, by its own numbers."""
+
+
+@dataclass(frozen=True)
 class Page:
     """A page that was written."""
 
@@ -38,13 +52,14 @@ class Page:
     total_bytes: int
 
 
-def write_page(model: Model, target: str | os.PathLike[str], runtime: Runtime) -> Page:
+def write_page(model: Model, target: str | os.PathLike[str], runtime: Runtime, other: OtherGraph | None = None) -> Page:
     """Write the page of a model into the folder `target`, in the place of an older page.
 
+    other: the graph the page gets, the model's own when None.
     Raises TargetError when the folder holds anything but a page, when the graph is too large for a browser, or when
     writing fails; the older page is then still there.
     """
-    _check_size(model)
+    _check_size(model, other)
     place = Path(target).resolve()
     prefix = f".{place.name}.partial-"
     folder = place.with_name(f"{prefix}{os.getpid()}")
@@ -55,7 +70,7 @@ def write_page(model: Model, target: str | os.PathLike[str], runtime: Runtime) -
         remove_leftovers(place.parent, prefix)
         folder.mkdir()
         with locked(folder):
-            _fill(folder, model, runtime)
+            _fill(folder, model, runtime, other)
             sync_tree(folder)
             sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
             _check_target(place)
@@ -67,14 +82,14 @@ def write_page(model: Model, target: str | os.PathLike[str], runtime: Runtime) -
     return Page(place, sizes[GRAPH], sizes[SCRIPT] + sizes[WASM], sum(sizes.values()))
 
 
-def _check_size(model: Model) -> None:
-    size = model.manifest.files[GRAPH].bytes
-    if GRAPH_DATA in model.manifest.files:
-        size += model.manifest.files[GRAPH_DATA].bytes
-    if size > MAX_GRAPH or GRAPH_DATA in model.manifest.files:
+def _check_size(model: Model, other: OtherGraph | None) -> None:
+    files = model.manifest.files
+    size = len(other.content) if other else sum(files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in files)
+    # Weights stand in a file of their own past 1.5 GB only.
+    if size > MAX_GRAPH or (other is None and GRAPH_DATA in files):
         raise TargetError(
             f"{model.path / GRAPH}: {size / 1e6:,.0f} MB of weights, a page in a browser takes at most "
-            f"{MAX_GRAPH / 1e6:,.0f} MB; fit with fewer items (cleaning.min_users_per_item) or narrower parts"
+            f"{MAX_GRAPH / 1e6:,.0f} MB in one file; fit with fewer items (cleaning.min_users_per_item) or narrow it"
         )
 
 
@@ -99,20 +114,28 @@ def _names() -> set[str]:
     return {path.name for path in PAGE.iterdir()} | {ITEMS, SCRIPT, WASM, README, GRAPH}
 
 
-def _fill(folder: Path, model: Model, runtime: Runtime) -> None:
+def _fill(folder: Path, model: Model, runtime: Runtime, other: OtherGraph | None) -> None:
     for path in PAGE.iterdir():
         shutil.copyfile(path, folder / path.name)
     shutil.copyfile(runtime.script, folder / SCRIPT)
     shutil.copyfile(runtime.wasm, folder / WASM)
-    shutil.copyfile(model.path / GRAPH, folder / GRAPH)
-    (folder / ITEMS).write_bytes(page_items(model, (folder / WASM).stat().st_size))
-    (folder / README).write_text(_readme(model, runtime), encoding="utf-8")
-
-
-def _readme(model: Model, runtime: Runtime) -> str:
-    """Three lines."""
-    return (
-        f"Recommendations from {model.n_items:,} items, computed in the browser: model.onnx, sha256 {model.sha256}.\n"
+    if other is None:
+        shutil.copyfile(model.path / GRAPH, folder / GRAPH)
+    else:
+        (folder / GRAPH).write_bytes(other.content)
+    surface, catalog = (other.surface, other.catalog) if other else (model.surface, model.catalog)
+    graph = hash_file(folder / GRAPH)
+    items = page_items(
+        catalog,
+        surface,
+        graph,
+        max_history=model.config.cleaning.max_history,
+        runtime_bytes=(folder / WASM).stat().st_size,
+    )
+    (folder / ITEMS).write_bytes(items)
+    readme = (
+        f"Recommendations from {surface.n_items:,} items, computed in the browser: model.onnx, sha256 {graph.sha256}.\n"
         "To look at it: python -m http.server, then http://localhost:8000. To publish: copy the folder to any host.\n"
         f"Written by selfrec (Apache-2.0); onnxruntime-web {runtime.version} is Microsoft's (MIT).\n"
     )
+    (folder / README).write_text(readme, encoding="utf-8")

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from selfrec import columns
 from selfrec.catalog import Catalog
-from selfrec.model_folder.manifest import GRAPH
-
-if TYPE_CHECKING:
-    from selfrec.model_folder.reading import Model
+from selfrec.model_folder.manifest import FileEntry
+from selfrec.model_folder.surface import Surface
 
 FORMAT = 1
 
 
-def page_items(model: Model, runtime_bytes: int) -> bytes:
+def page_items(catalog: Catalog, surface: Surface, graph: FileEntry, *, max_history: int, runtime_bytes: int) -> bytes:
     """The file's content: compact JSON, lists of N values where an entry is one an item.
 
-    runtime_bytes: size of the WebAssembly file, so that the page can show how far loading is.
+    graph: the page's model.onnx. runtime_bytes: size of the WebAssembly file; with both sizes the page can show how
+    far loading is.
     """
-    catalog, surface = model.catalog, model.surface
     names, details = labels(catalog)
     ids = [str(value) for value in catalog.item_ids.to_pylist()]
     values = {
         "format": FORMAT,
         "items": surface.n_items,
-        "max_history": model.config.cleaning.max_history,
+        "max_history": max_history,
         "ages": "ages" in surface.extra_inputs,
         "user_features": surface.user_features,
-        "graph": model.manifest.files[GRAPH].model_dump(),
+        "graph": graph.model_dump(),
         "runtime_bytes": runtime_bytes,
         "names": names,
         "ids": None if ids == names else ids,

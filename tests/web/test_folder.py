@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from selfrec.errors import TargetError
 from selfrec.model_folder.reading import Model
 from selfrec.web import folder as web_folder
-from selfrec.web.folder import write_page
-from selfrec.web.items import labels, page_items
+from selfrec.web.folder import OtherGraph, write_page
+from selfrec.web.items import labels
 from selfrec.web.runtime import Runtime, find_runtime
 from tests.scoring.shops import leftovers, next_item_model
 from tests.web.models import HOSTILE, drawn_model, names
@@ -157,28 +158,42 @@ class TestItems:
             catalog = Catalog(pa.table(base | {"price": [1.5], "title": text.cast(kind)}))
             assert labels(catalog) == ([catalog.name(0)], [""]) == (["Lamp"], [""])
 
-    def test_content(self, model: Model) -> None:
-        values = json.loads(page_items(model, 7))
+    def test_content(self, model: Model, files: Runtime, tmp_path: Path) -> None:
+        values = items_of(model, files, tmp_path)
         assert (values["items"], values["max_history"]) == (40, 200)
-        assert (values["ages"], values["user_features"], values["runtime_bytes"]) == (False, 0, 7)
-        assert values["graph"] == {
-            "bytes": (model.path / "model.onnx").stat().st_size,
-            "sha256": model.sha256,
-        }
+        assert (values["ages"], values["user_features"], values["runtime_bytes"]) == (False, 0, 8)
+        assert values["graph"] == {"bytes": (model.path / "model.onnx").stat().st_size, "sha256": model.sha256}
         assert values["ids"][:2] == ["1000", "1001"]
         assert values["names"][:2] == ["Red kettle 0", "Green kettle 1"]
         assert values["details"] is None
         assert values["popularity"][:2] == [40, 39]
 
-    def test_ids_stand_once_where_they_are_the_names(self, tmp_path: Path) -> None:
+    def test_ids_stand_once_where_they_are_the_names(self, files: Runtime, tmp_path: Path) -> None:
         big = pa.array([2**63 - 1 - n for n in range(6)], pa.int64())
-        values = json.loads(page_items(next_item_model(tmp_path / "model", item_ids=big), 1))
+        values = items_of(next_item_model(tmp_path / "model", item_ids=big), files, tmp_path)
         assert values["names"][0] == "9223372036854775807"
         assert values["ids"] is None
 
-    def test_a_graph_that_asks_more(self, tmp_path: Path) -> None:
-        values = json.loads(page_items(drawn_model(tmp_path / "model", names(40), asks_more=True), 1))
+    def test_a_graph_that_asks_more(self, files: Runtime, tmp_path: Path) -> None:
+        values = items_of(drawn_model(tmp_path / "model", names(40), asks_more=True), files, tmp_path)
         assert (values["ages"], values["user_features"]) == (True, 3)
+
+    def test_another_graph_of_the_model(self, model: Model, files: Runtime, tmp_path: Path) -> None:
+        small = drawn_model(tmp_path / "small", names(12), top_k=5)
+        content = (small.path / "model.onnx").read_bytes()
+        page = write_page(model, tmp_path / "page", files, OtherGraph(content, small.surface, small.catalog))
+        assert (page.folder / "model.onnx").read_bytes() == content
+        assert page.graph_bytes == len(content)
+        values = json.loads((page.folder / "items.json").read_bytes())
+        assert (values["items"], len(values["names"])) == (12, 12)
+        assert values["graph"] == {"bytes": len(content), "sha256": small.sha256}
+        assert "from 12 items" in (page.folder / "README.txt").read_text()
+
+
+def items_of(model: Model, files: Runtime, folder: Path) -> dict[str, Any]:
+    write_page(model, folder / "page", files)
+    values: dict[str, Any] = json.loads((folder / "page" / "items.json").read_bytes())
+    return values
 
 
 class TestRuntime:
