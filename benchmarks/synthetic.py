@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -135,11 +136,13 @@ def write_model_folder(
     item_type: str = "BIGINT",
     config: Config | None = None,
     user_features: tuple[str, ...] = (),
+    columns: Mapping[str, pa.Array] | None = None,
 ) -> None:
-    """A model folder around any graph of the contract."""
+    """A model folder around any graph of the contract; columns: further item columns, such as a title."""
     ids = pa.array(range(1000, 1000 + n_items), pa.int64()) if item_ids is None else item_ids
     popularity = np.linspace(n_items, 1, n_items, dtype=np.float32)
-    table = pa.table({"item_number": pa.array(range(n_items), pa.int32()), "item_id": ids, "popularity": popularity})
+    numbers = pa.array(range(n_items), pa.int32())
+    table = pa.table({"item_number": numbers, "item_id": ids, "popularity": popularity, **(columns or {})})
     manifest = Manifest(
         selfrec_version="0",
         seed=0,

@@ -1,0 +1,62 @@
+"""The options of `selfrec export --web`, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def web_options(function: F) -> F:
+    """--web, --runtime and --serve."""
+    decorated: Any = function
+    for option in reversed(
+        (
+            click.option("--web", is_flag=True, help="Write a page that recommends in the browser, as folder OUT."),
+            click.option(
+                "--runtime", metavar="DIR", type=click.Path(), help="--web: where onnxruntime-web is. [node_modules]"
+            ),
+            click.option("--serve", is_flag=True, help="--web: then serve the page on this machine."),
+        )
+    ):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def export_page(model: str, out: str, runtime: str | None, serve: bool) -> None:
+    """Write the page of a model and say where it is and how large."""
+    from pathlib import Path
+
+    from selfrec.model_folder.reading import open_model
+    from selfrec.web.folder import LARGE_GRAPH, write_page
+    from selfrec.web.runtime import find_runtime
+
+    found = find_runtime(Path(runtime) if runtime is not None else None)
+    page = write_page(open_model(model), out, found)
+    click.echo(
+        f"{out}  {page.total_bytes / 1e6:,.1f} MB: {page.graph_bytes / 1e6:,.1f} MB model, "
+        f"{page.runtime_bytes / 1e6:,.1f} MB onnxruntime-web {found.version}"
+    )
+    if page.graph_bytes > LARGE_GRAPH:
+        click.echo(
+            f"note: every visitor downloads the model of {page.graph_bytes / 1e6:,.0f} MB; "
+            "fewer items or narrower parts make it smaller",
+            err=True,
+        )
+    if serve:
+        _serve(page.folder)
+    else:
+        click.echo(f"look at it with --serve, or: cd {out} && python -m http.server", err=True)
+
+
+def _serve(folder: Any) -> None:
+    import contextlib
+
+    from selfrec.web.serving import server
+
+    with server(folder) as running, contextlib.suppress(KeyboardInterrupt):
+        click.echo(f"http://127.0.0.1:{running.server_port}/  (Ctrl-C ends it)")
+        running.serve_forever()
