@@ -98,6 +98,7 @@ class Model:
         allow: str | None = None,
         boost: str | None = None,
         resume: bool = False,
+        changed_only: bool = False,
         source_options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
         **scoring: Any,
@@ -120,6 +121,7 @@ class Model:
             allow=allow,
             boost=boost,
             resume=resume,
+            changed_only=changed_only,
             progress=progress,
         )
 

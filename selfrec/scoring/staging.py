@@ -14,10 +14,13 @@ from typing import Any
 
 from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, write_whole
-from selfrec.scoring.parts import PartNote, read_note
+from selfrec.scoring.parts import PartNote, part_name, read_note
 
 SPILL = "spill"
 """Folder inside the staging folder where DuckDB may put what does not fit its memory."""
+
+CHANGES = "changes"
+"""Folder inside the staging folder for what --changed-only compares; made anew by every run."""
 
 _RUN = "run.json"
 
@@ -49,8 +52,10 @@ class Staging:
     def __enter__(self) -> Staging:
         try:
             self._lock()
-            # What a killed run spilled is of no use to anyone.
-            shutil.rmtree(self.folder / SPILL, ignore_errors=True)
+            # What a killed run spilled or compared is of no use to anyone.
+            for name in (SPILL, CHANGES):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / CHANGES).mkdir()
         except OSError as error:
             self._held.close()
             raise self._failed(error) from error
@@ -84,12 +89,8 @@ class Staging:
             raise self._failed(error) from error
 
     def part(self, shard: int) -> Path:
-        """Where the part of a shard belongs.
-
-        The name holds the run, so that a reader who listed the parts of one result of a folder, and opens them after
-        another took its place, finds none rather than a mix.
-        """
-        return self.parts / f"part-{shard:05d}-{self.run_id[:12]}.parquet"
+        """Where the part of a shard belongs."""
+        return self.parts / part_name(shard, self.run_id)
 
     def reusable(self, shard: int, inputs: str) -> PartNote | None:
         """The note of a finished part of this very input, model and options, or None."""
@@ -140,7 +141,7 @@ class Staging:
     def _clean(self) -> None:
         """Leave an empty staging folder, or when resuming one with finished parts alone."""
         for path in self.folder.iterdir():
-            if path.name == SPILL or (self._resume and path == self.parts):
+            if path.name in (SPILL, CHANGES) or (self._resume and path == self.parts):
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

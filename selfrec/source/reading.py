@@ -30,7 +30,9 @@ from selfrec.source.weighting import weighting_of
 
 __all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
 
-_ITEMS = "selfrec_items"
+ITEMS = "selfrec_items"
+"""Temporary table of the catalog's items, see map_items."""
+
 _USERS = "selfrec_users"
 _STAGED = "selfrec_staged"
 _ASKED = "selfrec_asked_users"
@@ -177,7 +179,7 @@ class HistoryReader:
             listed.append(f"{self._weighting.strength} AS strength")
         return (
             f"SELECT {', '.join(listed)} FROM {self._source.relation_sql} AS events "
-            f"JOIN {_ITEMS} AS items USING (item_id) JOIN {users} AS users USING (user_id) "
+            f"JOIN {ITEMS} AS items USING (item_id) JOIN {users} AS users USING (user_id) "
             f"WHERE {self._weighting.kept()}"
         )
 
@@ -218,14 +220,14 @@ def map_items(source: Source, catalog: Catalog) -> None:
     connection.register("selfrec_catalog", catalog.table.select([columns.ITEM_ID, columns.ITEM_NUMBER]))
     try:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_ITEMS} AS "
+            f"CREATE OR REPLACE TEMP TABLE {ITEMS} AS "
             f"SELECT TRY_CAST(item_id AS {source.item_type}) AS item_id, item_number::INTEGER AS number "
             "FROM selfrec_catalog "
             f"WHERE CAST(TRY_CAST(item_id AS {source.item_type}) AS VARCHAR) = CAST(item_id AS VARCHAR)"
         )
     finally:
         connection.unregister("selfrec_catalog")
-    [(usable,)] = connection.execute(f"SELECT count(*) FROM {_ITEMS}").fetchall()
+    [(usable,)] = connection.execute(f"SELECT count(*) FROM {ITEMS}").fetchall()
     if len(catalog) and not usable:
         raise SourceError(
             f"{source.path}: item ids are {source.item_type}, but no id of the model is, "

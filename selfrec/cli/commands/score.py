@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @click.option("--allow", metavar="F", help="The only items anybody gets: a table or a file of ids.")
 @click.option("--boost", metavar="F", help="Items with a number that is added to their scores: a table or a file.")
 @click.option("--resume", is_flag=True, help="Go on from the finished shards of a run that was killed.")
+@click.option(
+    "--changed-only",
+    is_flag=True,
+    help="Score the users whose events changed since the last run with this option, and keep the others' rows.",
+)
 @settings_options(SourceSettings, "source_options", stored=True)
 @json_option
 def command(
@@ -40,6 +45,7 @@ def command(
     allow: str | None,
     boost: str | None,
     resume: bool,
+    changed_only: bool,
     source_options: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -72,6 +78,7 @@ def command(
             allow=allow,
             boost=boost,
             resume=resume,
+            changed_only=changed_only,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     if as_json:
@@ -96,7 +103,12 @@ def _print(summary: RunSummary) -> None:
     print_pairs(
         [
             ("written", summary.target),
-            ("users", f"{summary.users:,}, {summary.cold_users:,} of them without a history in the catalog"),
+            *([("users", f"{summary.users:,}"), ("kept", f"{summary.kept:,}")] if summary.kept else []),
+            *([("removed", f"{summary.removed:,}")] if summary.removed else []),
+            (
+                "scored" if summary.kept else "users",
+                f"{summary.scored:,}, {summary.cold_users:,} of them without a history in the catalog",
+            ),
             ("rows", f"{summary.rows:,}"),
             ("time", f"{summary.seconds:,.1f} s, {summary.users_per_second:,.0f} users per second"),
             ("peak memory", f"{summary.peak_memory / 1e6:,.0f} MB"),
