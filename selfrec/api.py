@@ -99,6 +99,7 @@ class Model:
         boost: str | None = None,
         resume: bool = False,
         changed_only: bool = False,
+        wait: float = 0.0,
         source_options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
         **scoring: Any,
@@ -113,7 +114,7 @@ class Model:
         return score_table(
             self.folder,
             os.fspath(source),
-            parse_target(os.fspath(source), into=into, to=None if to is None else os.fspath(to)),
+            parse_target(os.fspath(source), into=into, to=None if to is None else os.fspath(to), wait=wait),
             settings,
             source=changed(self.config.source, source_options or {}, "source"),
             users=users,
@@ -122,6 +123,7 @@ class Model:
             boost=boost,
             resume=resume,
             changed_only=changed_only,
+            wait=wait,
             progress=progress,
         )
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import onnxruntime
-
 from selfrec.errors import EmptyDataError, SourceError
 from selfrec.histories import Float32
 from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.companion import Companion, Earlier
+from selfrec.scoring.engines import ENGINES, engines_changed
 from selfrec.scoring.parts import IdForm
 from selfrec.settings.tables import Config
 from selfrec.source.fingerprints import (
@@ -99,7 +97,7 @@ def settings_of(
         ],
         "the columns of the source": [weighting.uniform, weighting.clock is None, *types, id_form],
         "--batch-megabytes": config.scoring.batch_megabytes,
-        "the version of DuckDB or onnxruntime": [duckdb.__version__, onnxruntime.__version__],
+        _ENGINES: ENGINES,
     }
     if _reads_ages(model, config):
         span = source.span
@@ -112,6 +110,7 @@ def settings_of(
     return settings
 
 
+_ENGINES = "the engines"
 _MICROSECONDS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_MS", "TIMESTAMP_S")
 """Types of times that are whole microseconds, as ticks are."""
 
@@ -124,5 +123,8 @@ def _reads_ages(model: Model, config: Config) -> bool:
 def _why_everybody(model: Model, earlier: dict[str, Any], now: dict[str, Any]) -> str | None:
     if "user_features" in model.extra_inputs:
         return "the model reads columns of users, which no fingerprint covers"
+    upgraded = engines_changed(earlier.get(_ENGINES))
+    if upgraded is not None:
+        return upgraded
     changed = [name for name in {**now, **earlier} if earlier.get(name) != now.get(name)]
     return f"changed since the last run: {'; '.join(changed)}" if changed else None

@@ -34,6 +34,7 @@ def score_table(
     boost: str | None = None,
     resume: bool = False,
     changed_only: bool = False,
+    wait: float = 0.0,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Score every user of a source, or those of `users`, and put the lists in the target.
@@ -42,7 +43,8 @@ def score_table(
     users, deny, allow, boost: tables of the source, or files. resume: go on from the finished shards of a killed
     run of the same model and options. changed_only: score the users whose events changed since the last such run of
     the same model and options, and keep the rows of the others; where that cannot be told, everybody is scored and
-    the summary says why. Until the end, and when anything fails, the target holds the old result.
+    the summary says why. wait: seconds to wait for another run that writes the same target, or for a source that is
+    open for writing. Until the end, and when anything fails, the target holds the old result.
 
     Raises SettingsError, SourceError, ColumnError, EmptyDataError, ModelError, TargetError.
     """
@@ -53,7 +55,7 @@ def score_table(
     options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
     options["changed_only"] = changed_only
     with ExitStack() as held:
-        staging = held.enter_context(Staging(target.staging))
+        staging = held.enter_context(Staging(target.staging, wait=wait))
         earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
         with open_source(
@@ -62,6 +64,7 @@ def score_table(
             memory_megabytes=settings.memory_megabytes,
             threads=settings.threads or available_cores(),
             temp_directory=str(target.staging / SPILL),
+            wait=wait,
         ) as opened:
             bias, unknown = item_bias(rules, model.catalog, opened)
             scorer = Scorer(model, settings, item_bias=bias)

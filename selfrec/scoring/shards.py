@@ -9,13 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import duckdb
-import onnxruntime
-import pyarrow as pa
-
 from selfrec.histories import Float32, Histories
 from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
+from selfrec.scoring.engines import ENGINES
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
 from selfrec.scoring.staging import Staging
@@ -144,6 +141,6 @@ def identity_of(
         "types": types,
         "shards": shards,
         "id_form": id_form,
-        "engines": [duckdb.__version__, onnxruntime.__version__, pa.__version__],
+        "engines": ENGINES,
     }
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

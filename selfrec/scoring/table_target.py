@@ -29,6 +29,8 @@ _RUNS_SQL = f"""
         finished TIMESTAMP, users BIGINT, "rows" BIGINT, users_per_second DOUBLE, peak_memory BIGINT)"""
 _LATER_COLUMNS = ("scored", "kept", "removed")
 """Columns of the table of runs that older ones lack."""
+WAIT_SECONDS = 60.0
+"""How long a run waits for a database to be free unless told to wait longer."""
 _COMPANION_COLUMNS = ("basis", columns.USER_ID, FINGERPRINT)
 
 
@@ -38,7 +40,7 @@ class TableTarget:
 
     database: Path
     table: str
-    wait_seconds: float = 60.0
+    wait_seconds: float = WAIT_SECONDS
     """How long to wait for a database that another process has open."""
 
     id_form: IdForm = "carried"

@@ -11,7 +11,7 @@ from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
 from selfrec.scoring.parts import IdForm
 from selfrec.scoring.summary import RunRow
-from selfrec.scoring.table_target import TableTarget
+from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
 
 __all__ = ["FileTarget", "FolderTarget", "TableTarget", "Target", "parse_target"]
 
@@ -50,8 +50,11 @@ class Target(Protocol):
         """
 
 
-def parse_target(source_path: str, *, into: str | None = None, to: str | None = None) -> Target:
-    """The target of `--into TABLE`, `--into FILE.duckdb::TABLE`, `--to FILE.parquet` or `--to FOLDER`."""
+def parse_target(source_path: str, *, into: str | None = None, to: str | None = None, wait: float = 0.0) -> Target:
+    """The target of `--into TABLE`, `--into FILE.duckdb::TABLE`, `--to FILE.parquet` or `--to FOLDER`.
+
+    wait: seconds to wait for a database that another process has open, where that is longer than the usual minute.
+    """
     if (into is None) == (to is None):
         raise SettingsError("name one target: --into TABLE, or --to FILE.parquet or a folder")
     if to is not None:
@@ -70,4 +73,4 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         database = source_path
     if not table or not database:
         raise SettingsError(f"--into {into!r}: name a table, or FILE.duckdb::TABLE")
-    return TableTarget(Path(database).resolve(), table)
+    return TableTarget(Path(database).resolve(), table, wait_seconds=max(WAIT_SECONDS, wait))

@@ -31,6 +31,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Score the users whose events changed since the last run with this option, and keep the others' rows.",
 )
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long for another run that writes the same target, instead of refusing at once.",
+)
 @settings_options(SourceSettings, "source_options", stored=True)
 @json_option
 def command(
@@ -46,6 +53,7 @@ def command(
     boost: str | None,
     resume: bool,
     changed_only: bool,
+    wait: float,
     source_options: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -60,7 +68,7 @@ def command(
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
-    target = parse_target(source, into=into, to=to)
+    target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
     settings = changed(opened.config.scoring, scoring, "scoring")
     if "k" not in scoring:
@@ -79,6 +87,7 @@ def command(
             boost=boost,
             resume=resume,
             changed_only=changed_only,
+            wait=wait,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
     if as_json:
