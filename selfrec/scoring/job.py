@@ -13,7 +13,7 @@ from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
 from selfrec.scoring.staging import CHANGES, SPILL, Staging
-from selfrec.scoring.summary import Progress, RunRow, RunSummary, peak_memory
+from selfrec.scoring.summary import Progress, RunRow, RunSummary, Tell, peak_memory
 from selfrec.scoring.targets import Target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.source.fingerprints import Compared
@@ -36,6 +36,7 @@ def score_table(
     changed_only: bool = False,
     wait: float = 0.0,
     progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> RunSummary:
     """Score every user of a source, or those of `users`, and put the lists in the target.
 
@@ -79,9 +80,11 @@ def score_table(
                 raise EmptyDataError(f"{users or source_path}: no users to score; the result stays as it was")
             identity = identity_of(model, settings, bias, types, reader.shards, target.id_form)
             staging.begin(identity, options, resume=resume)
-            run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress)
+            compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
+            notes = tuple(note for note in (staging.note, changes and changes.note) if note)
+            _tell_begin(tell, compared, reader.shards, notes, unknown)
+            run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress, tell)
             _write_shards(run, target)
-        compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
         seconds = time.monotonic() - started
         row = RunRow(
             run_id=staging.run_id,
@@ -100,8 +103,22 @@ def score_table(
         parts = staging.complete(reader.shards)
         rows = target.publish(parts, types, row, changes.companion if changes else None)
         staging.finish()
-    notes = tuple(note for note in (staging.note, changes and changes.note) if note)
+    if tell is not None:
+        tell("written", target=target.name, rows=rows)
     return _summary(run, target, compared, rows, time.monotonic() - started, unknown, notes)
+
+
+def _tell_begin(
+    tell: Tell | None, compared: Compared, shards: int, notes: tuple[str, ...], unknown: dict[str, int]
+) -> None:
+    if tell is None:
+        return
+    tell("users", **compared._asdict(), shards=shards)
+    for note in notes:
+        tell("warning", text=note)
+    for name, count in unknown.items():
+        if count:
+            tell("warning", text=f"--{name}: {count:,} ids are not in the catalog")
 
 
 def _summary(

@@ -16,7 +16,7 @@ from selfrec.scoring.engines import ENGINES
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
 from selfrec.scoring.staging import Staging
-from selfrec.scoring.summary import Progress
+from selfrec.scoring.summary import Progress, Tell
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.reading import HistoryReader, UserShard
 
@@ -43,13 +43,14 @@ class ShardRun:
         id_form: IdForm,
         identity: str,
         progress: Progress | None,
+        tell: Tell | None = None,
     ) -> None:
         """types: SQL types of user and item ids."""
         self.rows = self.cold_users = self.resumed_shards = self.resumed_users = 0
         self._model, self._scorer, self.reader, self.staging = model, scorer, reader, staging
         self._user_type, self._id_form, self._identity = types[0], id_form, identity
         self._item_ids = id_values(model.catalog.item_ids, types[1], id_form)
-        self._progress = progress
+        self._progress, self._tell = progress, tell
         self._done = 0
         self._lock = threading.Lock()
 
@@ -62,7 +63,7 @@ class ShardRun:
                 if read.done is not None:
                     self.resumed_shards += 1
                     self.resumed_users += read.done.users
-                    self._count(read.done)
+                    self._count(read.number, read.done, resumed=True)
                     self._advance(read.done.users)
                     continue
                 histories = read.shard.histories(self._model.n_items, self._model.config.cleaning.max_history)
@@ -98,12 +99,14 @@ class ShardRun:
             rows=table.num_rows,
         )
         write_part(self.staging.part(read.number), table, note)
-        self._count(note)
+        self._count(read.number, note, resumed=False)
 
-    def _count(self, note: PartNote) -> None:
+    def _count(self, shard: int, note: PartNote, *, resumed: bool) -> None:
         with self._lock:
             self.rows += note.rows
             self.cold_users += note.cold_users
+            if self._tell is not None:
+                self._tell("shard", shard=shard, users=note.users, rows=note.rows, resumed=resumed)
 
     def _advance(self, users: int) -> None:
         with self._lock:

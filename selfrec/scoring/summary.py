@@ -16,6 +16,14 @@ class Progress(Protocol):
         """So many of all users are scored, those of a resumed run included."""
 
 
+class Tell(Protocol):
+    """Told, from any thread but one at a time, what a run does: `users`, `shard`, `written`, `warning`, with fields
+    as selfrec.cli.log has them."""
+
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        """This happened."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
     """One row of the table of runs; times in UTC, memory in bytes."""

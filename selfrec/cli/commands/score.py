@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument
 from selfrec.cli.output import print_json, print_pairs, progress
 from selfrec.cli.state import State, json_option, selfrec_command
@@ -39,9 +40,11 @@ if TYPE_CHECKING:
     help="Wait so long for another run that writes the same target, instead of refusing at once.",
 )
 @settings_options(SourceSettings, "source_options", stored=True)
+@log_option
 @json_option
 def command(
     state: State,
+    log: EventLog,
     model: str,
     source: str,
     into: str | None,
@@ -89,7 +92,9 @@ def command(
             changed_only=changed_only,
             wait=wait,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
+            tell=log,
         )
+    log.result = summary.as_dict()
     if as_json:
         print_json(summary.as_dict())
     else:
