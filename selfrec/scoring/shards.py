@@ -67,7 +67,7 @@ class ShardRun:
                     self._advance(read.done.users)
                     continue
                 histories = read.shard.histories(self._model.n_items, self._model.config.cleaning.max_history)
-                lists = self._scorer.score(histories, _seen(read.shard, histories), on_users=self._advance)
+                lists = self._scorer.score(histories, seen_histories(read.shard, histories), on_users=self._advance)
                 if writing is not None:
                     writing.result()
                 writing = writer.submit(self._write, read, histories, lists)
@@ -115,8 +115,8 @@ class ShardRun:
                 self._progress(self._done, self.reader.users)
 
 
-def _seen(shard: UserShard, histories: Histories) -> Histories:
-    """All slots of the shard, the seen-only ones too; the very histories where they are the same."""
+def seen_histories(shard: UserShard, histories: Histories) -> Histories:
+    """All slots of a shard, the seen-only ones too, as what to exclude; the very histories where they are the same."""
     if len(histories.items) == len(shard.items):
         return histories
     return Histories(
