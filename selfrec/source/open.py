@@ -130,17 +130,19 @@ def open_source(
     memory_megabytes: int = 1024,
     threads: int | None = None,
     temp_directory: str | None = None,
+    wait: float = 0.0,
 ) -> Iterator[Source]:
     """Open a source for reading; closed at the end of the `with`.
 
     path: a DuckDB file, or a path or glob of Parquet (.parquet, .pq) or CSV (.csv, .tsv, .gz of both) files.
     memory_megabytes: what DuckDB may use before it spills to temp_directory. threads: None is all cores.
+    wait: seconds to wait while another process writes to a DuckDB file.
     Raises SourceError (missing, foreign or locked file, missing table, ragged CSV row), ColumnError.
     """
     files = find_files(path)
     connection = start_session(memory_megabytes, threads, temp_directory)
     try:
-        yield _source(path, files, connection, settings)
+        yield _source(path, files, connection, settings, wait)
     finally:
         connection.close()
 
@@ -180,10 +182,12 @@ def find_table(tables: tuple[tuple[str, str], ...], name: str) -> str | None:
     return None
 
 
-def _source(path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> Source:
+def _source(
+    path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
+) -> Source:
     tables: tuple[tuple[str, str], ...] = ()
     if files.kind == "duckdb":
-        attach(connection, files.paths[0])
+        attach(connection, files.paths[0], wait=wait)
         tables = list_tables(connection)
         lock_down(connection)
         raw = _named_table(path, tables, settings.table)

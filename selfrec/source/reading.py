@@ -24,16 +24,16 @@ from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.ids import carried_sql
 from selfrec.source.item_lists import ItemList, read_items, text_ids
 from selfrec.source.open import Source
-from selfrec.source.places import open_place
-from selfrec.source.quoting import identifier
 from selfrec.source.session import reading
+from selfrec.source.user_lists import LISTED, list_users
 from selfrec.source.weighting import weighting_of
 
 __all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
 
-_ITEMS = "selfrec_items"
+ITEMS = "selfrec_items"
+"""Temporary table of the catalog's items, see map_items."""
+
 _USERS = "selfrec_users"
-_LISTED = "selfrec_listed_users"
 _STAGED = "selfrec_staged"
 _ASKED = "selfrec_asked_users"
 
@@ -99,7 +99,7 @@ class HistoryReader:
         self.moment = source.span.last
         with reading(source.path):
             map_items(source, catalog)
-            rows = self._list_users(users)
+            rows = list_users(source, users)
             self.shards = max(1, -(-rows // config.scoring.shard_rows))
             self._starts = self._number_users()
         self.users = int(self._starts[-1])
@@ -154,37 +154,6 @@ class HistoryReader:
             raise SourceError(f"{source.path}: an id that was asked for is no {source.user_type}; check --user")
         return self._shard(found, events)
 
-    def _list_users(self, place: str | None) -> int:
-        """Make the list of users to score; returns about how many rows they take to read."""
-        source = self._source
-        connection = source.connection
-        if place is None:
-            connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {_LISTED} AS "
-                f"SELECT DISTINCT user_id FROM {source.relation_sql} WHERE user_id IS NOT NULL"
-            )
-            return source.span.rows
-        names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
-        with open_place(place, source, names) as opened:
-            column = identifier(opened.id_column(*names, option="name it like the source's user column"))
-            opened.copy_into(
-                source,
-                f"{_LISTED}_text",
-                f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
-            )
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_LISTED} AS SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) "
-            f"AS user_id FROM {_LISTED}_text"
-        )
-        [(bad,)] = connection.execute(f"SELECT count(*) FROM {_LISTED} WHERE user_id IS NULL").fetchall()
-        if bad:
-            raise SourceError(f"{opened.name}: has user ids that are no {source.user_type}, the type of the source's")
-        [(rows,)] = connection.execute(
-            f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {_LISTED})"
-        ).fetchall()
-        [(users,)] = connection.execute(f"SELECT count(*) FROM {_LISTED}").fetchall()
-        return int(rows) + int(users)
-
     def _number_users(self) -> Int64:
         """Number the users by (shard, id); int64[shards + 1] first number of each shard.
 
@@ -194,7 +163,7 @@ class HistoryReader:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {_USERS} AS "
             "SELECT user_id, shard, (row_number() OVER (ORDER BY shard, user_id) - 1)::INTEGER AS code FROM ("
-            f"SELECT user_id, (hash(user_id) % {self.shards})::INTEGER AS shard FROM {_LISTED})"
+            f"SELECT user_id, (hash(user_id) % {self.shards})::INTEGER AS shard FROM {LISTED})"
         )
         counts = np.zeros(self.shards + 1, dtype=np.int64)
         for shard, users in connection.execute(f"SELECT shard, count(*) FROM {_USERS} GROUP BY shard").fetchall():
@@ -210,7 +179,7 @@ class HistoryReader:
             listed.append(f"{self._weighting.strength} AS strength")
         return (
             f"SELECT {', '.join(listed)} FROM {self._source.relation_sql} AS events "
-            f"JOIN {_ITEMS} AS items USING (item_id) JOIN {users} AS users USING (user_id) "
+            f"JOIN {ITEMS} AS items USING (item_id) JOIN {users} AS users USING (user_id) "
             f"WHERE {self._weighting.kept()}"
         )
 
@@ -251,14 +220,14 @@ def map_items(source: Source, catalog: Catalog) -> None:
     connection.register("selfrec_catalog", catalog.table.select([columns.ITEM_ID, columns.ITEM_NUMBER]))
     try:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_ITEMS} AS "
+            f"CREATE OR REPLACE TEMP TABLE {ITEMS} AS "
             f"SELECT TRY_CAST(item_id AS {source.item_type}) AS item_id, item_number::INTEGER AS number "
             "FROM selfrec_catalog "
             f"WHERE CAST(TRY_CAST(item_id AS {source.item_type}) AS VARCHAR) = CAST(item_id AS VARCHAR)"
         )
     finally:
         connection.unregister("selfrec_catalog")
-    [(usable,)] = connection.execute(f"SELECT count(*) FROM {_ITEMS}").fetchall()
+    [(usable,)] = connection.execute(f"SELECT count(*) FROM {ITEMS}").fetchall()
     if len(catalog) and not usable:
         raise SourceError(
             f"{source.path}: item ids are {source.item_type}, but no id of the model is, "

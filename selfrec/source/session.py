@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -32,18 +33,28 @@ def start_session(memory_megabytes: int, threads: int | None, temp_directory: st
     return connection
 
 
-def attach(connection: duckdb.DuckDBPyConnection, path: str) -> None:
-    """Attach a DuckDB file for reading."""
+def attach(connection: duckdb.DuckDBPyConnection, path: str, *, wait: float = 0.0) -> None:
+    """Attach a DuckDB file for reading; waits so many seconds while another process writes to it."""
+    end = time.monotonic() + wait
+    while not _attached(connection, path, last=time.monotonic() >= end):
+        time.sleep(0.1)
+
+
+def _attached(connection: duckdb.DuckDBPyConnection, path: str, *, last: bool) -> bool:
+    """Try once; False where another process writes to the file, unless this is the last try."""
     try:
         connection.execute(f"ATTACH {literal(path)} AS {identifier(ATTACHED)} (READ_ONLY, TYPE duckdb)")
     except duckdb.Error as error:
         text = one_line(error)
         holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", text)
+        if holder and not last:
+            return False
         if holder:
             raise SourceError(f"{path}: is open for writing in {holder[1]}; close it there and start again") from error
         if "already attached" in text or "different configuration" in text:
             raise SourceError(f"{path}: is open in this very program; close that connection and start again") from error
         raise SourceError(f"{path}: cannot be opened as a DuckDB file ({first_sentence(error)})") from error
+    return True
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str] = ()) -> None:

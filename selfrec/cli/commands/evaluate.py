@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State, json_option, selfrec_command
@@ -24,9 +25,11 @@ from selfrec.settings.tables import SourceSettings
     "then shown to the model.",
 )
 @click.option("--threads", type=int, metavar="N", help="Threads of the scorer. [default: all cores]")
+@log_option
 @json_option
 def command(
     state: State,
+    log: EventLog,
     model: str,
     source: str,
     source_options: dict[str, Any],
@@ -57,8 +60,11 @@ def command(
             threads=threads,
             on_users=lambda done, total: bars.update(task, description="scoring", completed=done, total=total),
         )
+    for note in notes:
+        log("warning", text=note)
+    log.result = {**measured.model_dump(mode="json"), "notes": notes}
     if as_json:
-        click.echo(json.dumps({**measured.model_dump(mode="json"), "notes": notes}, indent=2))
+        click.echo(json.dumps(log.result, indent=2))
         return
     print_table(HEADINGS, measured.table(), right=[2, 3, 4, 5])
     for note in notes:
