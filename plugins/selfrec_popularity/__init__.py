@@ -36,4 +36,5 @@ def selfrec_generators() -> Iterator[Generator]:
         options=PopularityOptions,
         build=build,
         trainer=train,
+        excused={"learns_the_checkerboard": "the same list for everyone cannot tell users apart"},
     )

@@ -24,8 +24,8 @@ COMMANDS = {
     "audience": "Find the users whom an item suits best.",
     "inspect": "Show what a model is: inputs, outputs, hashes, metrics.",
     "report": "Write a model's report.html.",
-    "export": "Write a model's graph as one ONNX file.",
-    "plugins": "List the plugins, or show one.",
+    "export": "Write a model's graph as one ONNX file, or a web page around it.",
+    "plugins": "List, show, check and begin plugins.",
 }
 """Name and short help of each command; it stands in the module `selfrec.cli.commands.NAME`, as `command`.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfrec.errors import SelfrecError, one_line
-from selfrec.host.records import PartRecord
+from selfrec.host.records import Kind, PartRecord
 from selfrec.testing.bench import Bench
 from selfrec.testing.checks import CHECKS, Check
 
@@ -23,10 +23,24 @@ class Outcome:
     passed: bool
     reason: str = ""
     """Why not."""
+    excused: str = ""
+    """Why the part need not pass, as its record says."""
+
+    @property
+    def word(self) -> str:
+        """ok, FAILED, excused, or "ok, though excused": an excuse that is not needed is a failure too."""
+        if self.excused:
+            return "ok, though excused" if self.passed else "excused"
+        return "ok" if self.passed else "FAILED"
+
+    @property
+    def bad(self) -> bool:
+        """Whether something must be done about it."""
+        return self.passed == bool(self.excused)
 
 
 def benches(
-    records: Iterable[PartRecord], options: Mapping[tuple[str, str], Mapping[str, Any]] | None = None
+    records: Iterable[PartRecord], options: Mapping[tuple[Kind, str], Mapping[str, Any]] | None = None
 ) -> list[Bench]:
     """A bench for each record, with the others beside it; options by kind and name."""
     records = list(records)
@@ -53,13 +67,14 @@ def run_checks(bench: Bench, told: Callable[[Outcome], None] = lambda outcome: N
 def outcome_of(check: Check, bench: Bench) -> Outcome:
     """Run one check. A failure is an assertion of the check, or an error of the part."""
     name, promise = name_of(check), (check.__doc__ or "").strip()
+    reason = ""
     try:
         check(bench)
     except (AssertionError, SelfrecError) as error:
-        return Outcome(name, promise, False, one_line(error))
+        reason = one_line(error)
     except Exception as error:
-        return Outcome(name, promise, False, f"{type(error).__name__}: {one_line(error)}")
-    return Outcome(name, promise, True)
+        reason = f"{type(error).__name__}: {one_line(error)}"
+    return Outcome(name, promise, not reason, reason, bench.record.excused.get(name, ""))
 
 
 def name_of(check: Check) -> str:
@@ -68,13 +83,13 @@ def name_of(check: Check) -> str:
 
 
 def parametrize_with_checks(benches: Iterable[Bench], *, expected_failures: Mapping[str, str] | None = None) -> Any:
-    """A pytest mark that runs every check over every bench.
+    """A pytest mark that runs every check over every bench; checks a record is excused from are expected to fail.
 
         @parametrize_with_checks(benches(my_plugin.selfrec_generators()))
         def test_conformance(bench, check):
             check(bench)
 
-    expected_failures: by the check's name, why the part does not keep this promise; such a check must fail.
+    expected_failures: more of them, by the check's name and with the reason; such a check must fail.
     """
     import pytest
 
@@ -89,7 +104,8 @@ def _cases(benches: list[Bench], expected: Mapping[str, str]) -> Iterator[Any]:
     import pytest
 
     for bench in benches:
+        reasons = {**bench.record.excused, **expected}
         for check in CHECKS:
             name = name_of(check)
-            marks = [pytest.mark.xfail(reason=expected[name], strict=True)] if name in expected else []
+            marks = [pytest.mark.xfail(reason=reasons[name], strict=True)] if name in reasons else []
             yield pytest.param(bench, check, id=f"{bench.record.kind}-{bench.record.name}-{name}", marks=marks)

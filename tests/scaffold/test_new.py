@@ -1,0 +1,58 @@
+"""A new plugin as its author meets it: written, installed with pip, checked, fitted, scored."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.shop import make_shop
+
+USES = {
+    "generator": ["-o", "pipeline.extractors=", "-o", "pipeline.generators=mine"],
+    "extractor": ["-o", "pipeline.extractors=mine", "-o", "pipeline.generators=gan", "-o", "generator.gan.epochs=3"],
+    "ranker": ["-o", "pipeline.extractors=", "-o", "pipeline.generators=popularity", "-o", "pipeline.ranker=mine"],
+}
+
+
+class Place:
+    """An environment of its own that also sees the packages of this one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        venv.create(folder / "env", with_pip=False, symlinks=True)
+        (site,) = (folder / "env").glob("lib/python*/site-packages")
+        paths = [path for path in sys.path if path and Path(path).is_dir()]
+        (site / "outer.pth").write_text("\n".join(paths) + "\n")
+
+    def run(self, *args: object) -> str:
+        environment = {**os.environ, "PYTHONPATH": ""}
+        python = self.folder / "env/bin/python"
+        done = subprocess.run(
+            [python, *map(str, args)], capture_output=True, text=True, check=False, cwd=self.folder, env=environment
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.mark.parametrize("kind", USES)
+def test_it_works_as_it_is_written(kind: str, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.run("-m", "selfrec", "plugins", "new", "mine", "--kind", kind)
+    assert len((tmp_path / "mine/selfrec_mine.py").read_text().splitlines()) < 60
+    place.run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "./mine")
+    assert f"{kind} mine" in place.run("-m", "selfrec", "plugins")
+    passed = place.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "mine")
+    assert " passed" in passed
+    shop = make_shop(tmp_path / "shop.duckdb")
+    fit = ["fit", shop, "--table", "events", "--out", "model", "-o", "pipeline.keep=all", "-o", "training.threads=1"]
+    place.run("-m", "selfrec", *fit, *USES[kind])
+    place.run("-m", "pip", "uninstall", "-q", "-y", "selfrec-mine")
+    place.run("-m", "selfrec", "score", "model", shop, "--into", "lists", "-k", 3)
+    with duckdb.connect(str(shop)) as con:
+        assert con.execute("SELECT count(*), count(DISTINCT user_id) FROM lists").fetchone() == (720, 240)
