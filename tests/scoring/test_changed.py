@@ -322,6 +322,15 @@ def weighing(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return next_item_model(tmp_path_factory.mktemp("weighing") / "model")
 
 
+def test_without_times_and_weights(model: Model, shop: str) -> None:
+    edit(shop, "CREATE OR REPLACE TABLE interactions AS SELECT user_id, item_id FROM interactions")
+    run(model, shop, "table")
+    # 100 is item number 0.
+    edit(shop, "INSERT INTO interactions VALUES ('bob', 100)")
+    assert counts(run(model, shop, "table")) == (3, 1, 2, 0)
+    assert [row[2] for row in rows_of(shop, "table") if row[0] == "bob"] == [101, 105]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @given(
     nights=st.lists(st.lists(EDITS, min_size=1, max_size=4), min_size=1, max_size=2),
