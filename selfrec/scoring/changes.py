@@ -70,7 +70,12 @@ def find_changes(
     return Changes(
         compared=compared,
         users=users if why is not None else str(folder / CHANGED),
-        companion=Companion(settings=settings, fingerprints=folder / FINGERPRINTS, stale=stale),
+        companion=Companion(
+            settings=settings,
+            fingerprints=folder / FINGERPRINTS,
+            stale=stale,
+            unchanged=stale is not None and compared.scored == compared.removed == 0,
+        ),
         note=None if why is None else f"everybody was scored: {why}",
     )
 

@@ -63,6 +63,8 @@ class Companion:
     """Parquet file: user_id (carried) and fingerprint of every user of the new result."""
     stale: Path | None
     """Parquet file: user_id (carried) of those whose old rows must go. None: all of them."""
+    unchanged: bool = False
+    """Whether the old result is the new one, row by row."""
 
     @property
     def files(self) -> list[Path]:

@@ -63,6 +63,9 @@ class _PathTarget:
         self, parts: list[Path], types: tuple[str, str], run: RunRow, companion: Companion | None = None
     ) -> int:
         """Write the whole beside, put the companion in its place, then the result, then remove old companions."""
+        if companion is not None and companion.unchanged:
+            # The result stays as it is, and so does the companion file of the run that wrote it.
+            return count_rows(self._files())
         try:
             tables = None
             if companion is not None and companion.stale is not None:

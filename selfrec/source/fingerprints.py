@@ -60,7 +60,8 @@ def fingerprint_users(source: Source, config: Config, catalog: Catalog, users: s
     Raises SourceError, ColumnError.
     """
     weighting = weighting_of(source, config)
-    read = ["items.number"]
+    # hash(0) is 0, so item 0 would add nothing to a sum.
+    read = ["items.number + 1"]
     if weighting.clock is not None:
         read.append("events.epoch")
     if not weighting.uniform:

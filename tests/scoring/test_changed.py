@@ -52,6 +52,12 @@ def rows_of(shop: str, kind: str) -> list[tuple[Any, ...]]:
     return read_rows(Path(shop).with_name("lists.parquet" if kind == "file" else "lists"))
 
 
+def target_files(shop: str, kind: str) -> list[tuple[str, int, int]]:
+    place = Path(shop).with_name("lists.parquet" if kind == "file" else "lists")
+    files = [place] if kind == "file" else sorted(place.iterdir())
+    return [(path.name, path.stat().st_ino, path.stat().st_mtime_ns) for path in files]
+
+
 def companions(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.endswith(".fingerprints")]
 
@@ -76,8 +82,11 @@ def test_only_changed_new_and_vanished_users_are_touched(model: Model, shop: str
     assert counts(first) == (3, 3, 0, 0)
     assert first.notes == ("everybody was scored: there is no earlier result",)
     assert leftovers(tmp_path) == [path.name for path in companions(tmp_path)]
+    before = None if kind == "table" else target_files(shop, kind)
     same = run(model, shop, kind)
     assert (counts(same), same.notes, same.rows) == ((3, 0, 3, 0), (), 6)
+    # Nothing changed, nothing is written.
+    assert before is None or target_files(shop, kind) == before
     edit(
         shop,
         "DELETE FROM interactions WHERE user_id = 'cid'",
@@ -311,6 +320,15 @@ def apply(connection: duckdb.DuckDBPyConnection, change: tuple[Any, ...]) -> Non
 @pytest.fixture(scope="module")
 def weighing(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return next_item_model(tmp_path_factory.mktemp("weighing") / "model")
+
+
+def test_without_times_and_weights(model: Model, shop: str) -> None:
+    edit(shop, "CREATE OR REPLACE TABLE interactions AS SELECT user_id, item_id FROM interactions")
+    run(model, shop, "table")
+    # 100 is item number 0.
+    edit(shop, "INSERT INTO interactions VALUES ('bob', 100)")
+    assert counts(run(model, shop, "table")) == (3, 1, 2, 0)
+    assert [row[2] for row in rows_of(shop, "table") if row[0] == "bob"] == [101, 105]
 
 
 @pytest.mark.parametrize("kind", KINDS)

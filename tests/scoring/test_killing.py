@@ -69,8 +69,9 @@ class Polling:
             place = self._place if self._place.endswith(".parquet") else f"{self._place}/*.parquet"
             with duckdb.connect() as connection:
                 return connection.execute(f"FROM '{place}'").fetchall()
-        except duckdb.IOException as error:
-            if re.search(r"lock|no files|no such file", str(error), re.IGNORECASE):
+        except duckdb.Error as error:
+            # DuckDB opens a file once to see its columns and again to read it: another may have taken its place.
+            if re.search(r"lock|no files|no such file|failed to read file", str(error), re.IGNORECASE):
                 return None
             raise
 
