@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -10,9 +12,24 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True)
+class PageOptions:
+    """What was asked for with --web."""
+
+    runtime: str | None
+    serve: bool
+
+
 def web_options(function: F) -> F:
-    """--web, --runtime and --serve."""
-    decorated: Any = function
+    """--web, --runtime and --serve; the function gets them as `page`, None without --web."""
+
+    @functools.wraps(function)
+    def collected(*args: Any, web: bool, runtime: str | None, serve: bool, **kwargs: Any) -> Any:
+        if not web and (runtime is not None or serve):
+            raise click.UsageError("--runtime and --serve go with --web")
+        return function(*args, page=PageOptions(runtime, serve) if web else None, **kwargs)
+
+    decorated: Any = collected
     for option in reversed(
         (
             click.option("--web", is_flag=True, help="Write a page that recommends in the browser, as folder OUT."),
@@ -26,7 +43,7 @@ def web_options(function: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
-def export_page(model: str, out: str, runtime: str | None, serve: bool) -> None:
+def export_page(model: str, out: str, options: PageOptions) -> None:
     """Write the page of a model and say where it is and how large."""
     from pathlib import Path
 
@@ -34,11 +51,11 @@ def export_page(model: str, out: str, runtime: str | None, serve: bool) -> None:
     from selfrec.web.folder import LARGE_GRAPH, write_page
     from selfrec.web.runtime import find_runtime
 
-    found = find_runtime(Path(runtime) if runtime is not None else None)
-    page = write_page(open_model(model), out, found)
+    runtime = find_runtime(Path(options.runtime) if options.runtime is not None else None)
+    page = write_page(open_model(model), out, runtime)
     click.echo(
         f"{out}  {page.total_bytes / 1e6:,.1f} MB: {page.graph_bytes / 1e6:,.1f} MB model, "
-        f"{page.runtime_bytes / 1e6:,.1f} MB onnxruntime-web {found.version}"
+        f"{page.runtime_bytes / 1e6:,.1f} MB onnxruntime-web {runtime.version}"
     )
     if page.graph_bytes > LARGE_GRAPH:
         click.echo(
@@ -46,7 +63,7 @@ def export_page(model: str, out: str, runtime: str | None, serve: bool) -> None:
             "fewer items or narrower parts make it smaller",
             err=True,
         )
-    if serve:
+    if options.serve:
         _serve(page.folder)
     else:
         click.echo(f"look at it with --serve, or: cd {out} && python -m http.server", err=True)

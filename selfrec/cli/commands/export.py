@@ -8,7 +8,7 @@ import click
 
 from selfrec.cli.options import model_argument
 from selfrec.cli.state import State, selfrec_command
-from selfrec.cli.web_page import export_page, web_options
+from selfrec.cli.web_page import PageOptions, export_page, web_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @model_argument
 @click.argument("out", metavar="OUT", type=click.Path())
 @web_options
-def command(state: State, model: str, out: str, web: bool, runtime: str | None, serve: bool) -> None:
+def command(state: State, model: str, out: str, page: PageOptions | None) -> None:
     """Write a model's graph as one ONNX file, or a web page around it.
 
     The graph takes and gives item numbers; items.parquet of the model folder has the ids. Weights past 1.5 GB
@@ -30,10 +30,8 @@ def command(state: State, model: str, out: str, web: bool, runtime: str | None, 
     from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
     from selfrec.model_folder.reading import open_model
 
-    if web:
-        return export_page(model, out, runtime, serve)
-    if runtime is not None or serve:
-        raise click.UsageError("--runtime and --serve go with --web")
+    if page is not None:
+        return export_page(model, out, page)
     opened = open_model(model)
     target = Path(out)
     if target.suffix != ".onnx":
