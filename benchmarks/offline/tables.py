@@ -100,7 +100,7 @@ def runs_of(protocol: Protocol, found: Iterable[Record]) -> list[Runs]:
     return sorted(runs, key=lambda run: (run.first.kind, order.get(run.model, len(order)), run.model))
 
 
-_ORDER = ("popularity", "itemknn", "ials", "ease", "edlae", "classic", "fast", DEFAULT, "full")
+_ORDER = ("popularity", "recent", "itemknn", "ials", "ease", "edlae", "classic", "fast", DEFAULT, "full")
 
 
 def summary_table(protocols: Sequence[Protocol], found: Sequence[Record]) -> str:

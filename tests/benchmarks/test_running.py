@@ -97,6 +97,35 @@ def test_a_changed_search_or_other_rows_are_run_again(bench, tmp_path: Path) -> 
     assert counting.fits[4:] == [(180, True)]
 
 
+def test_a_search_that_was_cut_off_goes_on(bench, tmp_path: Path) -> None:
+    counting = Counting()
+    fit = counting.baseline.fit
+
+    def cut_off(histories: Histories, options: dict[str, bool], seed: int) -> Score:
+        if options["good"]:
+            raise KeyboardInterrupt
+        return fit(histories, options, seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(bench(baselines=(replace(counting.baseline, fit=cut_off),))[0])
+    run(bench(baselines=(counting.baseline,))[0])
+    assert counting.fits == [(240, False), (240, True), (300, True)]
+    record = records.read(records.path_of(tmp_path / "out", "toy", "counting", 0))
+    assert record is not None
+    assert record.search_seconds == pytest.approx(sum(trial.seconds for trial in record.trials))
+    assert [path.name for path in (tmp_path / "out" / "toy" / "counting").iterdir()] == ["seed-0.json"]
+
+
+def test_trials_of_another_search_are_not_taken(bench, tmp_path: Path) -> None:
+    path = records.trials_path(tmp_path / "out", "toy", "counting", 0)
+    path.parent.mkdir(parents=True)
+    trial = records.Trial(options={"good": False}, ndcg=9.0, seconds=1.0)
+    path.write_text(records.Trials(key="another", trials=[trial]).model_dump_json())
+    counting = Counting()
+    run(bench(baselines=(counting.baseline,))[0])
+    assert len(counting.fits) == 3
+
+
 def test_a_broken_record_is_made_again(bench, tmp_path: Path) -> None:
     counting = Counting()
     run(bench(baselines=(counting.baseline,))[0])
@@ -245,7 +274,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     given = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--seeds", "0,1"]
     assert accuracy.main([*given, "--only", "cfgan-ml100k:popularity", "--only", "cfgan-ml100k:ease"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("| data, split | metrics | popularity, decayed | EASE |")
+    assert out.startswith("| data, split | metrics | popularity | EASE |")
     assert "cfgan-ml100k:ease seed 1: " in err
     assert (tmp_path / "out" / "summary.md").read_text() == out
     full = (tmp_path / "out" / "tables.md").read_text()
