@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from importlib.metadata import version
@@ -43,6 +43,14 @@ _PRESET_NEEDS = ("selfrec", "torch", "onnxruntime", "duckdb", "numpy")
 def to_stderr(text: str) -> None:
     """Progress."""
     print(text, file=sys.stderr, flush=True)
+
+
+def stale(found: Iterable[Record]) -> list[str]:
+    """The records that other code made, as PROTOCOL:MODEL seed N; running them again would replace them."""
+    code = {"baseline": records.code_digest(BASELINE_CODE), "preset": records.code_digest(PRESET_CODE)}
+    return [
+        f"{old.protocol}:{old.model} seed {old.seed}" for old in found if old.identity.get("code") != code[old.kind]
+    ]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from benchmarks.offline.baselines import BASELINES, FULL_ITEMS, Baseline, Search
 from benchmarks.offline.item_item import gram
 from benchmarks.offline.lists import Score, matrix
 from benchmarks.offline.protocols import ALL, Protocol
-from benchmarks.offline.running import Bench
+from benchmarks.offline.running import Bench, stale
 from selfrec.evaluation.groups import ALL_USERS
 from selfrec.histories import Histories
 from tests.benchmarks.toy import write_toy
@@ -250,6 +250,14 @@ def test_jobs_by_pattern(bench) -> None:
         "tafeng-temporal:edlae seed 1",
     ]
     assert len(list(made.jobs([], [0]))) == len(ALL) * (len(BASELINES) + 2)
+
+
+def test_records_of_other_code_are_named(bench, tmp_path: Path) -> None:
+    run(bench(baselines=(Counting().baseline,))[0])
+    [record] = records.read_all(tmp_path / "out")
+    assert stale([record]) == []
+    older = record.model_copy(update={"identity": {**record.identity, "code": "0" * 64}, "seed": 7})
+    assert stale([record, older]) == ["toy:counting seed 7"]
 
 
 @pytest.mark.slow
