@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.offline import records
 from benchmarks.offline.protocols import ALL
-from benchmarks.offline.running import Bench
+from benchmarks.offline.running import Bench, stale
 from benchmarks.offline.tables import full_tables, summary_table
 
 
@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not found:
         print(f"Error: no records in {asked.out}; run without --table", file=sys.stderr)
         return 1
+    for name in stale(found):
+        print(f"Warning: {name} is of other code than there is now; run it again", file=sys.stderr)
     (asked.out / "tables.md").write_text(full_tables(ALL, found), encoding="utf-8")
     summary = summary_table(ALL, found)
     (asked.out / "summary.md").write_text(summary, encoding="utf-8")

@@ -117,9 +117,16 @@ def _ials(histories: Histories, options: Options, seed: int) -> Score:
 BASELINES = (
     Baseline(
         name="popularity",
+        title="popularity",
+        fit=_popularity,
+        search=Search(_grid(half_life_days=(None,))),
+        needs=("numpy",),
+    ),
+    Baseline(
+        name="recent",
         title="popularity, decayed",
         fit=_popularity,
-        search=Search(_grid(half_life_days=(None, 90.0, 30.0, 7.0))),
+        search=Search(_grid(half_life_days=(90.0, 30.0, 7.0, 3.0))),
         needs=("numpy",),
     ),
     Baseline(
@@ -143,7 +150,7 @@ BASELINES = (
         name="ease",
         title="EASE",
         fit=_ease,
-        search=Search(_grid(regularization=(30.0, 100.0, 200.0, 500.0, 1000.0))),
+        search=Search(_grid(regularization=(30.0, 100.0, 250.0, 500.0, 1000.0, 2500.0))),
         large_search=Search(_grid(regularization=(30.0, 100.0, 300.0))),
         dense=True,
     ),

@@ -38,6 +38,13 @@ class Trial(_Part):
     seconds: float
 
 
+class Trials(_Part):
+    """What an unfinished search has tried."""
+
+    key: str
+    trials: list[Trial]
+
+
 class Record(_Part):
     """One run."""
 
@@ -56,7 +63,7 @@ class Record(_Part):
     options: dict[str, Any] = Field(default_factory=dict, description="Chosen on the validation part.")
     trials: list[Trial] = Field(default_factory=list)
     stages: list[dict[str, Any]] = Field(default_factory=list, description="A preset's stages on the validation part.")
-    search_seconds: float = 0.0
+    search_seconds: float = Field(0.0, description="Of all trials.")
     fit_seconds: float = 0.0
     fit_cpu_seconds: float = 0.0
     microseconds_per_user: float = Field(0.0, description="Histories to lists of 100, in memory, all test users.")
@@ -90,6 +97,26 @@ def path_of(folder: Path, protocol: str, model: str, seed: int) -> Path:
     return folder / protocol / model / f"seed-{seed}.json"
 
 
+def trials_path(folder: Path, protocol: str, model: str, seed: int) -> Path:
+    """Where the trials of a search stand until its record does."""
+    return folder / protocol / model / f"seed-{seed}.trials.json"
+
+
+def read_trials(path: Path, key: str) -> list[Trial]:
+    """The trials of a search with this key that was cut off; none where there are none."""
+    try:
+        found = Trials.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return found.trials if found.key == key else []
+
+
+def write_trials(path: Path, key: str, trials: list[Trial]) -> None:
+    """Keep the trials of a search that goes on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, Trials(key=key, trials=trials).model_dump_json().encode())
+
+
 def read(path: Path) -> Record | None:
     """The record of a file; None where there is none, or one of another format."""
     try:
@@ -99,13 +126,14 @@ def read(path: Path) -> Record | None:
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write a record, whole or not at all."""
+    """Write a record, whole or not at all; the trials of its search are then in it."""
     path = path_of(folder, record.protocol, record.model, record.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, record.model_dump_json(indent=1).encode())
+    trials_path(folder, record.protocol, record.model, record.seed).unlink(missing_ok=True)
 
 
 def read_all(folder: Path) -> list[Record]:
     """All records of a folder."""
-    found = (read(path) for path in sorted(folder.glob("*/*/seed-*.json")))
+    found = (read(path) for path in sorted(folder.glob("*/*/seed-*.json")) if path.suffixes == [".json"])
     return [record for record in found if record is not None]

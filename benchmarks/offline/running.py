@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from importlib.metadata import version
@@ -43,6 +43,14 @@ _PRESET_NEEDS = ("selfrec", "torch", "onnxruntime", "duckdb", "numpy")
 def to_stderr(text: str) -> None:
     """Progress."""
     print(text, file=sys.stderr, flush=True)
+
+
+def stale(found: Iterable[Record]) -> list[str]:
+    """The records that other code made, as PROTOCOL:MODEL seed N; running them again would replace them."""
+    code = {"baseline": records.code_digest(BASELINE_CODE), "preset": records.code_digest(PRESET_CODE)}
+    return [
+        f"{old.protocol}:{old.model} seed {old.seed}" for old in found if old.identity.get("code") != code[old.kind]
+    ]
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,10 @@ class Bench:
             left_out=reason,
         )
         if reason is None:
-            found = self._preset(job, dataset) if isinstance(job.model, str) else self._baseline(job, dataset)
+            if isinstance(job.model, str):
+                found = self._preset(job, dataset)
+            else:
+                found = self._baseline(job, job.model, dataset, key)
             record = record.model_copy(update=found)
         records.write(self.out, record)
         self.say(f"{job}: {reason or _line(record, job.protocol)}")
@@ -190,29 +201,36 @@ class Bench:
             ]
         return {**fitted, **measured, "stages": stages}
 
-    def _baseline(self, job: Job, dataset: Dataset) -> dict[str, Any]:
-        assert isinstance(job.model, Baseline)
-        start = perf_counter()
-        options, trials = self._searched(job, job.model, dataset)
-        searched = perf_counter() - start
+    def _baseline(self, job: Job, model: Baseline, dataset: Dataset, key: str) -> dict[str, Any]:
+        trials = self._search(job, model, dataset, key)
+        options = _first_best(trials) if trials else dict(model.search_of(len(dataset.catalog)).grid[0])
         wall, cpu = perf_counter(), process_time()
-        score = job.model.fit(dataset.refit, options, job.seed)
+        score = model.fit(dataset.refit, options, job.seed)
         fitted = {"fit_seconds": perf_counter() - wall, "fit_cpu_seconds": process_time() - cpu}
         measured = self._measured(_lister(score, LIST_LENGTH), dataset)
+        searched = sum(trial.seconds for trial in trials)
         return {"options": options, "trials": trials, "search_seconds": searched, **fitted, **measured}
 
-    def _searched(self, job: Job, model: Baseline, dataset: Dataset) -> tuple[dict[str, Any], list[Trial]]:
-        """The best options on the validation part, the first of equals, and all that were tried."""
+    def _search(self, job: Job, model: Baseline, dataset: Dataset, key: str) -> list[Trial]:
+        """All that was tried on the validation part; nothing where there is no choice."""
         search = model.search_of(len(dataset.catalog))
+        trials: list[Trial] = []
         if len(search.grid) == 1 and not search.then:
-            return dict(search.grid[0]), []
-        trials = [self._trial(job, model, options, dataset) for options in search.grid]
+            return trials
+        path = records.trials_path(self.out, job.protocol.name, job.name, job.seed)
+        kept = records.read_trials(path, key)
+        for options in search.grid:
+            trials.append(self._trial(job, model, options, dataset, kept))
+            records.write_trials(path, key, trials)
         for over in search.then:
-            options = {**_first_best(trials), **over}
-            trials.append(self._trial(job, model, options, dataset))
-        return _first_best(trials), trials
+            trials.append(self._trial(job, model, {**_first_best(trials), **over}, dataset, kept))
+            records.write_trials(path, key, trials)
+        return trials
 
-    def _trial(self, job: Job, model: Baseline, options: Options, dataset: Dataset) -> Trial:
+    def _trial(self, job: Job, model: Baseline, options: Options, dataset: Dataset, kept: Sequence[Trial]) -> Trial:
+        for old in kept:
+            if old.options == options:
+                return old
         start = perf_counter()
         score = model.fit(dataset.train, options, job.seed)
         most = job.protocol.config(job.seed).training.validation_users
@@ -236,6 +254,7 @@ def _lister(score: Score, length: int) -> Recommend:
 
 
 def _first_best(trials: Sequence[Trial]) -> dict[str, Any]:
+    """The options with the highest NDCG, the first of equals."""
     return max(trials, key=lambda trial: trial.ndcg).options
 
 

@@ -100,7 +100,7 @@ def runs_of(protocol: Protocol, found: Iterable[Record]) -> list[Runs]:
     return sorted(runs, key=lambda run: (run.first.kind, order.get(run.model, len(order)), run.model))
 
 
-_ORDER = ("popularity", "itemknn", "ials", "ease", "edlae", "classic", "fast", DEFAULT, "full")
+_ORDER = ("popularity", "recent", "itemknn", "ials", "ease", "edlae", "classic", "fast", DEFAULT, "full")
 
 
 def summary_table(protocols: Sequence[Protocol], found: Sequence[Record]) -> str:
@@ -108,7 +108,7 @@ def summary_table(protocols: Sequence[Protocol], found: Sequence[Record]) -> str
     `default` and the baseline with the highest NDCG@20 on the test part, whichever it is.
     """
     table = {protocol.name: {run.model: run for run in runs_of(protocol, found)} for protocol in protocols}
-    present = {name: run.first.title for runs in table.values() for name, run in runs.items()}
+    present = {name: _title(run) for runs in table.values() for name, run in runs.items()}
     baselines = {run.model for runs in table.values() for run in runs.values() if run.first.kind == "baseline"}
     columns = [name for name in _ORDER if name in present and (name in baselines or name in _SUMMARY_PRESETS)]
     columns += sorted(baselines - set(columns))
@@ -121,7 +121,7 @@ def summary_table(protocols: Sequence[Protocol], found: Sequence[Record]) -> str
             lines.append(
                 [protocol.title, _metric_names(protocol.shown[-2:]), *cells, _best(runs.get(DEFAULT), against)]
             )
-    titles = [present[name] if name in baselines else f"`{name}`" for name in columns]
+    titles = [present[name] for name in columns]
     heading = ["data, split", "metrics", *titles, "NDCG@20 of `default` - that of the best baseline"]
     return _markdown(heading, lines, left=2)
 
@@ -139,7 +139,7 @@ def _best(default: Runs | None, baselines: Sequence[Runs]) -> str:
         return ""
     best = max(measured, key=lambda run: run.mean("ndcg@20") or 0.0)
     found = difference(default, best)
-    return "" if found is None else f"{found.text} ({best.first.title})"
+    return "" if found is None else f"{found.text} ({_title(best)})"
 
 
 def full_tables(protocols: Sequence[Protocol], found: Sequence[Record]) -> str:
@@ -191,14 +191,13 @@ def _section(protocol: Protocol, runs: Sequence[Runs]) -> list[str]:
 
 
 def _row(protocol: Protocol, run: Runs, default: Runs | None, apart: Sequence[str]) -> list[str]:
-    title = run.first.title if run.first.kind == "baseline" else f"`{run.model}`"
     if not run.done:
-        return [title, "", run.first.left_out or ""]
+        return [_title(run), "", run.first.left_out or ""]
     against = None if default is None or run.model == DEFAULT else difference(run, default)
     # A record without a search does not mean it took no time: a preset searches inside its fit.
     searched = run.first.kind == "baseline" and bool(run.done[0].trials)
     return [
-        title,
+        _title(run),
         str(len(run.done)),
         *(_long(run.mean(name), run.spread(name)) for name in protocol.shown),
         "" if against is None else against.text,
@@ -237,8 +236,16 @@ def _chosen(run: Runs) -> str:
         what = options or (f"exports the stage {stage!r}" if stage else "")
         if what:
             told.setdefault(what, []).append(str(record.seed))
-    title = run.first.title if run.first.kind == "baseline" else f"`{run.model}`"
-    return f"{title}: " + "; ".join(f"{what} (seed {', '.join(seeds)})" for what, seeds in told.items()) if told else ""
+    return (
+        f"{_title(run)}: " + "; ".join(f"{what} (seed {', '.join(seeds)})" for what, seeds in told.items())
+        if told
+        else ""
+    )
+
+
+def _title(run: Runs) -> str:
+    """A preset as one types it, a baseline as it was called last."""
+    return f"`{run.model}`" if run.first.kind == "preset" else run.by_seed[max(run.by_seed)].title
 
 
 def _metric_name(name: str) -> str:

@@ -16,7 +16,7 @@ from benchmarks.offline.baselines import BASELINES, FULL_ITEMS, Baseline, Search
 from benchmarks.offline.item_item import gram
 from benchmarks.offline.lists import Score, matrix
 from benchmarks.offline.protocols import ALL, Protocol
-from benchmarks.offline.running import Bench
+from benchmarks.offline.running import Bench, stale
 from selfrec.evaluation.groups import ALL_USERS
 from selfrec.histories import Histories
 from tests.benchmarks.toy import write_toy
@@ -95,6 +95,35 @@ def test_a_changed_search_or_other_rows_are_run_again(bench, tmp_path: Path) -> 
     protocol = replace(TOY, options=(*TOY.options, "cleaning.max_history=3"))
     run(bench(baselines=(counting.baseline,), protocols=(protocol,))[0])
     assert counting.fits[4:] == [(180, True)]
+
+
+def test_a_search_that_was_cut_off_goes_on(bench, tmp_path: Path) -> None:
+    counting = Counting()
+    fit = counting.baseline.fit
+
+    def cut_off(histories: Histories, options: dict[str, bool], seed: int) -> Score:
+        if options["good"]:
+            raise KeyboardInterrupt
+        return fit(histories, options, seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(bench(baselines=(replace(counting.baseline, fit=cut_off),))[0])
+    run(bench(baselines=(counting.baseline,))[0])
+    assert counting.fits == [(240, False), (240, True), (300, True)]
+    record = records.read(records.path_of(tmp_path / "out", "toy", "counting", 0))
+    assert record is not None
+    assert record.search_seconds == pytest.approx(sum(trial.seconds for trial in record.trials))
+    assert [path.name for path in (tmp_path / "out" / "toy" / "counting").iterdir()] == ["seed-0.json"]
+
+
+def test_trials_of_another_search_are_not_taken(bench, tmp_path: Path) -> None:
+    path = records.trials_path(tmp_path / "out", "toy", "counting", 0)
+    path.parent.mkdir(parents=True)
+    trial = records.Trial(options={"good": False}, ndcg=9.0, seconds=1.0)
+    path.write_text(records.Trials(key="another", trials=[trial]).model_dump_json())
+    counting = Counting()
+    run(bench(baselines=(counting.baseline,))[0])
+    assert len(counting.fits) == 3
 
 
 def test_a_broken_record_is_made_again(bench, tmp_path: Path) -> None:
@@ -223,6 +252,14 @@ def test_jobs_by_pattern(bench) -> None:
     assert len(list(made.jobs([], [0]))) == len(ALL) * (len(BASELINES) + 2)
 
 
+def test_records_of_other_code_are_named(bench, tmp_path: Path) -> None:
+    run(bench(baselines=(Counting().baseline,))[0])
+    [record] = records.read_all(tmp_path / "out")
+    assert stale([record]) == []
+    older = record.model_copy(update={"identity": {**record.identity, "code": "0" * 64}, "seed": 7})
+    assert stale([record, older]) == ["toy:counting seed 7"]
+
+
 @pytest.mark.slow
 def test_a_preset_measures_as_evaluate_does(bench, tmp_path: Path) -> None:
     overrides = ("training.threads=1",)
@@ -245,7 +282,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     given = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--seeds", "0,1"]
     assert accuracy.main([*given, "--only", "cfgan-ml100k:popularity", "--only", "cfgan-ml100k:ease"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("| data, split | metrics | popularity, decayed | EASE |")
+    assert out.startswith("| data, split | metrics | popularity | EASE |")
     assert "cfgan-ml100k:ease seed 1: " in err
     assert (tmp_path / "out" / "summary.md").read_text() == out
     full = (tmp_path / "out" / "tables.md").read_text()
