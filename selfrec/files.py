@@ -15,6 +15,15 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a name can be told to the engines, whose strings are UTF-8; the system allows any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def sync(path: Path) -> None:
     """Force a file or folder to disk, so that a rename after it never shows an empty file."""
     handle = os.open(path, os.O_RDONLY)

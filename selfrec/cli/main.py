@@ -36,12 +36,12 @@ def run(args: Sequence[str] | None = None) -> int:
     """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage."""
     state = State()
     try:
+        _check_encoding(sys.argv[1:] if args is None else args)
         code = cli.main(args, prog_name="selfrec", standalone_mode=False, obj=state)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _failed(_click_line(error), error.exit_code, state)
     except click.Abort:
         return _failed("stopped by the keyboard", FAILED, state)
     except BrokenPipeError:
@@ -53,6 +53,24 @@ def run(args: Sequence[str] | None = None) -> int:
         text = f"unexpected {type(error).__name__}: {one_line(error)}"
         hint = "" if state.verbose else "; run it again with --verbose for the traceback"
         return _failed(text + hint, FAILED, state)
+
+
+def _check_encoding(args: Sequence[str]) -> None:
+    """The system hands over any bytes; names and ids are text."""
+    for arg in args:
+        try:
+            arg.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(
+                f"the argument {arg!r} is no text in UTF-8; rename what it names, or link to it"
+            ) from error
+
+
+def _click_line(error: click.ClickException) -> str:
+    """What Click says, and where the usage stands, as one line."""
+    context = getattr(error, "ctx", None)
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return text if context is None else f"{text}; see: {context.command_path} --help"
 
 
 def _failed(text: str, code: int, state: State) -> int:

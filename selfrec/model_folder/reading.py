@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selfrec.errors import ModelError, one_line
-from selfrec.files import recover
+from selfrec.files import is_utf8, recover
 from selfrec.model_folder.graph import Graph, read_graph
 from selfrec.model_folder.manifest import (
     GRAPH,
@@ -130,6 +130,8 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     if not folder.exists():
         recover(folder)
     folder = folder.resolve()
+    if not is_utf8(str(folder)):
+        raise ModelError(f"{str(folder)!r}: the name is no text in UTF-8; rename it, or use a link with a plain name")
     if not folder.is_dir():
         raise ModelError(f"{path}: no such model folder; `selfrec fit SOURCE --out {path}` writes one")
     manifest = parse_manifest(_read_manifest(folder / MANIFEST), folder / MANIFEST)

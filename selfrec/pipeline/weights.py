@@ -32,7 +32,10 @@ def write_weights(phases: Mapping[str, Iterable[Part]], path: Path) -> None:
             for name, value in part.module.state_dict().items():
                 # A copy of its own: safetensors refuses tensors that share memory, as tied weights do.
                 tensors[f"{phase}/{part.key}/{name}"] = value.detach().cpu().clone().contiguous()
-    save_file(tensors, path)
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: cannot be written ({one_line(error)}); check space and permissions") from error
 
 
 @dataclass(frozen=True)

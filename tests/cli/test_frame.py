@@ -48,7 +48,7 @@ def test_help_is_quick_to_load(args: list[str]) -> None:
 def test_exit_codes_of_usage() -> None:
     done = selfrec("flt")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "Error: unknown command 'flt'; did you mean 'fit'?"
+    assert done.stderr == "Error: unknown command 'flt'; did you mean 'fit'?; see: selfrec --help\n"
     assert done.stdout == ""
     assert selfrec("--wrong").returncode == 2
     assert selfrec("--version").stdout.startswith("selfrec ")
