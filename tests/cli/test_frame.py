@@ -87,7 +87,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
             "Error: unexpected KeyError: 'lost'; run it again with --verbose for the traceback",
         ),
         (MemoryError(), 1, "Error: unexpected MemoryError: MemoryError; run it again with --verbose for the traceback"),
-        (KeyboardInterrupt(), 1, "Error: stopped by the keyboard"),
+        (KeyboardInterrupt(), 130, "Error: stopped by SIGINT"),
     ],
 )
 def test_every_failure_is_one_line(
