@@ -161,10 +161,10 @@ def write_whole(path: Path, stored: Mapping[str, Any]) -> None:
         torch.save(dict(stored), partial)
         sync(partial)
         os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # Torch raises the latter where the disk is full.
-        raise TargetError(
-            f"{path}: cannot be written ({one_line(error)[:200]}); make room and run again with --resume"
-        ) from error
+    except (OSError, RuntimeError) as error:
+        # Torch raises the latter, about its container, where the disk is full.
+        reason = one_line(error) if isinstance(error, OSError) else "torch could not write all of it: no space left?"
+        raise TargetError(f"{path}: cannot be written ({reason}); make room and run again with --resume") from error
 
 
 def _is_kept(path: Path) -> bool:

@@ -134,7 +134,8 @@ def make_old(shop: Path, kind: str, place: str) -> None:
             connection.execute(f"CREATE OR REPLACE TABLE {place} AS {rows}")
         return
     path = Path(place)
-    if path.is_dir():
+    if path.suffix != ".parquet":
+        path.mkdir(exist_ok=True)
         for part in path.iterdir():
             part.unlink()
         path = path / "part-00000-0123456789ab.parquet"
@@ -144,7 +145,7 @@ def make_old(shop: Path, kind: str, place: str) -> None:
 
 @pytest.mark.slow
 def test_fitting(tmp_path: Path) -> None:
-    """The model is the old one or the new one, every file of it, and the resumed one has the undisturbed one's bytes."""
+    """The model is the old one or the new one, every file of it; the resumed one has the undisturbed bytes."""
     draw = random.Random("fit")
     write_shop(tmp_path / "shop.duckdb")
     args = ("fit", "shop.duckdb", "--out", "model", "--items", "products", "--seed", "1", *QUICK)
@@ -186,5 +187,6 @@ def watch(folder: Path, seen: set[str], stop: threading.Event) -> None:
         try:
             seen.add(open_model(folder).sha256)
         except ModelError as error:
-            assert re.search(r"altered|missing or not readable|cannot be read|bytes, the manifest", str(error)), error
+            if not re.search(r"altered|missing or not readable|cannot be read", str(error)):
+                seen.add(str(error))
         time.sleep(0.02)
