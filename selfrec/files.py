@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,15 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def give_usual_mode(path: Path) -> None:
+    """Let a file have the rights of the user's umask, where a library made it with others."""
+    probe = path.with_name(f".{path.name}.mode")
+    with probe.open("xb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+    probe.unlink()
+    path.chmod(stat.S_IMODE(mode))
 
 
 def sync(path: Path) -> None:

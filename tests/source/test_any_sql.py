@@ -141,7 +141,7 @@ def test_names_types_and_order_change_nothing(
     assert {user: {item for item, _, _ in slots} for user, slots in read.items()} == {
         user: {item for one, item in events if one == user} for user, _ in events
     }
-    assert not {(user, item) for user, _, item, _ in lists} & set(events)
+    assert not {(user, item) for user, _, item, _ in found} & set(events)
 
 
 @pytest.mark.parametrize("name", ["weight", "event", "timestamp", "user_id", "epoch", "rowid", "select", "*", "é"])
