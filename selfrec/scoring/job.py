@@ -77,7 +77,7 @@ def score_table(
                 changes = find_changes(model, config, opened, users, earlier, staging.folder / CHANGES, every_list)
             reader = HistoryReader(opened, config, model.catalog, users=changes.users if changes else users)
             if not reader.users and changes is None:
-                raise EmptyDataError(f"{users or source_path}: no users to score; the result stays as it was")
+                raise EmptyDataError(f"{users or opened.name}: no users to score; the result stays as it was")
             identity = identity_of(model, settings, bias, types, reader.shards, target.id_form)
             staging.begin(identity, options, resume=resume)
             compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)

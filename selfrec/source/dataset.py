@@ -83,17 +83,17 @@ def load_dataset(
         threads=threads,
         temp_directory=temp_directory,
     ) as source:
-        with reading(path):
+        with reading(source.name):
             cleaned = clean(source, config)
             split = split_events(cleaned, config)
         learned = tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
         if catalog is None:
-            with reading(path):
+            with reading(source.name):
                 fold_and_core(cleaned, learned, config.cleaning)
             built = build_catalog(cleaned, config, items, item_column, item_columns)
         else:
             built = catalog
-            with reading(path):
+            with reading(source.name):
                 map_items(source, catalog)
                 use_catalog(cleaned)
         return _assemble(source, cleaned, split, config, built, learned, fixed=catalog is not None)
@@ -124,7 +124,7 @@ def _assemble(
     report.lines.append(line)
     if not len(validation) and not fixed:
         raise EmptyDataError(
-            f"{source.path}: the split {split.kind!r} left no validation rows; raise split.validation"
+            f"{source.name}: the split {split.kind!r} left no validation rows; raise split.validation"
             + (", or set split.last_items = 1" if split.kind == "leave-last" else "")
         )
     test, line = reader.holdout(split, Part.TEST)

@@ -49,6 +49,8 @@ class Source:
     """
 
     path: str
+    name: str
+    """What errors call it: the path, or the table of it."""
     connection: duckdb.DuckDBPyConnection
     """A locked session that can read this source only. Temporary tables may be made in it."""
     mapping: Mapping
@@ -85,12 +87,12 @@ class Source:
         sql = f"""
             SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true)
             FROM {self.relation_sql}"""
-        with reading(self.path):
+        with reading(self.name):
             [(rows, known, first, last, whole)] = self.connection.execute(sql).fetchall()
         column = self.columns[columns.TIMESTAMP]
         if first is not None and first > _MILLISECONDS and is_number(self.mapping.time_type or ""):
             raise ColumnError(
-                f"{self.path}: column {column!r} starts at {first:.0f}, which is no time in seconds; "
+                f"{self.name}: column {column!r} starts at {first:.0f}, which is no time in seconds; "
                 "divide it in a view (milliseconds / 1000)"
             )
         return Span(rows, 0 if column is None else rows - known, first, last, whole)
@@ -104,7 +106,7 @@ class Source:
             f"(SELECT count(*) FROM (SELECT DISTINCT {name} FROM {self.relation_sql} WHERE {name} IS NOT NULL))"
             for name in (columns.USER_ID, columns.ITEM_ID)
         ]
-        with reading(self.path):
+        with reading(self.name):
             [(users, items, content)] = self.connection.execute(
                 f"SELECT {', '.join(counted)}, coalesce({hashed}, 0) FROM {self.relation_sql}"
             ).fetchall()
@@ -202,7 +204,7 @@ def _source(
     mapping = map_columns(what, types, settings)
     with reading(what):
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
-    return Source(path=path, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
+    return Source(path=path, name=what, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
 
 
 def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> str:
@@ -225,11 +227,10 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings
     ids = (settings.user_column, settings.item_column)
     try:
         connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
-    except duckdb.Error as error:
-        if "sniffing" in str(error):
-            # The guess of types failed at a ragged row but does not say which; plain reading does.
-            for table in files.csv_as_text_sql():
-                connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
+    except duckdb.Error:
+        # A guess of types that failed at a ragged row does not say which; plain reading does.
+        for table in files.csv_as_text_sql():
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
         raise
     types = column_types(connection, _CSV_TABLE)
     whole = [name for name in dict.fromkeys(ids) if name in types and _all_integers(connection, name)]

@@ -97,7 +97,7 @@ class HistoryReader:
         self._n_items = len(catalog)
         self._weighting = weighting_of(source, config)
         self.moment = source.span.last
-        with reading(source.path):
+        with reading(source.name):
             map_items(source, catalog)
             rows = list_users(source, users)
             self.shards = max(1, -(-rows // config.scoring.shard_rows))
@@ -113,7 +113,7 @@ class HistoryReader:
         if not 0 <= shard < self.shards:
             raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
         start, end = int(self._starts[shard]), int(self._starts[shard + 1])
-        with reading(self._source.path):
+        with reading(self._source.name):
             ids = self._arrow(
                 f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id FROM {_USERS} "
                 f"WHERE code >= {start} AND code < {end} ORDER BY code"
@@ -136,7 +136,7 @@ class HistoryReader:
         asked = pa.table({"user_id": text_ids(ids).unique()})
         source.connection.register("selfrec_asked_ids", asked)
         try:
-            with reading(source.path):
+            with reading(source.name):
                 source.connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {_ASKED} AS "
                     f"SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS code FROM ("
@@ -151,7 +151,7 @@ class HistoryReader:
             source.connection.unregister("selfrec_asked_ids")
         found = known.column("user_id").combine_chunks()
         if found.null_count:
-            raise SourceError(f"{source.path}: an id that was asked for is no {source.user_type}; check --user")
+            raise SourceError(f"{source.name}: an id that was asked for is no {source.user_type}; check --user")
         return self._shard(found, events)
 
     def _number_users(self) -> Int64:
@@ -230,7 +230,7 @@ def map_items(source: Source, catalog: Catalog) -> None:
     [(usable,)] = connection.execute(f"SELECT count(*) FROM {ITEMS}").fetchall()
     if len(catalog) and not usable:
         raise SourceError(
-            f"{source.path}: item ids are {source.item_type}, but no id of the model is, "
+            f"{source.name}: item ids are {source.item_type}, but no id of the model is, "
             f"such as {catalog.item_ids[0].as_py()!r}; check --item-column"
         )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,7 +20,12 @@ ATTACHED = "source"
 
 
 def start_session(memory_megabytes: int, threads: int | None, temp_directory: str | None) -> duckdb.DuckDBPyConnection:
-    """A session in memory that spills to `temp_directory` (default: DuckDB's, `.tmp` in the working directory)."""
+    """A session in memory that spills to `temp_directory`, by default a folder of its own where temporary files go.
+
+    DuckDB makes the folder when it spills and removes it with the session.
+    """
+    if temp_directory is None:
+        temp_directory = f"{tempfile.gettempdir()}/selfrec-{os.getpid()}-{uuid.uuid4().hex[:8]}.spill"
     connection = duckdb.connect(":memory:")
     connection.execute(f"SET memory_limit = '{int(memory_megabytes)}MiB'")
     connection.execute("SET preserve_insertion_order = false")
@@ -28,8 +36,7 @@ def start_session(memory_megabytes: int, threads: int | None, temp_directory: st
     connection.execute("SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {int(threads)}")
-    if temp_directory is not None:
-        connection.execute(f"SET temp_directory = {literal(temp_directory)}")
+    connection.execute(f"SET temp_directory = {literal(temp_directory)}")
     return connection
 
 
@@ -80,4 +87,4 @@ def reading(what: str) -> Iterator[None]:
             f"{what}: does not fit the memory allowed ({first_sentence(error)}); raise scoring.memory_megabytes"
         ) from error
     except duckdb.Error as error:
-        raise SourceError(f"{what}: cannot be read ({first_sentence(error)})") from error
+        raise SourceError(f"{what}: cannot be read ({first_sentence(error)}); mend it or name another") from error
