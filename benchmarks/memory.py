@@ -24,14 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--history", type=float, default=10.0)
     parser.add_argument("-k", type=int, default=10)
-    parser.add_argument(
-        "-o", dest="options", action="append", default=[], metavar="NAME=VALUE", help="of selfrec score"
-    )
+    parser.add_argument("--shard-rows", type=int, help="of selfrec score")
     parser.add_argument("--folder", type=Path, help="where tables are made (default: the system's)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     sizes = options.users or [500_000, 5_000_000]
-    extra = [word for one in options.options for word in ("-o", one)]
+    extra = [] if options.shard_rows is None else ["--shard-rows", str(options.shard_rows)]
     found: list[dict[str, Any]] = []
     for users in sizes:
         with tempfile.TemporaryDirectory(dir=options.folder) as name:

@@ -40,7 +40,7 @@ def make(folder: Path, *, users: int, n_items: int, width: int, history: float) 
 def score(folder: Path, k: int, threads: int | None) -> Run:
     """The command, from the table `interactions` into the table `lists` of the same file."""
     command = [sys.executable, "-m", "selfrec", "score", str(folder / "model"), str(folder / "shop.duckdb")]
-    limit = [] if threads is None else ["-o", f"scoring.threads={threads}"]
+    limit = [] if threads is None else ["--threads", str(threads)]
     return run([*command, "--into", "lists", "-k", str(k), "--quiet", *limit])
 
 
