@@ -16,9 +16,9 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
+from tests.faults.test_kills import KILLS
 from tests.scoring.shops import next_item_model
 from tests.scoring.test_changed import rows_of, target_of
-from tests.scoring.test_killing import KILLS, ROOT
 
 JOB = """
 import sys
@@ -33,6 +33,7 @@ opened = open_model(model)
 print("ready", flush=True)
 score_table(opened, shop, target, settings, changed_only=True, resume=resume == "resume")
 """
+ROOT = Path(__file__).parents[2]
 OPTIONS = ScoringSettings(k=3, shard_rows=1000, threads=1)
 
 
