@@ -83,6 +83,19 @@ def _list_limits(sizes: GraphSizes, rng: np.random.Generator) -> Iterator[Case]:
     yield Case("a warm and a cold user", _feeds(sizes, mixed, mixed))
 
 
+def sample_histories(sizes: GraphSizes, users: int) -> Iterator[dict[str, Array]]:
+    """Drawn histories of 1 to 50 items, popular ones more often, in batches of up to 50 users, their items excluded."""
+    rng = np.random.default_rng(1)
+    for start in range(0, users, 50):
+        batch = min(50, users - start)
+        length = min(50, max(1, sizes.n_items // 2))
+        # Numbers follow popularity.
+        history = np.floor(sizes.n_items * rng.random((batch, length)) ** 2).astype(np.int64)
+        history[rng.random((batch, length)) < 0.5] = sizes.n_items
+        history[:, 0] = rng.integers(0, sizes.n_items, batch)
+        yield _feeds(sizes, history, history)
+
+
 def _history(rng: np.random.Generator, users: int, length: int, n_items: int) -> npt.NDArray[np.int64]:
     rows = [rng.permutation(n_items)[:length] for _ in range(users)]
     return np.array(rows, dtype=np.int64).reshape(users, length)

@@ -60,8 +60,8 @@ def run_program(command: Sequence[str]) -> tuple[dict[str, Any] | None, str]:
         return None, str(error)
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        last = next((line for line in lines if "panicked" in line), lines[-1] if lines else "no message")
-        return None, f"exit code {done.returncode}: {last[:300]}"
+        said = [line for line in lines if "Error" in line or "panicked" in line] or lines or ["no message"]
+        return None, f"exit code {done.returncode}: {said[-1][:300]}"
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result, ""
 
