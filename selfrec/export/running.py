@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from typing import Any
 
 from selfrec.export.conformance import Golden, from_json, read_cases
 from selfrec.export.runtimes import RUNTIMES, Runtime
+
+_ERROR = re.compile(r"[\w.]*(Error|Exception)\b")
 
 TIMEOUT = 600
 """Seconds a runtime gets for all batches."""
@@ -60,7 +63,7 @@ def run_program(command: Sequence[str]) -> tuple[dict[str, Any] | None, str]:
         return None, str(error)
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        said = [line for line in lines if "Error" in line or "panicked" in line] or lines or ["no message"]
+        said = [line for line in lines if _ERROR.match(line) or "panicked" in line] or lines or ["no message"]
         return None, f"exit code {done.returncode}: {said[-1][:300]}"
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result, ""

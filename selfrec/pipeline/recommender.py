@@ -144,8 +144,8 @@ class Recommender(nn.Module):
         weighted = [query * w for query, (_, w) in zip(queries, self._factored, strict=True)]
         # Where, not a product: a part may give NaN for an empty history, and NaN times 0 is NaN.
         known = [torch.where(warm > 0, query, torch.zeros_like(query)) for query in weighted]
-        # Without generators everyone gets the prior.
-        prior = 1 - warm if self._generators else torch.ones_like(warm)
+        # Without generators everyone gets the prior. Not ones_like: tract fails on the product of a constant matrix.
+        prior = 1 - warm if self._generators else (1 - warm) + warm
         scores = functional.linear(torch.cat([*known, prior], dim=1), self.factors, bias)
         for part, weight in self._dense:
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight

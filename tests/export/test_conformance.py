@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from onnx import TensorProto, helper, numpy_helper
@@ -24,6 +24,7 @@ ITEMS = np.array([[4, 2, 7]])
 SCORES = np.array([[3.0, 2.0, -np.inf]], np.float32)
 
 
+@settings(deadline=None)
 @given(npst.arrays(np.float32, npst.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=4)))
 def test_floats_come_back_as_they_were(array: np.ndarray) -> None:
     array = np.where(np.isnan(array), 0, array)
@@ -32,11 +33,13 @@ def test_floats_come_back_as_they_were(array: np.ndarray) -> None:
     assert np.array_equal(back, array)
 
 
+@settings(deadline=None)
 @given(npst.arrays(np.int64, npst.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=4)))
 def test_whole_numbers_come_back_as_they_were(array: np.ndarray) -> None:
     assert np.array_equal(from_json(json.loads(json.dumps(to_json(array)))), array)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=4))
 def test_ids_come_back_as_they_were(ids: list[str]) -> None:
     assert from_json(json.loads(json.dumps(to_json(np.array(ids, dtype=object))))).tolist() == ids

@@ -1,0 +1,25 @@
+// node run.mjs onnxruntime-node|onnxruntime-web|chromium GRAPH.onnx CASES.json [--repeat N]
+// prints {"runtime", "version", "results"} like selfrec.export.runtimes.
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { runCases } from "./cases.mjs";
+
+const [name, graph, cases, , repeat = "1"] = process.argv.slice(2);
+const require = createRequire(import.meta.url);
+const versionOf = (name) => require(`${name}/package.json`).version;
+
+async function inNode(name) {
+  const ort = name === "onnxruntime-node" ? (await import(name)).default : await import("onnxruntime-web/wasm");
+  if (name === "onnxruntime-web") ort.env.wasm.numThreads = 1;
+  const options = name === "onnxruntime-node" ? { intraOpNumThreads: 1, interOpNumThreads: 1 } : {};
+  const session = await ort.InferenceSession.create(
+    name === "onnxruntime-node" ? graph : await readFile(graph), options);
+  return runCases(ort, session, JSON.parse(await readFile(cases, "utf8")), Number(repeat));
+}
+
+const results = name === "chromium"
+  ? await (await import("./browser.mjs")).inChromium(graph, cases, Number(repeat))
+  : { version: versionOf(name), results: await inNode(name) };
+console.log(JSON.stringify({ runtime: name, ...results }));
+process.exit(0);
