@@ -2,12 +2,11 @@
 
 import { readFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { versionOf } from "./versions.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const require = createRequire(import.meta.url);
 const ORIGIN = "http://selfrec.test/";
 const TYPES = { ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html", ".json": "application/json" };
 
@@ -40,7 +39,7 @@ export async function inChromium(graph, cases, repeat) {
     });
     await page.goto(`${ORIGIN}page.html`);
     const results = await page.evaluate((repeat) => globalThis.run(repeat), repeat);
-    const version = require("onnxruntime-web/package.json").version;
+    const version = await versionOf("onnxruntime-web");
     return { version: `${version} in Chromium ${browser.version().split(".")[0]}`, results };
   } finally {
     await browser.close();

@@ -2,12 +2,10 @@
 // prints {"runtime", "version", "results"} like selfrec.export.runtimes.
 
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { runCases } from "./cases.mjs";
+import { versionOf } from "./versions.mjs";
 
 const [name, graph, cases, , repeat = "1"] = process.argv.slice(2);
-const require = createRequire(import.meta.url);
-const versionOf = (name) => require(`${name}/package.json`).version;
 
 async function inNode(name) {
   const ort = name === "onnxruntime-node" ? (await import(name)).default : await import("onnxruntime-web/wasm");
@@ -20,6 +18,6 @@ async function inNode(name) {
 
 const results = name === "chromium"
   ? await (await import("./browser.mjs")).inChromium(graph, cases, Number(repeat))
-  : { version: versionOf(name), results: await inNode(name) };
+  : { version: await versionOf(name), results: await inNode(name) };
 console.log(JSON.stringify({ runtime: name, ...results }));
 process.exit(0);
