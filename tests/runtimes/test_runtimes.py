@@ -10,7 +10,8 @@ from selfrec.export.conformance import CASES
 from selfrec.export.job import export_graph
 from selfrec.export.running import agreement
 from selfrec.settings.forms import ExportSettings
-from tests.runtimes.conftest import Fitted, needed, pipelines
+from tests.runtimes.conftest import Fitted, needed
+from tests.runtimes.pipelines import pipelines
 from tests.runtimes.programs import Program, programs
 
 PROGRAMS = pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
