@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from selfrec.errors import SourceError
 from selfrec.export.agreement import difference
@@ -106,7 +106,7 @@ def test_zeros_are_spelt_out() -> None:
     zeros_by_expanding(graph)
     assert [node.op_type for node in graph.node] == ["Expand", "ConstantOfShape"]
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-    zeros, ones = onnx.reference.ReferenceEvaluator(model).run(None, {"shape": np.array([2, 3])})
+    zeros, ones = ReferenceEvaluator(model).run(None, {"shape": np.array([2, 3])})
     assert (zeros == 0).all()
     assert zeros.shape == ones.shape == (2, 3)
     assert zeros.dtype == np.float32

@@ -43,10 +43,11 @@ def command(
     if page is not None:
         if out is None or form or conformance or check:
             raise click.UsageError("--web takes a folder OUT, and no option that changes or checks the graph")
-        return export_page(model, out, page)
-    if out is None and not (check or conformance):
+        export_page(model, out, page)
+    elif out is None and not (check or conformance):
         raise click.UsageError("Missing argument 'OUT'.")
-    _export_graph(model, out, form, conformance, check)
+    else:
+        _export_graph(model, out, form, conformance, check)
 
 
 def _export_graph(model: str, out: str | None, form: dict[str, Any], conformance: str | None, check: bool) -> None:
