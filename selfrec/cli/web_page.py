@@ -43,30 +43,41 @@ def web_options(function: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
-def export_page(model: str, out: str, options: PageOptions) -> None:
-    """Write the page of a model and say where it is and how large."""
+def export_page(model: str, out: str, options: PageOptions, form: dict[str, Any]) -> None:
+    """Write the page of a model and say where it is and how large. form: fields of ExportSettings that were given."""
     from pathlib import Path
 
+    from selfrec.export.job import graph_for_page
     from selfrec.model_folder.reading import open_model
+    from selfrec.settings.forms import ExportSettings
+    from selfrec.settings.validation import validated
     from selfrec.web.folder import LARGE_GRAPH, write_page
     from selfrec.web.runtime import find_runtime
 
     runtime = find_runtime(Path(options.runtime) if options.runtime is not None else None)
-    page = write_page(open_model(model), out, runtime)
+    opened = open_model(model)
+    graph, notes = graph_for_page(opened, validated(ExportSettings, form, "export"))
+    page = write_page(opened, out, runtime, graph)
     click.echo(
-        f"{out}  {page.total_bytes / 1e6:,.1f} MB: {page.graph_bytes / 1e6:,.1f} MB model, "
-        f"{page.runtime_bytes / 1e6:,.1f} MB onnxruntime-web {runtime.version}"
+        f"{out}  {_size(page.total_bytes)}: {_size(page.graph_bytes)} model, "
+        f"{_size(page.runtime_bytes)} onnxruntime-web {runtime.version}"
     )
+    for note in notes:
+        click.echo(note)
     if page.graph_bytes > LARGE_GRAPH:
         click.echo(
             f"note: every visitor downloads the model of {page.graph_bytes / 1e6:,.0f} MB; "
-            "fewer items or narrower parts make it smaller",
+            "--half, --allow or narrower parts make it smaller",
             err=True,
         )
     if options.serve:
         _serve(page.folder)
     else:
         click.echo(f"look at it with --serve, or: cd {out} && python -m http.server", err=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
 
 
 def _serve(folder: Any) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfrec.errors import EmptyDataError, TargetError, one_line
+from selfrec.catalog import Catalog
+from selfrec.errors import EmptyDataError, SettingsError, TargetError, one_line
 from selfrec.export.conformance import write_cases
 from selfrec.export.golden import golden_batches
 from selfrec.export.item_table import TableFacts, renumbered, write_item_table
@@ -19,6 +20,7 @@ from selfrec.model_folder.reading import Model
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.forms import ExportSettings
 from selfrec.source.item_lists import read_items
+from selfrec.web.folder import OtherGraph
 
 if TYPE_CHECKING:
     from selfrec.export.forms import Form
@@ -44,7 +46,7 @@ def export_graph(
     Raises SettingsError, ExportError, TargetError, MissingExtraError where a form needs the package onnx.
     """
     done = Exported()
-    form = _form(model, settings, done) if settings.changes_graph else None
+    form = _form(model, settings, done.notes) if settings.changes_graph else None
     with tempfile.TemporaryDirectory(prefix="selfrec-") as beside:
         target = out or Path(beside) / GRAPH
         try:
@@ -66,26 +68,42 @@ def export_graph(
     return done
 
 
-def _form(model: Model, settings: ExportSettings, done: Exported) -> Form:
+def graph_for_page(model: Model, settings: ExportSettings) -> tuple[OtherGraph | None, list[str]]:
+    """The graph that a web page gets in place of the model's own (None: the model's own), and notes on it.
+
+    Raises SettingsError for what a page has no use of, and as `export_graph` does.
+    """
+    for name in ("raw_ids", "items", "external_data"):
+        if getattr(settings, name):
+            raise SettingsError(f"--{name.replace('_', '-')} goes with a graph, not with --web; leave it out")
+    if not settings.changes_graph:
+        return None, []
+    notes: list[str] = []
+    form = _form(model, settings, notes)
+    catalog = model.catalog if form.kept is None else Catalog(renumbered(model.catalog.table, form.kept))
+    return OtherGraph(form.graph.SerializeToString(deterministic=True), form.surface, catalog), notes
+
+
+def _form(model: Model, settings: ExportSettings, notes: list[str]) -> Form:
     with extra_needed("export with another form than the model's own"):
         from selfrec.export.forms import make_form
-    kept = None if settings.allow is None else _kept(model, settings.allow, done)
+    kept = None if settings.allow is None else _kept(model, settings.allow, notes)
     form = make_form(model, settings, kept)
     if kept is not None:
-        done.notes.append(
+        notes.append(
             f"{len(kept):,} of the model's {model.n_items:,} items; a history item outside them counts for nothing"
         )
     if form.half is not None:
-        done.notes.append(form.half.line())
+        notes.append(form.half.line())
     return form
 
 
-def _kept(model: Model, place: str, done: Exported) -> Int64:
+def _kept(model: Model, place: str, notes: list[str]) -> Int64:
     listed = read_items(place, model.catalog)
     if not len(listed.numbers):
         raise EmptyDataError(f"--allow {place}: none of its items is in the model's catalog; check the ids")
     if listed.unknown:
-        done.notes.append(f"--allow {place}: {listed.unknown:,} ids are not in the catalog")
+        notes.append(f"--allow {place}: {listed.unknown:,} ids are not in the catalog")
     return listed.numbers
 
 

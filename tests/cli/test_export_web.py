@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -28,11 +29,35 @@ def test_a_page(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(npm)
     ran = cli("export", model, "page", "--web")
     assert (ran.code, ran.out.split()[0]) == (0, "page")
-    assert "MB model" in ran.out
+    assert "kB model" in ran.out
     assert "onnxruntime-web 9.8.7" in ran.out
     assert "python -m http.server" in ran.err
     assert "Product 7" in (npm / "page" / "items.json").read_text()
     assert cli("export", model, "other", "--web", "--runtime", npm / "node_modules").code == 0
+
+
+def test_a_page_of_a_smaller_form(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(npm)
+    (npm / "kept.txt").write_text("i3\ni5\ni8\ni9\ni12\n")
+    ran = cli("export", model, "page", "--web", "--half", "-k", 3, "--allow", "kept.txt")
+    assert ran.code == 0, ran.err
+    assert "5 of the model's 20 items" in ran.out
+    assert "float16 beside float32" in ran.out
+    values = json.loads((npm / "page" / "items.json").read_text())
+    assert sorted(values["ids"], key=lambda item: int(item[1:])) == ["i3", "i5", "i8", "i9", "i12"]
+    assert values["items"] == 5
+    assert values["names"] == [f"Product {item[1:]}" for item in values["ids"]]
+
+
+@pytest.mark.parametrize("option", [("--raw-ids",), ("--items",), ("--external-data",), ("--check",)])
+def test_what_a_page_has_no_use_of(
+    cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(npm)
+    ran = cli("export", model, "page", "--web", *option)
+    assert ran.code == 2
+    assert option[0] in ran.err
+    assert not (npm / "page").exists()
 
 
 def test_without_the_runtime(cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from selfrec.errors import TargetError
 from selfrec.model_folder.reading import Model
-from selfrec.web.folder import write_page
+from selfrec.web.folder import OtherGraph, write_page
 from selfrec.web.runtime import Runtime, find_runtime
 from selfrec.web.serving import server
 from tests.web.shown import Shown
@@ -68,9 +68,9 @@ def show(chromium: Any, runtime: Runtime, tmp_path: Path) -> Iterator[Show]:
     with ExitStack() as held:
         opened: list[Shown] = []
 
-        def open_page(model: Model, **context: Any) -> Shown:
+        def open_page(model: Model, *, other: OtherGraph | None = None, **context: Any) -> Shown:
             folder = tmp_path / "page"
-            write_page(model, folder, runtime)
+            write_page(model, folder, runtime, other)
             running = held.enter_context(server(folder, 0))
             held.enter_context(serving(running))
             made = chromium.new_context(**{"viewport": {"width": 1100, "height": 900}} | context)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 
+from selfrec.export.job import graph_for_page
 from selfrec.model_folder.reading import Model
+from selfrec.settings.forms import ExportSettings
 from selfrec.web.folder import write_page
 from selfrec.web.runtime import Runtime
 from tests.web.conftest import Show
@@ -137,6 +141,28 @@ def test_further_inputs_of_a_graph_are_neutral(show: Show, tmp_path: Path) -> No
     shown.pick_with_mouse("lamp 12")
     shown.pick_with_mouse("rug 33")
     shown.compare([12, 33], 30)
+
+
+def test_a_smaller_form_of_the_graph(show: Show, model: Model, tmp_path: Path) -> None:
+    """Half of the items, float16, lists of 9: the browser gives what Python gives for the same graph."""
+    (tmp_path / "kept.txt").write_text("\n".join(str(number) for number in range(1000, 1200, 2)))
+    settings = ExportSettings(half=True, k=9, allow=str(tmp_path / "kept.txt"))
+    other, _ = graph_for_page(model, settings)
+    assert other is not None
+    shown = show(model, other=other)
+    shown.pick_with_mouse("Blue lamp 12")
+    feeds = {
+        "history": np.array([[6]], np.int64),
+        "weights": np.ones((1, 1), np.float32),
+        "exclude": np.array([[6]], np.int64),
+        "item_bias": np.zeros(100, np.float32),
+    }
+    items, scores = onnxruntime.InferenceSession(other.content).run(["items", "scores"], feeds)
+    found = shown.lines()
+    assert len(found) == 9
+    np.testing.assert_allclose([line.score for line in found], scores[0], rtol=1e-5, atol=1e-5)
+    assert [line.number for line in found] == items[0].tolist()
+    assert [line.name for line in found] == [names(200)[2 * number] for number in items[0].tolist()]
 
 
 def test_hostile_names_are_text(show: Show, tmp_path: Path) -> None:

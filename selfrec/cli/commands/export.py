@@ -41,9 +41,9 @@ def command(
     OUT may be left out with --check and --conformance. With --web, it is a folder: see docs/web.md.
     """
     if page is not None:
-        if out is None or form or conformance or check:
-            raise click.UsageError("--web takes a folder OUT, and no option that changes or checks the graph")
-        export_page(model, out, page)
+        if out is None or conformance or check:
+            raise click.UsageError("--web takes a folder OUT; --check and --conformance go with a graph")
+        export_page(model, out, page, form)
     elif out is None and not (check or conformance):
         raise click.UsageError("Missing argument 'OUT'.")
     else:
