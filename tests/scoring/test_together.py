@@ -21,9 +21,9 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
+from tests.faults.jobs import ROOT
 from tests.scoring.shops import leftovers, next_item_model, write_shop
 from tests.scoring.test_changed import KINDS, companions, rows_of, target_of
-from tests.scoring.test_killing import ROOT
 
 K2 = ScoringSettings(k=2, threads=1)
 EVENTS = [("ann", 100), ("bob", 104), ("ann", 103), ("cid", 999)]
