@@ -161,6 +161,15 @@ SCORE = [
 ]
 
 OTHERS = [
+    Case("explain model shop.duckdb", 2, ("--user",)),
+    Case("explain model none.duckdb --user 1", 1, ("none.duckdb", "no such file")),
+    Case("explain model shop.duckdb --user someone", 1, ("BIGINT", "--user")),
+    Case("similar model i99", 2, ("'i99'",)),
+    Case("similar nowhere i1", 1, ("nowhere", "no such model folder")),
+    Case("similar model i1 -k 0", 2, ("0",)),
+    Case("audience model shop.duckdb", 2, ("--item",)),
+    Case("audience model shop.duckdb --item i99", 2, ("'i99'",)),
+    Case("audience model shop.duckdb --item i1 -k 0", 2, ("0",)),
     Case("recommend model", 2, ("--history",)),
     Case("recommend model --history i1 -k 0", 2, ("'scoring.k' is 0",)),
     Case("recommend nowhere --history i1", 1, ("nowhere", "no such model folder")),

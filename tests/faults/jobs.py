@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+"""Of the repository."""
+
 PRELOAD = ["selfrec.cli.main", "selfrec.fit_job.job", "selfrec.scoring.job", "onnxruntime", "matplotlib.figure"]
 
 _context = multiprocessing.get_context("forkserver")

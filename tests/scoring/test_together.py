@@ -21,10 +21,9 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
+from tests.faults.jobs import ROOT
 from tests.scoring.shops import leftovers, next_item_model, write_shop
 from tests.scoring.test_changed import KINDS, companions, rows_of, target_of
-
-ROOT = Path(__file__).parents[2]
 
 K2 = ScoringSettings(k=2, threads=1)
 EVENTS = [("ann", 100), ("bob", 104), ("ann", 103), ("cid", 999)]
@@ -47,7 +46,6 @@ score_table(open_model(model), shop, parse_target(shop, **{kind: place}), Scorin
 
 HOLD = """
 import sys, duckdb
-
 with duckdb.connect(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.readline()
