@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import subprocess
@@ -22,9 +21,6 @@ from tests.scoring.shops import next_item_model
 from tests.scoring.test_changed import rows_of, target_of
 
 ROOT = Path(__file__).resolve().parents[2]
-
-KILLS = int(os.environ.get("SELFREC_KILLS", "2"))
-"""Kills for each kind of target."""
 
 JOB = """
 import sys
