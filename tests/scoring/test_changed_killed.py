@@ -35,7 +35,6 @@ opened = open_model(model)
 print("ready", flush=True)
 score_table(opened, shop, target, settings, changed_only=True, resume=resume == "resume")
 """
-ROOT = Path(__file__).parents[2]
 OPTIONS = ScoringSettings(k=3, shard_rows=1000, threads=1)
 
 
