@@ -125,8 +125,10 @@ def log_page() -> str:
     """The events of --log-json and their fields."""
     lines = [MADE, "", "# The log", ""]
     lines += ["`fit`, `score` and `evaluate` take `--log-json FILE`. They append one line of JSON an event, at once."]
-    lines += ["A file that cannot be appended to is an error before anything runs. A job that is killed has no last"]
-    lines += ["line. Numbers that are none (NaN) are null.", "", "Every line has:", ""]
+    lines += [
+        "A file that cannot be appended to is an error before anything runs. Numbers that are none (NaN) are null."
+    ]
+    lines += ["", "Every line has:", ""]
     lines += [f"- `{name}`: {meaning}" for name, meaning in COMMON.items()]
     lines += ["", "| event | when | fields |", "|---|---|---|"]
     for name, (when, fields) in EVENTS.items():

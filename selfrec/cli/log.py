@@ -86,8 +86,13 @@ EVENTS: dict[str, tuple[str, dict[str, str]]] = {
         {"seconds": "since it started", "result": "what `--json` prints; for fit the model's path and stages"},
     ),
     "failed": (
-        "The last line of a job that did not; a job that is killed has no last line.",
-        {"seconds": "since it started", "error": "class of the error", "text": "its one line", "exit_code": "1 or 2"},
+        "The last line of a job that did not, or was stopped by SIGINT or SIGTERM; killed by SIGKILL, it has none.",
+        {
+            "seconds": "since it started",
+            "error": "class of the error",
+            "text": "its one line",
+            "exit_code": "of the job",
+        },
     ),
 }
 """Name -> when, and the fields it has beside COMMON."""
@@ -134,12 +139,11 @@ class EventLog:
         self("finished", seconds=self._seconds(), result=self.result)
         self._close()
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, state: State) -> None:
         """The last line of a job that failed."""
-        text = "stopped by the keyboard" if isinstance(error, KeyboardInterrupt) else one_line(error)
-        if isinstance(error, click.ClickException):
-            text = error.format_message()
-        code = getattr(error, "exit_code", 1)
+        from selfrec.cli.main import outcome
+
+        text, code = outcome(error, state)
         self("failed", seconds=self._seconds(), error=type(error).__name__, text=text, exit_code=code)
         self._close()
 
@@ -173,7 +177,7 @@ def log_option(function: F) -> F:
         try:
             done = function(state, log, *args, **kwargs)
         except BaseException as error:
-            log.fail(error)
+            log.fail(error, state)
             raise
         log.finish()
         return done

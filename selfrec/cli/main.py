@@ -67,7 +67,7 @@ def run(args: Sequence[str] | None = None) -> int:
         _close_quietly()
         return FAILED
     except Exception as error:
-        return _failed(*(_stopping() if _stopped_by else _failure(error, state)), state)
+        return _failed(*outcome(error, state), state)
 
 
 def _stopping() -> tuple[str, int]:
@@ -75,6 +75,13 @@ def _stopping() -> tuple[str, int]:
     number = _stopped_by[0] if _stopped_by else signal.SIGINT
     name = signal.Signals(number).name
     return f"stopped by {name}; nothing is half done; run it again, with --resume to go on", BY_SIGNAL + number
+
+
+def outcome(error: BaseException, state: State) -> tuple[str, int]:
+    """Text and exit code of whatever ended a job."""
+    if _stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
+        return _stopping()
+    return _failure(error, state)
 
 
 def _failure(error: Exception, state: State) -> tuple[str, int]:

@@ -83,8 +83,10 @@ def _size(count: int) -> str:
 def _serve(folder: Any) -> None:
     import contextlib
 
+    from selfrec.cli.main import Stopped
     from selfrec.web.serving import server
 
-    with server(folder) as running, contextlib.suppress(KeyboardInterrupt):
+    # To be stopped is how a server ends.
+    with server(folder) as running, contextlib.suppress(KeyboardInterrupt, Stopped):
         click.echo(f"http://127.0.0.1:{running.server_port}/  (Ctrl-C ends it)")
         running.serve_forever()

@@ -65,7 +65,7 @@ def find_changes(
     if compared is None:
         compared = compare(source, None, folder)
     if not compared.users:
-        raise EmptyDataError(f"{users or source.path}: no users to score; the result stays as it was")
+        raise EmptyDataError(f"{users or source.name}: no users to score; the result stays as it was")
     stale = folder / STALE if why is None else None
     return Changes(
         compared=compared,

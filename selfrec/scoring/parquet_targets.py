@@ -65,7 +65,9 @@ class _PathTarget:
         """Write the whole beside, put the companion in its place, then the result, then remove old companions."""
         if companion is not None and companion.unchanged:
             # The result stays as it is, and so does the companion file of the run that wrote it.
-            return count_rows(self._files())
+            files = self._files()
+            remove_companions(self.path, but=self._run_of(files))
+            return count_rows(files)
         try:
             tables = None
             if companion is not None and companion.stale is not None:

@@ -74,7 +74,7 @@ def fingerprint_users(source: Source, config: Config, catalog: Catalog, users: s
         f"FROM {source.relation_sql} AS events LEFT JOIN {ITEMS} AS items USING (item_id) "
         "WHERE events.user_id IS NOT NULL GROUP BY events.user_id"
     )
-    with reading(source.path):
+    with reading(source.name):
         map_items(source, catalog)
         if users is not None:
             list_users(source, users)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 import pytest
 
 from selfrec.cli.group import COMMANDS
@@ -88,6 +93,26 @@ def test_a_job_that_fails(cli: Cli, shop: Path, model: Path, tmp_path: Path) -> 
     assert cli("score", model, shop, "--log-json", log).code == 2
     assert events(log)[-1]["error"] == "SettingsError"
     assert events(log)[-1]["exit_code"] == 2
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_job_that_is_stopped(shop: Path, model: Path, tmp_path: Path, name: str, code: int) -> None:
+    log = tmp_path / "log.jsonl"
+    with duckdb.connect(str(shop)):
+        # The job waits for the source, for as long as it takes to stop it.
+        command = [sys.executable, "-m", "selfrec", "score", str(model), str(shop), "--to", str(tmp_path / "lists")]
+        job = subprocess.Popen([*command, "--wait", "300", "--log-json", str(log)], stderr=subprocess.PIPE, text=True)
+        while not log.exists() or not log.read_text():
+            assert job.poll() is None
+            time.sleep(0.05)
+        job.send_signal(getattr(signal, name))
+        _, errors = job.communicate(timeout=60)
+    assert job.returncode == code
+    last = events(log)[-1]
+    assert (last["event"], last["error"], last["exit_code"]) == ("failed", "Stopped", code)
+    assert last["text"].startswith(f"stopped by {name}")
+    assert errors.strip() == f"Error: {last['text']}"
+    assert not (tmp_path / "lists").exists()
 
 
 @pytest.fixture

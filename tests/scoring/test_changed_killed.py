@@ -20,6 +20,8 @@ from tests.faults.test_kills import KILLS
 from tests.scoring.shops import next_item_model
 from tests.scoring.test_changed import rows_of, target_of
 
+ROOT = Path(__file__).resolve().parents[2]
+
 JOB = """
 import sys
 from selfrec.model_folder.reading import open_model
@@ -33,7 +35,6 @@ opened = open_model(model)
 print("ready", flush=True)
 score_table(opened, shop, target, settings, changed_only=True, resume=resume == "resume")
 """
-ROOT = Path(__file__).parents[2]
 OPTIONS = ScoringSettings(k=3, shard_rows=1000, threads=1)
 
 
