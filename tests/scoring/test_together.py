@@ -25,7 +25,6 @@ from tests.faults.jobs import ROOT
 from tests.scoring.shops import leftovers, next_item_model, write_shop
 from tests.scoring.test_changed import KINDS, companions, rows_of, target_of
 
-ROOT = Path(__file__).resolve().parents[2]
 K2 = ScoringSettings(k=2, threads=1)
 EVENTS = [("ann", 100), ("bob", 104), ("ann", 103), ("cid", 999)]
 
