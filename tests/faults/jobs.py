@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 """Of the repository."""
@@ -22,8 +24,10 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(PRELOAD)
 
 
-def _program(args: list[str], folder: str) -> None:
+def _program(args: list[str], folder: str, ready: Any) -> None:
     """The child: both streams into files, a checkpoint after every epoch, then the program."""
+    # Until the program sets its own handlers, SIGINT ends the process without a word.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from selfrec.cli.main import main
     from selfrec.pipeline import checkpoint
 
@@ -31,6 +35,7 @@ def _program(args: list[str], folder: str) -> None:
         os.dup2(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     checkpoint.EVERY = 0.0
     os.chdir(folder)
+    ready.set()
     main(args)
 
 
@@ -44,8 +49,10 @@ class Job:
     @classmethod
     def start(cls, folder: Path, *args: object) -> Job:
         """In `folder`, where its output goes as well."""
-        process = _context.Process(target=_program, args=([str(arg) for arg in args], str(folder)))
+        ready = _context.Event()
+        process = _context.Process(target=_program, args=([str(arg) for arg in args], str(folder), ready))
         process.start()
+        assert ready.wait(timeout=60)
         return cls(process, folder)
 
     def signal(self, number: int) -> None:
