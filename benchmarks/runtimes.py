@@ -176,8 +176,8 @@ def _fill(row: Row, program: Program, agreeing: list[tuple[Model, Path]], timed:
         row.latency[n] = percentiles(milliseconds(program.command, graph, one[n], repeat))
 
 
-def page(rows: Sequence[Row], repeat: int) -> str:
-    """docs/runtimes.md."""
+def page(rows: Sequence[Row], repeat: int, load: float) -> str:
+    """docs/runtimes.md. load: the machine's load average while it was measured, this program's own share of 1 in it."""
     bare = rows[0].latency
     lines = [
         "<!-- Made by python -m benchmarks.runtimes --into docs/runtimes.md; run it again to change it. -->",
@@ -223,7 +223,8 @@ def page(rows: Sequence[Row], repeat: int) -> str:
         "",
         "x bare: p50 over that of the bare product and its top-k in numpy, of the same size, on the same machine.",
         "",
-        f"Measured on {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}.",
+        f"Measured on {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, at a load "
+        f"average of {load:.1f}{'' if load < 2 else ': other work disturbed the times, the lists it cannot'}.",
         "Java: onnxruntime's package is on Maven only, which the machine of this run does not reach; not measured.",
     ]
     return "\n".join(lines) + "\n"
@@ -237,7 +238,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="names of runtimes")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        text = page(measure(Path(folder), chosen.repeat, chosen.only), chosen.repeat)
+        text = page(measure(Path(folder), chosen.repeat, chosen.only), chosen.repeat, os.getloadavg()[2])
     if chosen.into:
         chosen.into.write_text(text, encoding="utf-8")
     else:
