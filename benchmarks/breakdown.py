@@ -136,6 +136,9 @@ def _row(model: Model, users: int, rows: int) -> RunRow:
         started=datetime.now(UTC),
         users=users,
         rows=rows,
+        scored=users,
+        kept=0,
+        removed=0,
         users_per_second=0.0,
         peak_memory=0,
     )

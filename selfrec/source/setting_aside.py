@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Column = npt.NDArray[Any]
 
-MOST_BYTES = 192 << 20
+MOST_BYTES = 64 << 20
 """Held in memory before all of it is written out."""
 
 
