@@ -95,6 +95,7 @@ def fit(
         )
         stages = StageTrainer(parts, popularity_prior(dataset.catalog))
         chosen, final = _train(stages, dataset, validation, config)
+        stages.settle_prior(dataset.refit)
         recommender = stages.recommender(final)
         listener.message("exporting and checking the graph")
         write_graph(to_graph(recommender), writer.folder)

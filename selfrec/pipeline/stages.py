@@ -18,7 +18,7 @@ from selfrec.pipeline.hiding import hide_for_ranker, joined, with_generated
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part, label_and_name
-from selfrec.pipeline.prior import baseline
+from selfrec.pipeline.prior import baseline, best_share
 from selfrec.pipeline.recommender import Recommender
 
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
@@ -60,7 +60,7 @@ class StageTrainer:
         """prior float32[N]: a cold user's scores."""
         self.parts = parts
         self.prior = prior
-        self._baseline = prior
+        self._share: int | None = None
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
@@ -73,9 +73,9 @@ class StageTrainer:
         if self._pipeline.ranker is not None:
             histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
         chosen = Chosen()
-        self._baseline = baseline(histories, self._pipeline.popularity_half_life_days)
         if validation is not None:
-            chosen.measured = self._popularity(validation)
+            self._choose_half_life(histories, validation)
+            chosen.measured = self._popularity(histories, validation)
             self._row("popularity", chosen.measured)
         extractors = self._train_extractors(SELECTION, histories, validation)
         chosen.extractors = extractors
@@ -104,6 +104,13 @@ class StageTrainer:
         if chosen.ranker is not None and holdout is not None:
             again.ranker = self._train_ranker(REFIT, _text(chosen.ranker), again, holdout, like=SELECTION)
         return again
+
+    def settle_prior(self, histories: Histories) -> None:
+        """Give cold users the popularity of these rows (all that the exported model may know), with the half-life
+        that was best; where none was chosen, the catalog's popularity stays.
+        """
+        if self._share is not None:
+            self.prior = self._baseline(histories)
 
     def recommender(self, chosen: Chosen) -> Recommender:
         """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
@@ -226,7 +233,7 @@ class StageTrainer:
         extractors = self._train_extractors(AUGMENTED, joined(histories, generated), validation)
         other = Chosen(extractors=extractors, generated=generated)
         if validation is not None:
-            other.measured = self._popularity(validation)
+            other.measured = self._popularity(histories, validation)
         rows = len(self.table)
         for text in map(_text, chosen.generators):
             self._add_generator(other, text, extractors, histories, validation, phase=AUGMENTED)
@@ -308,8 +315,18 @@ class StageTrainer:
 
     # The table
 
-    def _popularity(self, validation: Holdout) -> Measured:
-        scores = self._baseline.to(self.parts.device)
+    def _choose_half_life(self, histories: Histories, validation: Holdout) -> None:
+        if self._pipeline.popularity_half_life_days is None and histories.ages.any():
+            self._share = best_share(histories, lambda prior: self._same_for_all(prior, validation))
+
+    def _baseline(self, histories: Histories) -> Tensor:
+        return baseline(histories, self._pipeline.popularity_half_life_days, share=self._share or 0)
+
+    def _popularity(self, histories: Histories, validation: Holdout) -> Measured:
+        return self._same_for_all(self._baseline(histories), validation)
+
+    def _same_for_all(self, scores: Tensor, validation: Holdout) -> Measured:
+        scores = scores.to(self.parts.device)
         return self._measure(lambda batch: scores.expand(len(batch.history), -1), validation)
 
     def _measure(self, score: ScoreAll, validation: Holdout) -> Measured:

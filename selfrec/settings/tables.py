@@ -148,7 +148,10 @@ class PipelineSettings(Settings):
         "best", description="Export the stages that won on the validation rows, or all of them."
     )
     popularity_half_life_days: float | None = Field(
-        None, gt=0, description="Decay of the popularity prior. Unset: a quarter of the time the events span."
+        None,
+        gt=0,
+        description="Decay of the popularity that cold users see and models are compared to. Unset: best on "
+        "the validation rows; the catalog is then ordered by a quarter of the time the events span.",
     )
 
 
