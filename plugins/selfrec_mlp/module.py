@@ -35,21 +35,24 @@ class CandidateRanker(nn.Module):
     def __init__(self, options: MlpOptions, sizes: Sizes) -> None:
         super().__init__()
         self.loss = options.loss
-        self.n_items, self.ages, self.user_columns = sizes.items, options.ages, options.user_features
+        self.n_items = sizes.items
+        self.ages = options.ages and sizes.ages
+        self.user_columns = sizes.user_features if options.user_features else 0
+        self.item_columns = sizes.item_features if options.item_features else 0
         self.width, first = options.width, options.hidden[0]
         vectors = functional.normalize(torch.randn(sizes.items + 1, self.width), dim=1)
         if options.learn_items:
             self.items = nn.Parameter(vectors)
         else:
             self.register_buffer("items", vectors)
-        self.register_buffer("columns", torch.zeros(sizes.items + 1, ITEM_COLUMNS))
+        self.register_buffer("columns", torch.zeros(sizes.items + 1, ITEM_COLUMNS + self.item_columns))
         self.paces = nn.Parameter(torch.tensor(PACES).log())
         self.age_pace = nn.Parameter(torch.tensor(0.1).log()) if self.ages else None
         self.project = nn.Linear(sizes.features, self.width, bias=False) if sizes.features else None
         profiles = len(PACES) + (self.age_pace is not None) + (self.project is not None)
-        known = 1 + 2 * self.ages + sizes.user_features * self.user_columns
+        known = 1 + 2 * self.ages + self.user_columns
         self.of_user = nn.Linear(sizes.features + known, first)
-        self.of_candidate = nn.Linear(2 * sizes.generators + profiles + ITEM_COLUMNS, first, bias=False)
+        self.of_candidate = nn.Linear(2 * sizes.generators + profiles + self.columns.shape[1], first, bias=False)
         self.activation = nn.ReLU() if options.activation == "relu" else nn.LeakyReLU(0.1)
         layers: list[nn.Module] = []
         for inputs, outputs in zip(options.hidden[:-1], options.hidden[1:], strict=True):

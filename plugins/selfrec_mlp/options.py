@@ -32,11 +32,12 @@ class MlpOptions(EpochOptions):
         "pointwise: binary cross-entropy of every candidate.",
     )
     ages: bool = Field(
-        False, description="Read the age of every event; the graph then has the input `ages`. Needs timestamps."
+        True, description="Read the age of every event, where events have times; the graph then has the input `ages`."
     )
     user_features: bool = Field(
-        False, description="Read the user columns; the graph then has the input `user_features`."
+        True, description="Read the user columns, where they are given; the graph then has the input `user_features`."
     )
+    item_features: bool = Field(True, description="Read the item columns, where they are given.")
     textbook: bool = Field(
         False,
         description="The ranker as printed, R = s(Wr [f, x_new] + br), instead of the network; of the options above "

@@ -21,7 +21,10 @@ def learn(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
     """Fill in what is known of the items and train on the candidate rows."""
     if isinstance(module, CandidateRanker):
         with torch.no_grad():
-            module.columns[:-1] = item_columns(fitting).to(module.columns.device)
+            known = item_columns(fitting)
+            if module.item_columns and fitting.item_features is not None:
+                known = torch.cat([known, torch.from_numpy(fitting.item_features)], dim=1)
+            module.columns[:-1] = known.to(module.columns.device)
             if not fitting.warm_started:
                 module.items.copy_(item_vectors(fitting, module.width))
     train_by_epochs(module, fitting)

@@ -30,7 +30,11 @@ class Sizes:
     candidates: int = 0
     """C, candidates a ranker orders."""
     user_features: int = 0
-    """U, numeric user columns."""
+    """U, numbers of the user columns."""
+    item_features: int = 0
+    """I, numbers of the item columns."""
+    ages: bool = False
+    """Whether the events have times; else every age is 0 and the graph has no input for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,8 @@ class PartRecord:
     trainer: Callable[[Any, Fitting], None] | None = None
     """trainer(module, fitting), or None for the shared loop."""
     inputs: frozenset[ExtraInput] | Callable[[Any], frozenset[ExtraInput]] = frozenset()
-    """Graph inputs beyond history and weights that the part reads; may depend on its options."""
+    """Graph inputs beyond history and weights that the part reads; may depend on its options. The graph leaves out what
+    the data lacks (times, user columns)."""
 
     def reads(self, options: PartOptions) -> frozenset[ExtraInput]:
         """The graph inputs beyond history and weights that a part with these options reads."""

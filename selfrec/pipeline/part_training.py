@@ -11,7 +11,7 @@ import torch
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
-from selfrec.histories import Histories, Holdout
+from selfrec.histories import Float32, Histories, Holdout
 from selfrec.host.records import Kind, Sizes
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.features import Features
@@ -43,6 +43,8 @@ class PartTrainer:
     notify: Notify
     device: torch.device
     warm: WarmStart = field(default_factory=WarmStart)
+    item_features: Float32 | None = None
+    """float32[N, I], or None where no item columns were given."""
     trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
     """By phase and part."""
 
@@ -97,6 +99,7 @@ class PartTrainer:
             warm_started=self.warm.load(phase, part.key, part.module),
             candidate_rows=rows,
             validate=validate,
+            item_features=self.item_features,
         )
         self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
         run_trainer(part, fitting)

@@ -61,6 +61,7 @@ class StageTrainer:
         self.parts = parts
         self.prior = prior
         self._share: int | None = None
+        self._user_features, self._timed = 0, False
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
@@ -122,6 +123,8 @@ class StageTrainer:
             prior=self.prior,
             candidates=self._pipeline.candidates,
             top_k=self._pipeline.top_k,
+            user_features=self._user_features,
+            ages=self._timed,
         ).to(self.parts.device)
 
     # Extractors
@@ -343,13 +346,17 @@ class StageTrainer:
             stage.kept = chosen.measured is not None and stage.metrics is chosen.measured.metrics
 
     def _sizes(self, histories: Histories, *, features: int = 0, generators: int = 0, candidates: int = 0) -> Sizes:
-        users = 0 if histories.user_features is None else histories.user_features.shape[1]
+        columns = self.parts.item_features
+        self._user_features = 0 if histories.user_features is None else histories.user_features.shape[1]
+        self._timed = self._timed or bool(histories.ages.any())
         return Sizes(
             items=histories.n_items,
             features=features,
             generators=generators,
             candidates=candidates,
-            user_features=users,
+            user_features=self._user_features,
+            ages=self._timed,
+            item_features=0 if columns is None else columns.shape[1],
         )
 
 

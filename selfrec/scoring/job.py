@@ -11,6 +11,7 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import ItemRules, item_bias
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
+from selfrec.scoring.side import user_table_of
 from selfrec.scoring.staging import SPILL, Staging
 from selfrec.scoring.summary import Progress, RunSummary, peak_memory
 from selfrec.scoring.targets import RunRow, Target
@@ -30,14 +31,17 @@ def score_table(
     deny: str | None = None,
     allow: str | None = None,
     boost: str | None = None,
+    user_features: str | None = None,
     resume: bool = False,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Score every user of a source, or those of `users`, and put the lists in the target.
 
     source: where the events stand and what their columns are called; as the model was fitted when None.
-    users, deny, allow, boost: tables of the source, or files. resume: go on from the finished shards of a killed
-    run of the same model and options. Until the end, and when anything fails, the target holds the old result.
+    users, deny, allow, boost: tables of the source, or files. user_features: where the user columns that the model
+    reads stand, `none` where they are unknown; as the model was fitted when None. resume: go on from the finished
+    shards of a killed run of the same model and options. Until the end, and when anything fails, the target holds the
+    old result.
 
     Raises SettingsError, SourceError, ColumnError, EmptyDataError, ModelError, TargetError.
     """
@@ -45,7 +49,10 @@ def score_table(
     source = model.config.source if source is None else source
     target.check(source_path=source_path, source_table=source.table)
     rules = ItemRules(deny, allow, boost)
+    user_table = user_table_of(model, user_features)
     options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
+    if user_table is not None:
+        options["user_features"] = user_table.place
     with ExitStack() as held:
         staging = held.enter_context(Staging(target.staging))
         # The source is closed before the target opens: a table may go into the very file the source is in.
@@ -59,7 +66,7 @@ def score_table(
             bias, unknown = item_bias(rules, model.catalog, opened)
             scorer = Scorer(model, settings, item_bias=bias)
             config = model.config.model_copy(update={"source": source, "scoring": settings})
-            reader = HistoryReader(opened, config, model.catalog, users=users)
+            reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table)
             if not reader.users:
                 raise EmptyDataError(f"{users or source_path}: no users to score; the result stays as it was")
             types = (opened.user_type, model.manifest.columns.item_type)

@@ -20,6 +20,7 @@ from selfrec.catalog import Catalog
 from selfrec.errors import SourceError
 from selfrec.histories import Float32, Histories, Int32, Int64
 from selfrec.settings.tables import Config
+from selfrec.side_columns import SideTable
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.ids import carried_sql
 from selfrec.source.item_lists import ItemList, read_items, text_ids
@@ -27,6 +28,7 @@ from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
 from selfrec.source.session import reading
+from selfrec.source.side_tables import by_code, kinds_of, stage
 from selfrec.source.weighting import weighting_of
 
 __all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
@@ -56,6 +58,8 @@ class UserShard:
     """float32[slots] preference weight; 0 where the item was only seen (an excluded event, a bad weight)."""
     ages: Float32
     """float32[slots] days from the event to the reader's moment; 0 when unknown."""
+    user_features: Float32 | None = None
+    """float32[U, columns] the user columns the model reads, 0 where unknown; None where there are none."""
 
     def __len__(self) -> int:
         """U, the number of users."""
@@ -74,6 +78,7 @@ class UserShard:
             items=self.items[kept],
             weights=self.weights[kept],
             ages=self.ages[kept],
+            user_features=self.user_features,
         )
 
 
@@ -87,8 +92,18 @@ class HistoryReader:
     moment: float | None
     """Epoch seconds that ages and decay count back from: the newest event of the source. None without times."""
 
-    def __init__(self, source: Source, config: Config, catalog: Catalog, *, users: str | None = None) -> None:
-        """`users` names who is scored: a table or view of a DuckDB source, or a Parquet or CSV path, with the
+    def __init__(
+        self,
+        source: Source,
+        config: Config,
+        catalog: Catalog,
+        *,
+        users: str | None = None,
+        user_table: SideTable | None = None,
+    ) -> None:
+        """user_table: the user columns that the model reads and where they stand; None: they are unknown.
+
+        `users` names who is scored: a table or view of a DuckDB source, or a Parquet or CSV path, with the
         source's user column. Users without any event are scored too; nulls are dropped, repeats count once.
         Unset: every user of the source, cold ones included.
         """
@@ -104,6 +119,9 @@ class HistoryReader:
             self._starts = self._number_users()
         self.users = int(self._starts[-1])
         self._staged = False
+        self._user_table, self._columns = user_table, None
+        if user_table is not None:
+            self._columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
 
     def read(self, shard: int) -> UserShard:
         """The users of one shard, 0 <= shard < shards: the same rows in the same order on every call and run.
@@ -126,7 +144,11 @@ class HistoryReader:
                 )
             else:
                 events = self._arrow(self._events_sql(_USERS))
-        return self._shard(ids.column("user_id").combine_chunks(), events)
+        features = self._user_features(
+            end - start,
+            f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
+        )
+        return self._shard(ids.column("user_id").combine_chunks(), events, features)
 
     def read_users(self, ids: pa.Array) -> UserShard:
         """Only these users (carried type or text), each once, in the same form; ids without any event come back
@@ -152,7 +174,7 @@ class HistoryReader:
         found = known.column("user_id").combine_chunks()
         if found.null_count:
             raise SourceError(f"{source.path}: an id that was asked for is no {source.user_type}; check --user")
-        return self._shard(found, events)
+        return self._shard(found, events, self._user_features(len(found), _ASKED))
 
     def _list_users(self, place: str | None) -> int:
         """Make the list of users to score; returns about how many rows they take to read."""
@@ -227,7 +249,13 @@ class HistoryReader:
     def _arrow(self, sql: str) -> pa.Table:
         return self._source.connection.sql(sql).to_arrow_table()
 
-    def _shard(self, ids: pa.Array, table: pa.Table) -> UserShard:
+    def _user_features(self, users: int, codes: str) -> Float32 | None:
+        """float32[users, U] of the users that the relation `codes` numbers."""
+        if self._columns is None or self._user_table is None:
+            return None
+        return by_code(self._columns, self._user_table, users, codes)
+
+    def _shard(self, ids: pa.Array, table: pa.Table, features: Float32 | None) -> UserShard:
         clock = self._weighting.clock
         events = events_of(table)
         half_life = self._config.cleaning.half_life_days
@@ -239,7 +267,7 @@ class HistoryReader:
         if clock is not None and self.moment is not None:
             days = days_before(self.moment, folded.ticks, clock.epochs(folded.ticks))
             ages = np.where(folded.ticks > 0, days, 0.0).astype(np.float32)
-        return _by_length(ids, folded, ages)
+        return _by_length(ids, folded, ages, features)
 
 
 def map_items(source: Source, catalog: Catalog) -> None:
@@ -277,7 +305,7 @@ def events_of(table: pa.Table) -> Events:
     )
 
 
-def _by_length(ids: pa.Array, folded: Folded, ages: Float32) -> UserShard:
+def _by_length(ids: pa.Array, folded: Folded, ages: Float32, features: Float32 | None) -> UserShard:
     """The users sorted by their number of slots; equal ones stay sorted by id."""
     lengths = np.diff(folded.offsets)
     order = np.argsort(lengths, kind="stable")
@@ -291,4 +319,5 @@ def _by_length(ids: pa.Array, folded: Folded, ages: Float32) -> UserShard:
         items=folded.items[slots],
         weights=folded.weights[slots],
         ages=ages[slots],
+        user_features=None if features is None else features[order],
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
 from selfrec.cli.output import print_json, print_pairs, progress
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--deny", metavar="F", help="Items nobody gets: a table or a file of ids.")
 @click.option("--allow", metavar="F", help="The only items anybody gets: a table or a file of ids.")
 @click.option("--boost", metavar="F", help="Items with a number that is added to their scores: a table or a file.")
+@user_features_option
 @click.option("--resume", is_flag=True, help="Go on from the finished shards of a run that was killed.")
 @settings_options(SourceSettings, "source_options", stored=True)
 @json_option
@@ -39,6 +40,7 @@ def command(
     deny: str | None,
     allow: str | None,
     boost: str | None,
+    user_features: str | None,
     resume: bool,
     source_options: dict[str, Any],
     as_json: bool,
@@ -71,6 +73,7 @@ def command(
             deny=deny,
             allow=allow,
             boost=boost,
+            user_features=user_features,
             resume=resume,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
