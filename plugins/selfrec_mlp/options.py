@@ -12,12 +12,12 @@ from selfrec.plugin import EpochOptions
 class MlpOptions(EpochOptions):
     """The network, what it reads and what it minimises."""
 
-    epochs: int = Field(20, ge=1, le=10_000, description="Most passes over the candidate rows.")
+    epochs: int = Field(60, ge=1, le=10_000, description="Most passes over the candidate rows.")
     batch_size: int = Field(64, ge=1, le=1_000_000, description="Candidate rows in a training batch.")
     learning_rate: float = Field(0.002, gt=0, le=10, description="AdamW's peak learning rate.")
     weight_decay: float = Field(0.1, ge=0, le=10, description="AdamW's decoupled weight decay.")
     patience: int = Field(
-        4, ge=1, le=10_000, description="Epochs without a better validation metric before training stops."
+        6, ge=1, le=10_000, description="Epochs without a better validation metric before training stops."
     )
 
     width: int = Field(16, ge=1, le=1024, description="Width of the item vectors that candidates are compared by.")
@@ -38,6 +38,13 @@ class MlpOptions(EpochOptions):
         True, description="Read the user columns, where they are given; the graph then has the input `user_features`."
     )
     item_features: bool = Field(True, description="Read the item columns, where they are given.")
+    column_dropout: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Share of the numbers of user and item columns that a training step drops: single users and items "
+        "are soon known by them.",
+    )
     textbook: bool = Field(
         False,
         description="The ranker as printed, R = s(Wr [f, x_new] + br), instead of the network; of the options above "

@@ -89,6 +89,21 @@ class Ranker(PartRecord):
     """features, candidates and generator scores -> final scores. The module has
     `rank(batch, features, candidates, scores) -> [B, C]` with candidates int64[B, C], and scores float32[B, C, G],
     each generator's times its weight.
+
+    A portable ranker reads nothing that hangs on one training of the stages before it: scores on a scale of their own,
+    candidates, ages and columns, but no features. It learns from stages that were trained without the hidden rows and
+    then ranks for stages that were trained on all rows; what it keeps of the items stands in buffers, which
+    `prepare(module, fitting)` fills in from fitting.histories and fitting.item_features wherever it comes to stand.
+    Any other ranker learns from the very stages it ranks for, which then never see the hidden rows.
     """
 
     kind: ClassVar[Kind] = "ranker"
+
+    portable: bool | Callable[[Any], bool] = False
+    """Whether it is portable; may depend on its options."""
+    prepare: Callable[[Any, Fitting], None] | None = None
+    """Fills in a portable ranker's buffers."""
+
+    def portable_with(self, options: PartOptions) -> bool:
+        """Whether a ranker with these options is portable."""
+        return self.portable(options) if callable(self.portable) else self.portable

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -11,46 +11,20 @@ from torch import Tensor
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Sizes
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.candidates import candidate_rows, rank_candidates
+from selfrec.pipeline.chosen import Chosen, Stage
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.hiding import hide_for_ranker, joined, with_generated
+from selfrec.pipeline.hiding import hide_for_ranker, hide_newest, joined, with_generated
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
-from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
 from selfrec.pipeline.parts import Part, label_and_name
 from selfrec.pipeline.prior import baseline, best_share
+from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
 from selfrec.pipeline.recommender import Recommender
 
+__all__ = ["AUGMENTED", "REFIT", "SELECTION", "Chosen", "Stage", "StageTrainer"]
+
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
-
-
-@dataclass
-class Stage:
-    """One row of the stage table."""
-
-    name: str
-    metrics: dict[str, float]
-    kept: bool = False
-
-
-@dataclass
-class Chosen:
-    """The pipeline as it stands: the parts kept so far, their weights and how well they rank."""
-
-    extractors: list[Part] = field(default_factory=list)
-    generators: list[Part] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    ranker: Part | None = None
-    measured: Measured | None = None
-    benched: list[Part] = field(default_factory=list)
-    """Generators that were tried and did not win a place."""
-    generated: Histories | None = None
-    """Generated histories that the extractors were trained on as well."""
-
-    @property
-    def parts(self) -> list[Part]:
-        """All parts, extractors first. Two faces of one module are two parts."""
-        return [*self.extractors, *self.generators, *([self.ranker] if self.ranker else [])]
 
 
 class StageTrainer:
@@ -67,12 +41,11 @@ class StageTrainer:
         """Every part trained in the selection, also those that did not win a place."""
         self._pipeline = parts.config.pipeline
         self._keep_all = self._pipeline.keep == "all"
+        self.ranking = RankerTrainer(parts, self.recommender, self._sizes)
 
     def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
         """Train every configured stage; keep those that win on the validation rows (all, where there are none)."""
-        holdout = None
-        if self._pipeline.ranker is not None:
-            histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
+        histories, holdout = self._less_the_hidden(histories)
         chosen = Chosen()
         if validation is not None:
             self._choose_half_life(histories, validation)
@@ -85,16 +58,14 @@ class StageTrainer:
             self._add_generator(chosen, text, extractors, histories, validation)
         if self.parts.config.training.augment > 0:
             chosen = self._augmented(chosen, histories, validation)
-        if self._pipeline.ranker is not None and holdout is not None:
-            self._add_ranker(chosen, self._pipeline.ranker, holdout, validation)
+        if self._pipeline.ranker is not None:
+            self._add_ranker(chosen, self._pipeline.ranker, histories, holdout, validation)
         self._mark(chosen)
         return chosen
 
     def refit(self, chosen: Chosen, histories: Histories) -> Chosen:
         """Train the chosen stages anew on more rows, each for the number of epochs that was best."""
-        holdout = None
-        if chosen.ranker is not None:
-            histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
+        histories, holdout = self._less_the_hidden(histories) if chosen.ranker is not None else (histories, None)
         rows = histories if chosen.generated is None else joined(histories, chosen.generated)
         like = SELECTION if chosen.generated is None else AUGMENTED
         alone = not chosen.generators and chosen.ranker is None
@@ -103,7 +74,13 @@ class StageTrainer:
         for part in chosen.generators:
             again.generators.append(self._generator(REFIT, _text(part), extractors, histories, None, like=like))
         if chosen.ranker is not None and holdout is not None:
-            again.ranker = self._train_ranker(REFIT, _text(chosen.ranker), again, holdout, like=SELECTION)
+            place = Place(again, histories, None)
+            found = self.ranking.train(
+                REFIT, _text(chosen.ranker), Lesson(again, histories, holdout), place, like=SELECTION
+            )
+            again.ranker = None if found is None else found[0]
+        elif chosen.ranker is not None:
+            again.ranker = self.ranking.settle(chosen.ranker, again, histories)
         return again
 
     def settle_prior(self, histories: Histories) -> None:
@@ -262,59 +239,44 @@ class StageTrainer:
 
     # Ranker
 
-    def _add_ranker(self, chosen: Chosen, text: str, holdout: Holdout, validation: Holdout | None) -> None:
+    def _less_the_hidden(self, histories: Histories) -> tuple[Histories, Holdout | None]:
+        """The rows the stages may see, and what was hidden for a ranker that learns from these very stages."""
+        ranker = self._pipeline.ranker
+        if ranker is None or self.ranking.portable(ranker):
+            return histories, None
+        return hide_for_ranker(histories, self.parts.config.seed)
+
+    def _add_ranker(
+        self, chosen: Chosen, text: str, histories: Histories, holdout: Holdout | None, validation: Holdout | None
+    ) -> None:
         if not chosen.generators and not self._keep_all:
             self.parts.listener.message(f"ranker {text}: no generator was kept, nothing to rank; left out")
             return
-        rank: Callable[[Part], Measured] | None = None
-        if validation is not None:
-            recommender = self.recommender(chosen)
-            held = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
-
-            def rank(part: Part) -> Measured:
-                return measure(rank_candidates(part, recommender, held, self.parts.device), validation.targets)
-
-        part = self._train_ranker(SELECTION, text, chosen, holdout, validation, rank)
-        if part is None:
+        lesson = self._lesson(chosen, histories) if holdout is None else Lesson(chosen, histories, holdout)
+        found = self.ranking.train(SELECTION, text, lesson, Place(chosen, histories, validation))
+        if found is None:
             return
-        if rank is None:
+        part, measured = found
+        if measured is None:
             chosen.ranker = part
             return
-        measured = rank(part)
         self._row(f"+ {part.label}", measured)
         if self._keep_all or _wins(measured, chosen.measured):
             chosen.ranker, chosen.measured = part, measured
 
-    def _train_ranker(
-        self,
-        phase: str,
-        text: str,
-        chosen: Chosen,
-        holdout: Holdout,
-        validation: Holdout | None = None,
-        rank: Callable[[Part], Measured] | None = None,
-        *,
-        like: str | None = None,
-    ) -> Part | None:
-        """The ranker trained on the hidden items; `rank` measures it on the validation rows after every epoch."""
-        recommender = self.recommender(chosen)
-        rows = candidate_rows(recommender, holdout, self.parts.device, only_hits=True)
-        if len(rows.inputs) == 0:
-            self.parts.listener.message(f"ranker {text}: no hidden item came among the candidates; left out")
-            return None
-        sizes = self._sizes(
-            holdout.inputs,
-            features=Features(chosen.extractors).width,
-            generators=len(chosen.generators),
-            candidates=recommender.candidates,
-        )
-        part = self.parts.build("ranker", text, sizes)
-        validate = None if rank is None else lambda: rank(part).metrics
-        self.parts.train(
-            phase, part, sizes, holdout.inputs, validation, Features(chosen.extractors),
-            rows=rows, validate=validate, like=like,
-        )  # fmt: skip
-        return part
+    def _lesson(self, chosen: Chosen, histories: Histories) -> Lesson:
+        """Apprentices of the chosen stages, trained on what is left when some rows are hidden."""
+        config = self.parts.config
+        if config.split.kind == "temporal":
+            visible, holdout = hide_newest(histories, config.split.validation, config.seed)
+        else:
+            visible, holdout = hide_for_ranker(histories, config.seed)
+        like = SELECTION if chosen.generated is None else AUGMENTED
+        extractors = self._train_extractors(APPRENTICE, visible, None, like=like)
+        stages = Chosen(extractors=extractors, weights=list(chosen.weights))
+        for part in chosen.generators:
+            stages.generators.append(self._generator(APPRENTICE, _text(part), extractors, visible, None, like=like))
+        return Lesson(stages, visible, holdout)
 
     # The table
 
