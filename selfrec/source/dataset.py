@@ -112,17 +112,12 @@ def load_dataset(
         if users is not None and user_table is None:
             user_table = _learned(users, user_features, cleaned, config)
         columns = None if users is None or user_table is None else _user_columns(users, user_table, cleaned)
+        item_table, numbers = None, None
+        if its_items is not None:
+            item_table = _learned(its_items, item_features, cleaned, config)
+            numbers = by_code(its_items, item_table, len(built), "(SELECT item_id, number AS code FROM fit_catalog)")
         data = _assemble(source, cleaned, split, config, built, learned, columns, fixed=catalog is not None)
-        item_table = None if its_items is None else _learned(its_items, item_features, cleaned, config)
-        if its_items is None or item_table is None:
-            return replace(data, user_table=user_table)
-        numbered = "(SELECT item_id, number AS code FROM fit_catalog)"
-        return replace(
-            data,
-            user_table=user_table,
-            item_table=item_table,
-            item_features=by_code(its_items, item_table, len(built), numbered),
-        )
+        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers)
 
 
 def _staged(

@@ -91,6 +91,8 @@ class HistoryReader:
     """How many users there are in all shards together."""
     moment: float | None
     """Epoch seconds that ages and decay count back from: the newest event of the source. None without times."""
+    users_with_columns: int | None
+    """Users with a row in the table of user columns; None where the model reads none."""
 
     def __init__(
         self,
@@ -120,8 +122,13 @@ class HistoryReader:
         self.users = int(self._starts[-1])
         self._staged = False
         self._user_table, self._columns = user_table, None
+        self.users_with_columns: int | None = None
         if user_table is not None:
             self._columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
+            with reading(source.path):
+                [(self.users_with_columns,)] = source.connection.execute(
+                    f"SELECT count(*) FROM {_USERS} SEMI JOIN {self._columns.relation} USING (user_id)"
+                ).fetchall()
 
     def read(self, shard: int) -> UserShard:
         """The users of one shard, 0 <= shard < shards: the same rows in the same order on every call and run.

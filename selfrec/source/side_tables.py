@@ -81,6 +81,17 @@ def stage(
     Raises SourceError for an id that stands there twice and for values that are no finite numbers, ColumnError for
     missing columns and those of a wrong type.
     """
+    try:
+        return _stage(source, side, place, wanted, key, kinds)
+    except SourceError as error:
+        if kinds is None:
+            raise
+        raise type(error)(f"{error}; --user-features names another place, or `none`") from error
+
+
+def _stage(
+    source: Source, side: Side, place: str, wanted: Sequence[str], key: str | None, kinds: Kinds | None
+) -> StagedTable:
     default = _IDS[side]
     names = [name for name in (key, source.columns[default], default) if name is not None]
     with open_place(place, source, names) as opened:
