@@ -43,6 +43,7 @@ def main(folder: Path) -> None:
         sys.exit(f"{differing} rows differ from those of the full install")
     history = ",".join(str(item) for (item,) in items)
     ranked = json.loads(selfrec("recommend", model, "--history", history, "-k", "5", "--json"))
+    selfrec("export", model, "--check")
     ndcg = overall["model"]["ndcg@20"]
     print(f"ok without torch: {facts['n_items']} items, ndcg@20 {ndcg:.4f}, {len(ranked['items'])} recommended")
 

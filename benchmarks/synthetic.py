@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -135,11 +136,13 @@ def write_model_folder(
     item_type: str = "BIGINT",
     config: Config | None = None,
     user_features: tuple[str, ...] = (),
+    columns: Mapping[str, pa.Array] | None = None,
 ) -> None:
-    """A model folder around any graph of the contract."""
+    """A model folder around any graph of the contract; columns: further item columns, such as a title."""
     ids = pa.array(range(1000, 1000 + n_items), pa.int64()) if item_ids is None else item_ids
     popularity = np.linspace(n_items, 1, n_items, dtype=np.float32)
-    table = pa.table({"item_number": pa.array(range(n_items), pa.int32()), "item_id": ids, "popularity": popularity})
+    numbers = pa.array(range(n_items), pa.int32())
+    table = pa.table({"item_number": numbers, "item_id": ids, "popularity": popularity, **(columns or {})})
     manifest = Manifest(
         selfrec_version="0",
         seed=0,
@@ -184,6 +187,26 @@ def write_synthetic_shop(
         )
 
 
+def write_arrays(folder: Path, shop: Path, *, users: int, n_items: int, width: int) -> None:
+    """What the other toolkits score: factors and histories as plain arrays, users in the order of their ids."""
+    with duckdb.connect(str(shop), read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT (substr(user_id, 6))::INTEGER AS user, (item_id - 1000)::INTEGER AS item "
+            "FROM interactions ORDER BY ALL"
+        ).fetchnumpy()
+    draw = np.random.default_rng(0)
+    offsets = np.zeros(users + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows["user"], minlength=users), out=offsets[1:])
+    arrays = {
+        "user_factors": draw.standard_normal((users, width), dtype=np.float32),
+        "item_factors": draw.standard_normal((n_items, width), dtype=np.float32),
+        "offsets": offsets,
+        "items": np.asarray(rows["item"], dtype=np.int32),
+    }
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+
+
 def main() -> None:
     """Write a model and a shop into a folder."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -192,12 +215,16 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--mean-items", type=float, default=90.0)
+    parser.add_argument("--arrays", action="store_true", help="also factors and histories for benchmarks.rivals")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     write_synthetic_model(options.folder / "model", n_items=options.items, width=options.width)
     write_synthetic_shop(
         options.folder / "shop.duckdb", users=options.users, n_items=options.items, mean_items=options.mean_items
     )
+    if options.arrays:
+        shop = options.folder / "shop.duckdb"
+        write_arrays(options.folder, shop, users=options.users, n_items=options.items, width=options.width)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that are made from the code: cli.md, options.md, hooks.md.
+"""Write the pages of docs/ that are made from the code: cli.md, options.md, hooks.md, log.md.
 
 python docs/generate.py             write them
 python docs/generate.py --check     fail when one of them is not what the code says
@@ -17,6 +17,7 @@ from typing import Any, get_args
 import click
 
 from selfrec.cli.group import COMMANDS
+from selfrec.cli.log import COMMON, EVENTS
 from selfrec.cli.main import cli
 from selfrec.host import hookspecs, records
 from selfrec.host.manager import PluginManager
@@ -120,6 +121,22 @@ def hooks_page() -> str:
     return _page(lines)
 
 
+def log_page() -> str:
+    """The events of --log-json and their fields."""
+    lines = [MADE, "", "# The log", ""]
+    lines += ["`fit`, `score` and `evaluate` take `--log-json FILE`. They append one line of JSON an event, at once."]
+    lines += [
+        "A file that cannot be appended to is an error before anything runs. Numbers that are none (NaN) are null."
+    ]
+    lines += ["", "Every line has:", ""]
+    lines += [f"- `{name}`: {meaning}" for name, meaning in COMMON.items()]
+    lines += ["", "| event | when | fields |", "|---|---|---|"]
+    for name, (when, fields) in EVENTS.items():
+        listed = "; ".join(f"`{field}` {meaning}" for field, meaning in fields.items())
+        lines.append(f"| `{name}` | {_cell(when)} | {_cell(listed)} |")
+    return _page(lines)
+
+
 def _hooks() -> Iterator[tuple[str, Callable[..., Any]]]:
     for name, value in vars(hookspecs).items():
         if name.startswith("selfrec_"):
@@ -163,7 +180,12 @@ def _page(lines: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli_page, "options.md": options_page, "hooks.md": hooks_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "options.md": options_page,
+    "hooks.md": hooks_page,
+    "log.md": log_page,
+}
 
 
 def main() -> int:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from selfrec.evaluation.held_out import evaluate_held_out
 from selfrec.extras import extra_needed
 from selfrec.model_folder.reading import open_model
+from selfrec.scoring.audience import Audience, audience
+from selfrec.scoring.explain import Explanation, explain
 from selfrec.scoring.job import score_table
+from selfrec.scoring.similar import similar
 from selfrec.scoring.single import Recommendation, Recommended, recommend
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.base import UNSET
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from selfrec.evaluation.result import Evaluation
     from selfrec.scoring.summary import Progress, RunSummary
 
-__all__ = ["Model", "Recommendation", "Recommended", "fit", "load"]
+__all__ = ["Audience", "Explanation", "Model", "Recommendation", "Recommended", "fit", "load"]
 
 
 def fit(
@@ -98,6 +101,47 @@ class Model:
         """The k best items for a history of item ids, oldest first; unknown ids count for nothing."""
         return recommend(self.folder, history, k, weights=weights, repeats=repeats).items
 
+    def similar(self, item_id: Any, k: int = 10) -> list[Recommendation]:
+        """The k best items for somebody whose history is this one item; like `selfrec similar`."""
+        return similar(self.folder, item_id, k)
+
+    def explain(
+        self,
+        source: str | os.PathLike[str],
+        user: Any,
+        k: int = 10,
+        *,
+        most: int = 3,
+        repeats: bool = False,
+        source_options: Mapping[str, Any] | None = None,
+    ) -> Explanation:
+        """The list of one user, and the history items that carry each of it; like `selfrec explain`."""
+        settings = changed(self.config.source, source_options or {}, "source")
+        return explain(self.folder, os.fspath(source), user, k, most=most, repeats=repeats, source=settings)
+
+    def audience(
+        self,
+        source: str | os.PathLike[str],
+        item_id: Any,
+        k: int = 1000,
+        *,
+        users: str | None = None,
+        source_options: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+        **scoring: Any,
+    ) -> Audience:
+        """The k users whom an item suits best; like `selfrec audience`. scoring: as of `score`, without k."""
+        return audience(
+            self.folder,
+            os.fspath(source),
+            item_id,
+            k,
+            settings=changed(self.config.scoring, scoring, "scoring"),
+            source=changed(self.config.source, source_options or {}, "source"),
+            users=users,
+            progress=progress,
+        )
+
     def score(
         self,
         source: str | os.PathLike[str],
@@ -110,6 +154,8 @@ class Model:
         boost: str | None = None,
         user_features: str | None = None,
         resume: bool = False,
+        changed_only: bool = False,
+        wait: float = 0.0,
         source_options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
         **scoring: Any,
@@ -124,7 +170,7 @@ class Model:
         return score_table(
             self.folder,
             os.fspath(source),
-            parse_target(os.fspath(source), into=into, to=None if to is None else os.fspath(to)),
+            parse_target(os.fspath(source), into=into, to=None if to is None else os.fspath(to), wait=wait),
             settings,
             source=changed(self.config.source, source_options or {}, "source"),
             users=users,
@@ -133,6 +179,8 @@ class Model:
             boost=boost,
             user_features=user_features,
             resume=resume,
+            changed_only=changed_only,
+            wait=wait,
             progress=progress,
         )
 

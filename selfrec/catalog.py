@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfrec import columns
-from selfrec.errors import ModelError, one_line
 
 
 @dataclass(frozen=True)
@@ -57,18 +56,3 @@ class Catalog:
     def write(self, path: Path) -> None:
         """Write items.parquet."""
         pq.write_table(self.table, path, compression="zstd", store_schema=True)
-
-    @classmethod
-    def read(cls, path: Path) -> Catalog:
-        """Read items.parquet and check that its rows are numbered 0..N-1."""
-        try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowException) as error:
-            raise ModelError(f"{path}: cannot be read ({one_line(error)}); fit the model again") from error
-        missing = {columns.ITEM_NUMBER, columns.ITEM_ID, columns.POPULARITY} - set(table.column_names)
-        if missing:
-            raise ModelError(f"{path}: no column {sorted(missing)[0]!r}; fit the model again")
-        numbers = table.column(columns.ITEM_NUMBER).to_numpy()
-        if not np.array_equal(numbers, np.arange(table.num_rows)):
-            raise ModelError(f"{path}: item numbers are not 0..{table.num_rows - 1} in order; fit the model again")
-        return cls(table)

@@ -8,11 +8,30 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a name can be told to the engines, whose strings are UTF-8; the system allows any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def give_usual_mode(path: Path) -> None:
+    """Let a file have the rights of the user's umask, where a library made it with others."""
+    probe = path.with_name(f".{path.name}.mode")
+    with probe.open("xb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+    probe.unlink()
+    path.chmod(stat.S_IMODE(mode))
 
 
 def sync(path: Path) -> None:

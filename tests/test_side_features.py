@@ -42,8 +42,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "CASE WHEN h % 2 = 0 THEN 'even' ELSE 'odd' END AS kind FROM range(200) houses(h)"
         )
         connection.execute(
-            "CREATE TABLE goods AS SELECT (1000 + i)::INTEGER AS item_id, i * 1.5 AS price, 'aisle ' || (i % 4) AS aisle "
-            "FROM range(48) goods(i)"
+            "CREATE TABLE goods AS SELECT (1000 + i)::INTEGER AS item_id, i * 1.5 AS price, "
+            "'aisle ' || (i % 4) AS aisle FROM range(48) goods(i)"
         )
     return path
 

@@ -45,10 +45,16 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
         epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,
         learning_rate=options.learning_rate or _learning_rate(options),
-        dropout=_first(options.dropout, 0.0 if options.objective == "squared_error" else 0.5),
-        elsa_dropout=_first(options.dropout, 0.5),
+        dropout=_first(options.dropout, _dropout(options, dense)),
+        elsa_dropout=_first(options.dropout, 0.3),
         temperature=_first(options.temperature, 0.15 if dense else 0.12),
     )
+
+
+def _dropout(options: AutoencoderOptions, dense: bool) -> float:
+    if options.objective == "squared_error":
+        return 0.0
+    return 0.5 if dense or options.objective == "multinomial" else 0.3
 
 
 def _first(given: float | None, otherwise: float) -> float:

@@ -24,6 +24,7 @@ class LinearAutoencoder(nn.Module):
 
     softmax  z = sum_t w_t gain_t E_t;  h = z / |z|;  score_j = h . D_j / (|D_j| tau) + c_j
     elsa     z = sum_t w_t A_t;         h = z / |z|;  score_j = strength h . A_j          (A_j of length 1)
+             folded (see edlae.py): the same with tables of their own on both sides, A_t and D_j
 
     `split` columns belong to softmax. It is part of the state, because "auto" decides it when the rows are seen.
     The parameters are what is trained; `derive` makes of them the two tables that scoring needs.
@@ -41,6 +42,7 @@ class LinearAutoencoder(nn.Module):
         self.bias = nn.Parameter(torch.zeros(items))
         self.log_temperature = nn.Parameter(torch.tensor(math.log(options.temperature or 0.12)))
         self.register_buffer("split", torch.tensor(0 if options.objective == "elsa" else d))
+        self.register_buffer("folded", torch.tensor(0))
         self.register_buffer("strength", torch.tensor(1.0))
         self.register_buffer("embeddings", torch.zeros(items + 1, d), persistent=False)
         self.register_buffer("factors", torch.zeros(items, d + 1), persistent=False)
@@ -49,6 +51,7 @@ class LinearAutoencoder(nn.Module):
         self.derive()
 
     split: Tensor
+    folded: Tensor
     strength: Tensor
     embeddings: Tensor
     factors: Tensor
@@ -65,10 +68,12 @@ class LinearAutoencoder(nn.Module):
         split = int(self.split)
         self.embeddings.copy_(self.encoder)
         self.embeddings[:-1, :split] *= self.log_gain.exp()[:, None]
-        self.embeddings[:-1, split:] = functional.normalize(self.encoder[:-1, split:], dim=1)
+        if not bool(self.folded):
+            self.embeddings[:-1, split:] = functional.normalize(self.encoder[:-1, split:], dim=1)
         self.embeddings[-1] = 0
         self.factors[:, :split] = functional.normalize(self.decoder[:, :split], dim=1) / self.log_temperature.exp()
-        self.factors[:, split:-1] = self.embeddings[:-1, split:] * self.strength
+        linear = self.decoder[:, split:] if bool(self.folded) else self.embeddings[:-1, split:]
+        self.factors[:, split:-1] = linear * self.strength
         self.factors[:, -1] = self.bias if split > 0 else 0
         self.groups.zero_()
         self.groups[:split, 0] = 1

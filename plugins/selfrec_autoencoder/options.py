@@ -21,9 +21,10 @@ class AutoencoderOptions(PartOptions):
         description="softmax: each item of a history against all others, from the rest of the history (untied linear "
         "factors, cosine scores). elsa: normalised tied linear factors (Vancura et al. 2022). multinomial: Mult-DAE "
         "(Liang et al. 2018). squared_error: the textbook, mean (x - x^)^2 with sigmoid units. auto: softmax, and on "
-        "dense data softmax and elsa side by side at half widths.",
+        "dense data softmax beside a linear half: elsa, with EDLAE (Steck 2020) folded in on catalogs of up to "
+        "`closed_form_items`.",
     )
-    width: int = Field(256, ge=1, le=4096, description="d: width of the code and of the item factors.")
+    width: int = Field(512, ge=1, le=4096, description="d: width of the code and of the item factors.")
     epochs: int | None = Field(
         None,
         ge=1,
@@ -86,6 +87,10 @@ class AutoencoderOptions(PartOptions):
         json_schema_extra=searched(0.5, 1.0, 2.0),
         description="auto on dense data: spread of ELSA's scores over the items, as a multiple of softmax's.",
     )
+    closed_form_items: int = Field(
+        8000, ge=0, le=50_000, description="auto on dense data: largest catalog for EDLAE's closed form, 0 for never."
+    )
+    closed_form_l2: float = Field(300.0, gt=0, description="auto on dense data: lambda of EDLAE's closed form.")
     depth: int = Field(
         1, ge=1, le=8, description="multinomial, squared_error: layers of the encoder, and of the decoder."
     )

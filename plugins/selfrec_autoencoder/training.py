@@ -13,6 +13,7 @@ from selfrec.plugin import Epoch, Fitting
 from selfrec_autoencoder.choice import Plan, plan_for
 from selfrec_autoencoder.deep import DeepAutoencoder
 from selfrec_autoencoder.deep_losses import deep_loss
+from selfrec_autoencoder.edlae import can_fold, fold_edlae
 from selfrec_autoencoder.elsa import elsa_loss, start_elsa
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.softmax import SoftmaxLoss, start_softmax
@@ -33,12 +34,18 @@ def train_autoencoder(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitt
     if isinstance(module, LinearAutoencoder):
         _start(module, fitting, plan)
         _minimise(module, fitting, plan, _linear_losses(module, fitting, plan))
+        if can_fold(module, plan):
+            fold_edlae(module, fitting.histories, plan)
+            _balance(module, fitting, plan)
+            module.derive()
     else:
         _minimise(module, fitting, plan, _deep_losses(module, fitting, plan))
 
 
 def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
     if fitting.warm_started:
+        if bool(module.folded):
+            _unfold(module, fitting, plan)
         return
     module.split.fill_(plan.split)
     with torch.no_grad():
@@ -47,6 +54,13 @@ def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
         start_softmax(module, fitting.histories, plan, seed=fitting.seed)
     if plan.split < module.width:
         start_elsa(module, fitting.histories, plan, seed=fitting.seed)
+    module.derive()
+
+
+def _unfold(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
+    """ELSA begins anew: folding has used its columns up, and it is trained in little time."""
+    module.folded.fill_(0)
+    start_elsa(module, fitting.histories, plan, seed=fitting.seed)
     module.derive()
 
 

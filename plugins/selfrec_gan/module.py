@@ -55,9 +55,12 @@ class PreferenceGenerator(nn.Module):
         """float32[B, d + 1]; the noise is fresh in training and zero otherwise."""
         condition = self.condition(batch, features)
         inputs = condition
-        if self.noise:
-            z = condition.new_zeros(condition.shape[0], self.noise)
-            inputs = torch.cat([condition, torch.randn_like(z) if self.training else z], dim=1)
+        if self.noise and self.training:
+            z = torch.randn(condition.shape[0], self.noise, dtype=condition.dtype, device=condition.device)
+            inputs = torch.cat([condition, z], dim=1)
+        elif self.noise:
+            # Not a concatenation with zeros: tract fails where it splits the product of one.
+            inputs = functional.pad(condition, (0, self.noise))
         query = self.out(self.hidden(inputs))
         if self.skip is not None:
             query = query + self.skip(condition)

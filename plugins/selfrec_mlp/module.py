@@ -114,7 +114,7 @@ class CandidateRanker(nn.Module):
         profiles = [_mean(embedded, batch.weights * torch.exp(-pace * newer)) for pace in self.paces.exp()]
         if self.age_paces is not None:
             # Ages from the newest event on: how long ago that was is known beside, and all weights near 0 say nothing.
-            past = (batch.ages - self._newest(batch)) / self.span * real
+            past = ((batch.ages - self._newest(batch)) / self.span).clamp_min(0) * real
             profiles += [_mean(embedded, batch.weights * torch.exp(-pace * past)) for pace in self.age_paces.exp()]
         return profiles
 

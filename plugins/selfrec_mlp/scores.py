@@ -10,6 +10,8 @@ def standardised(scores: Tensor) -> Tensor:
 
     Order is kept, and the scale no longer hangs on the generator or the length of the history.
     """
-    centred = scores - scores.mean(1, keepdim=True)
+    # From the lowest first: the mean of equal numbers is rounded, and the division would make rounding look like taste.
+    above = scores - scores.amin(1, keepdim=True)
+    centred = above - above.mean(1, keepdim=True)
     spread = centred.square().mean(1, keepdim=True).sqrt()
     return centred / spread.clamp_min(1e-6)

@@ -17,7 +17,7 @@ def build(options: PopularityOptions, sizes: Sizes) -> Popularity:
     """The module, untrained. torch is imported here, not at start-up."""
     from selfrec_popularity.module import Popularity
 
-    return Popularity(sizes.items)
+    return Popularity(sizes.items, options.length_exponent)
 
 
 def train(module: Popularity, fitting: Fitting) -> None:
@@ -36,4 +36,5 @@ def selfrec_generators() -> Iterator[Generator]:
         options=PopularityOptions,
         build=build,
         trainer=train,
+        excused={"learns_the_checkerboard": "the same list for everyone cannot tell users apart"},
     )

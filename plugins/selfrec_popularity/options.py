@@ -19,3 +19,10 @@ class PopularityOptions(PartOptions):
         description="Days after which a choice counts half. Unset: what is best on the validation rows, from the "
         "oldest choice's age to a 128th of it.",
     )
+    length_exponent: float = Field(
+        0.0,
+        ge=0,
+        le=4,
+        description="The scores of a user of n history items are divided by n ^ this: popularity for those of whom "
+        "little is known. 0: the same for everyone.",
+    )

@@ -19,10 +19,13 @@ COMMANDS = {
     "evaluate": "Measure a model on held-out events, against popularity.",
     "score": "Score a table of users into a table of recommendations.",
     "recommend": "Recommend to one user, on the terminal.",
+    "explain": "Show which history items carry each recommendation of a user.",
+    "similar": "Find items like one item.",
+    "audience": "Find the users whom an item suits best.",
     "inspect": "Show what a model is: inputs, outputs, hashes, metrics.",
     "report": "Write a model's report.html.",
-    "export": "Write a model's graph as one ONNX file.",
-    "plugins": "List the plugins, or show one.",
+    "export": "Write a model's graph as one ONNX file, or a web page around it.",
+    "plugins": "List, show, check and begin plugins.",
 }
 """Name and short help of each command; it stands in the module `selfrec.cli.commands.NAME`, as `command`.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -14,6 +15,17 @@ from selfrec.cli.state import State
 from selfrec.errors import SelfrecError, one_line
 
 DONE, FAILED, USAGE = 0, 1, 2
+
+BY_SIGNAL = 128
+"""A job that was stopped by signal n leaves with this + n, as shells have it: 130 for SIGINT, 143 for SIGTERM."""
+
+
+class Stopped(BaseException):
+    """A signal asked the program to stop. No Exception, so that nothing on the way takes it for a failure."""
+
+
+_stopped_by: list[int] = []
+"""The signals that came. Engines may turn the exception into one of their own, so it is also noted here."""
 
 
 @click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -28,31 +40,76 @@ def cli() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
-    """Run the program and leave with its exit code."""
+    """Run the program and leave with its exit code. SIGINT and SIGTERM stop it in order."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     sys.exit(run(args))
 
 
+def _stop(number: int, _: Any) -> NoReturn:
+    _stopped_by.append(number)
+    # One more ends the program at once, which loses nothing that was there.
+    signal.signal(number, signal.SIG_DFL)
+    raise Stopped
+
+
 def run(args: Sequence[str] | None = None) -> int:
-    """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage."""
+    """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage, 128 + n stopped by signal n."""
     state = State()
     try:
+        _check_encoding(sys.argv[1:] if args is None else args)
         code = cli.main(args, prog_name="selfrec", standalone_mode=False, obj=state)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort:
-        return _failed("stopped by the keyboard", FAILED, state)
+    except (Stopped, click.Abort):
+        return _failed(*_stopping(), state)
     except BrokenPipeError:
         _close_quietly()
         return FAILED
-    except SelfrecError as error:
-        return _failed(one_line(error), error.exit_code, state)
     except Exception as error:
-        text = f"unexpected {type(error).__name__}: {one_line(error)}"
-        hint = "" if state.verbose else "; run it again with --verbose for the traceback"
-        return _failed(text + hint, FAILED, state)
+        return _failed(*outcome(error, state), state)
+
+
+def _stopping() -> tuple[str, int]:
+    """Text and exit code of a job that was told to stop."""
+    number = _stopped_by[0] if _stopped_by else signal.SIGINT
+    name = signal.Signals(number).name
+    return f"stopped by {name}; nothing is half done; run it again, with --resume to go on", BY_SIGNAL + number
+
+
+def outcome(error: BaseException, state: State) -> tuple[str, int]:
+    """Text and exit code of whatever ended a job."""
+    if _stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
+        return _stopping()
+    return _failure(error, state)
+
+
+def _failure(error: Exception, state: State) -> tuple[str, int]:
+    """Text and exit code of an error."""
+    if isinstance(error, click.ClickException):
+        return _click_line(error), error.exit_code
+    if isinstance(error, SelfrecError):
+        return one_line(error), error.exit_code
+    hint = "" if state.verbose else "; run it again with --verbose for the traceback"
+    return f"unexpected {type(error).__name__}: {one_line(error)}{hint}", FAILED
+
+
+def _check_encoding(args: Sequence[str]) -> None:
+    """The system hands over any bytes; names and ids are text."""
+    for arg in args:
+        try:
+            arg.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(
+                f"the argument {arg!r} is no text in UTF-8; rename what it names, or link to it"
+            ) from error
+
+
+def _click_line(error: click.ClickException) -> str:
+    """What Click says, and where the usage stands, as one line."""
+    context = getattr(error, "ctx", None)
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return text if context is None else f"{text}; see: {context.command_path} --help"
 
 
 def _failed(text: str, code: int, state: State) -> int:

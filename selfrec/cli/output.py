@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
+    from selfrec.scoring.single import Recommendation
+
 WIDTH = 100
 """No table is wider."""
 
@@ -41,6 +43,16 @@ def print_table(
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     _print(table)
+
+
+def print_recommendations(lines: Sequence[Recommendation]) -> None:
+    """A list; names only where items have any."""
+    if any(line.name != str(line.item_id) for line in lines):
+        rows = [(line.rank, line.item_id, line.name, f"{line.score:.4f}") for line in lines]
+        print_table(("rank", "item_id", "name", "score"), rows, right=[0, 3])
+    else:
+        short = [(line.rank, line.item_id, f"{line.score:.4f}") for line in lines]
+        print_table(("rank", "item_id", "score"), short, right=[0, 2])
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:

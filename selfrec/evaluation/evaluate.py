@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.errors import EmptyDataError
+from selfrec.evaluation.groups import user_groups
 from selfrec.evaluation.metrics import (
     CUTOFFS,
     RELEVANCE,
@@ -21,15 +22,7 @@ from selfrec.evaluation.metrics import (
     recommended_counts,
     user_metrics,
 )
-from selfrec.evaluation.result import (
-    ALL_USERS,
-    LONG_HISTORY,
-    NO_HISTORY,
-    SHORT_HISTORY,
-    Difference,
-    Evaluation,
-    Group,
-)
+from selfrec.evaluation.result import Difference, Evaluation, Group
 from selfrec.histories import Histories, Holdout, Int64
 from selfrec.scoring.kernel import Scorer
 from selfrec.settings.tables import ScoringSettings
@@ -87,19 +80,23 @@ def evaluate_lists(
     each block. Popularity is the same recommender with empty histories and the same seen items.
     Raises EmptyDataError when no user has a hidden item.
     """
-    measured = np.flatnonzero(holdout.targets.lengths > 0)
+    asked = holdout.targets.lengths > 0
+    measured = np.flatnonzero(asked)
     if not len(measured):
         raise EmptyDataError(
             f"nothing to evaluate: none of the {len(holdout):,} held-out users has a hidden item; "
             "raise split.test, or take another split"
         )
-    tally = _Tally(holdout.inputs.n_items, cutoffs(list_length, ks))
+    groups = user_groups(holdout.inputs, popularity, asked)
+    tally = _Tally(holdout.inputs.n_items, cutoffs(list_length, ks), tuple(groups))
     for start in range(0, len(measured), BLOCK):
-        part = holdout.take(measured[start : start + BLOCK])
+        rows = measured[start : start + BLOCK]
+        part = holdout.take(rows)
         seen = part.seen()
         histories = part.inputs.keep(part.inputs.weights > 0)
         nothing = histories.keep(np.zeros(len(histories.items), dtype=np.bool_))
-        tally.add(part.targets, histories.lengths, recommend(histories, seen), recommend(nothing, seen))
+        members = {name: of_all[rows] for name, of_all in groups.items()}
+        tally.add(part.targets, members, recommend(histories, seen), recommend(nothing, seen))
         if on_users is not None:
             on_users(min(start + BLOCK, len(measured)))
     targets = holdout.targets
@@ -134,22 +131,21 @@ def _difference(users: int, total: float, squares: float) -> Difference:
 class _Tally:
     """Sums over users, by group and metric; means, differences and list metrics come from them."""
 
-    def __init__(self, n_items: int, ks: tuple[int, ...]) -> None:
+    def __init__(self, n_items: int, ks: tuple[int, ...], groups: tuple[str, ...]) -> None:
         self.ks = ks
         self.names = [f"{metric}@{k}" for metric in RELEVANCE for k in ks]
         self.model_counts = {k: np.zeros(n_items, dtype=np.int64) for k in ks}
         self.popularity_counts = {k: np.zeros(n_items, dtype=np.int64) for k in ks}
-        order = (ALL_USERS, NO_HISTORY, SHORT_HISTORY, LONG_HISTORY)
-        self._users = dict.fromkeys(order, 0)
+        self._users = dict.fromkeys(groups, 0)
         # Rows: model, popularity, squared difference.
-        self._sums = {name: np.zeros((3, len(self.names))) for name in order}
+        self._sums = {name: np.zeros((3, len(self.names))) for name in groups}
 
-    def add(self, targets: Histories, lengths: Int64, model: Int64, baseline: Int64) -> None:
-        """A block of U users: hidden items, int64[U] history lengths, and both int64[U, K] lists."""
+    def add(self, targets: Histories, groups: dict[str, Bool], model: Int64, baseline: Int64) -> None:
+        """A block of U users: hidden items, bool[U] members of every group, and both int64[U, K] lists."""
         ours = self._matrix(model, targets)
         theirs = self._matrix(baseline, targets)
         figures = np.stack([ours, theirs, (ours - theirs) ** 2])
-        for name, members in _members(lengths).items():
+        for name, members in groups.items():
             self._users[name] += int(members.sum())
             self._sums[name] += figures[:, members].sum(axis=1)
         for k in self.ks:
@@ -185,12 +181,3 @@ class _Tally:
                 for at, metric in enumerate(self.names)
             },
         )
-
-
-def _members(lengths: Int64) -> dict[str, Bool]:
-    return {
-        ALL_USERS: np.ones(len(lengths), dtype=np.bool_),
-        NO_HISTORY: lengths == 0,
-        SHORT_HISTORY: (lengths >= 1) & (lengths <= 5),
-        LONG_HISTORY: lengths > 5,
-    }

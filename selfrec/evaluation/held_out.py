@@ -60,6 +60,11 @@ def evaluate_held_out(
         )
     else:
         dataset = load_dataset(source, config, catalog=model.catalog, user_table=table)
+        if len(dataset.test) == 0:
+            raise EmptyDataError(
+                f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "
+                "evaluate; name the source the model was fitted on"
+            )
         notes = _notes(model, dataset.fingerprint)
     total = len(dataset.test)
     measured = evaluate_model(

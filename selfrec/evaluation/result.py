@@ -11,11 +11,6 @@ from selfrec.evaluation.metrics import RELEVANCE
 LISTS = ("coverage", "gini", "mean_popularity")
 """Metrics of all lists together, in the order they are shown."""
 
-ALL_USERS = "all users"
-NO_HISTORY = "no history"
-SHORT_HISTORY = "1-5 history items"
-LONG_HISTORY = "6+ history items"
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +57,9 @@ class Evaluation(_Part):
     hidden_outside_catalog: int = Field(description="Those no list can hold, since the catalog lacks them; misses.")
     items: int = Field(description="N, size of the catalog; all of it is ranked.")
     cutoffs: tuple[int, ...] = Field(description="The list lengths k.")
-    groups: tuple[Group, ...] = Field(description="All users first, then users by length of history.")
+    groups: tuple[Group, ...] = Field(
+        description="All users first, then users by length of history and at the tail of taste."
+    )
     lists: dict[str, float] = Field(description='Of all lists together: "coverage@20", "gini@20", ...')
     popularity_lists: dict[str, float] = Field(description="The same for popularity.")
 

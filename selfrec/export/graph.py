@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
+from selfrec.export.portable import zeros_by_expanding
 from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
 from selfrec.host.records import ExtraInput
 from selfrec.pipeline.recommender import Recommender
@@ -75,6 +76,7 @@ def canonical(model: ModelProto, inputs: list[str], columns: int) -> ModelProto:
     graph.name, graph.doc_string = PRODUCER, ""
     name_list_length(graph, OUTPUTS[1])
     gather_by_row(graph)
+    zeros_by_expanding(graph)
     in_two_stages(graph, columns)
     del graph.value_info[:]
     del graph.metadata_props[:]

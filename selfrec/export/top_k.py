@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import GraphProto, NodeProto, helper, numpy_helper
 
+from selfrec.export.editing import replace_nodes
 from selfrec.pipeline.recommender import BLOCK
 
 TOP_K = "top_k"
@@ -76,6 +77,25 @@ def in_two_stages(graph: GraphProto, columns: int) -> None:
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def in_one_stage(graph: GraphProto) -> None:
+    """Undo `in_two_stages`, for a graph whose columns change."""
+    nodes: list[NodeProto] = []
+    before = list(graph.node)
+    while before:
+        node = before.pop(0)
+        if node.op_type == "Reshape" and node.input[1] == "block_shape" and node.output[0].startswith("block_"):
+            group = [node, *before]
+            last = next(place for place, other in enumerate(group) if other.op_type == "Add")
+            items, best = group[last].output[0], [other for other in group[:last] if other.op_type == "TopK"]
+            node = helper.make_node("TopK", [node.input[0], best[0].input[1]], [best[-1].output[0], items], axis=1)
+            before = group[last + 1 :]
+        nodes.append(node)
+    used = {name for node in nodes for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
+    replace_nodes(graph, nodes)
 
 
 def _two_stages(node: NodeProto, number: int) -> list[NodeProto]:

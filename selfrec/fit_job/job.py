@@ -77,47 +77,75 @@ def fit(
     listener = listener or Silent()
     plugins = PluginManager.load()
     check_parts(config, plugins)
-    dataset = load_dataset(source, config, items=items, user_features=user_features, item_features=item_features)
-    listener.cleaned(dataset.report)
-    target = Path(out).resolve()
-    with ModelWriter(target) as writer, torch_settings(config.training) as device:
-        folder = target.with_name(f".{target.name}.fit")
-        workshop, resumed = Workshop.open(folder, _identity(config, dataset, warm_start), resume=resume)
-        if resume and not resumed:
-            listener.message("nothing to resume: no unfinished fit of this source and configuration; starting anew")
-        validation = sampled_validation(dataset.validation, config)
-        config, trials = found_options(config, dataset, validation, plugins, device, listener, workshop)
-        parts = PartTrainer(
-            config=config,
-            records=plugins,
-            catalog=dataset.catalog,
-            workshop=workshop,
-            listener=listener,
-            notify=_telling(plugins, listener),
-            device=device,
-            warm=warm_start_of(warm_start, config, dataset, listener),
-            item_features=dataset.item_features,
-        )
-        stages = StageTrainer(parts, popularity_prior(dataset.catalog))
-        chosen, final = _train(stages, dataset, validation, config)
-        stages.settle_prior(dataset.refit)
-        recommender = stages.recommender(final)
-        if dataset.user_table is not None and "user_features" not in recommender.inputs:
-            listener.message("user features: no part of the exported pipeline reads them, so the graph does not ask")
-        listener.message("exporting and checking the graph")
-        write_graph(to_graph(recommender), writer.folder)
-        batches = check_graph(writer.folder / "model.onnx", recommender)
-        dataset.catalog.write(writer.folder / ITEMS)
-        write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
-        manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender, trials)
-        evaluation = _test(writer, manifest, dataset, config, listener)
-        if evaluation is not None:
-            manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
-        data = report_data(config, dataset, stages, final, recommender, trials)
-        _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation}))
-        manifest = writer.commit(manifest)
-        workshop.close()
-    return Fitted(target, manifest, batches)
+    writer = ModelWriter(out)
+    try:
+        with writer.spill() as spill:
+            dataset = load_dataset(
+                source,
+                config,
+                items=items,
+                user_features=user_features,
+                item_features=item_features,
+                temp_directory=str(spill),
+            )
+        listener.cleaned(dataset.report)
+        with writer, torch_settings(config.training) as device:
+            folder = writer.target.with_name(f".{writer.target.name}.fit")
+            workshop, resumed = Workshop.open(folder, _identity(config, dataset, warm_start), resume=resume)
+            with workshop:
+                if resume and not resumed:
+                    listener.message(
+                        "nothing to resume: no unfinished fit of this source and configuration; starting anew"
+                    )
+                fitted = _fit(writer, workshop, dataset, config, plugins, device, warm_start, listener)
+                workshop.close()
+    except OSError as error:
+        raise writer.failed(error) from error
+    return fitted
+
+
+def _fit(
+    writer: ModelWriter,
+    workshop: Workshop,
+    dataset: Dataset,
+    config: Config,
+    plugins: PluginManager,
+    device: torch.device,
+    warm_start: str | None,
+    listener: FitListener,
+) -> Fitted:
+    """From the data set to the model folder."""
+    validation = sampled_validation(dataset.validation, config)
+    config, trials = found_options(config, dataset, validation, plugins, device, listener, workshop)
+    parts = PartTrainer(
+        config=config,
+        records=plugins,
+        catalog=dataset.catalog,
+        workshop=workshop,
+        listener=listener,
+        notify=_telling(plugins, listener),
+        device=device,
+        warm=warm_start_of(warm_start, config, dataset, listener),
+        item_features=dataset.item_features,
+    )
+    stages = StageTrainer(parts, popularity_prior(dataset.catalog))
+    chosen, final = _train(stages, dataset, validation, config)
+    stages.settle_prior(dataset.refit)
+    recommender = stages.recommender(final)
+    if dataset.user_table is not None and "user_features" not in recommender.inputs:
+        listener.message("user features: no part of the exported pipeline reads them, so the graph does not ask")
+    listener.message("exporting and checking the graph")
+    write_graph(to_graph(recommender), writer.folder)
+    batches = check_graph(writer.folder / "model.onnx", recommender)
+    dataset.catalog.write(writer.folder / ITEMS)
+    write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
+    manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender, trials)
+    evaluation = _test(writer, manifest, dataset, config, listener)
+    if evaluation is not None:
+        manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
+    data = report_data(config, dataset, stages, final, recommender, trials)
+    _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation}))
+    return Fitted(writer.target, writer.commit(manifest), batches)
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:

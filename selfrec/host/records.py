@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfrec.settings.base import PartOptions
@@ -62,6 +62,9 @@ class PartRecord:
     inputs: frozenset[ExtraInput] | Callable[[Any], frozenset[ExtraInput]] = frozenset()
     """Graph inputs beyond history and weights that the part reads; may depend on its options. The graph leaves out what
     the data lacks (times, user columns)."""
+
+    excused: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Checks of `selfrec.testing` that the part does not pass by design, by name without `check_`, and why."""
 
     def reads(self, options: PartOptions) -> frozenset[ExtraInput]:
         """The graph inputs beyond history and weights that a part with these options reads."""

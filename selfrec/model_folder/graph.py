@@ -51,12 +51,24 @@ class Stored:
         return count * _BYTES_PER_ELEMENT[self.element]
 
 
+@dataclass(frozen=True)
+class Node:
+    """One operation, with what is checked of it."""
+
+    op: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    numbers: dict[str, int]
+    """Its integer attributes."""
+    constant: Stored | None
+    """The tensor among its attributes: what a Constant is."""
+
+
 @dataclass
 class Graph:
     """All that is checked of a graph."""
 
-    ops: set[str] = field(default_factory=set)
-    nodes: int = 0
+    nodes: list[Node] = field(default_factory=list)
     tensors: list[Stored] = field(default_factory=list)
     """Initializers."""
     inputs: dict[str, TensorType] = field(default_factory=dict)
@@ -103,9 +115,8 @@ def _graph(message: memoryview) -> Graph:
     graph = Graph()
     for tag, value in fields(message):
         if tag == 1:
-            graph.nodes += 1
-            graph.ops.add(_node(blob(value)))
-            if graph.nodes > _MAX_NODES:
+            graph.nodes.append(_node(blob(value)))
+            if len(graph.nodes) > _MAX_NODES:
                 raise ModelError(f"the graph has more than {_MAX_NODES:,} operations")
         elif tag == 5:
             graph.tensors.append(_tensor(blob(value)))
@@ -120,36 +131,51 @@ def _graph(message: memoryview) -> Graph:
     return graph
 
 
-def _node(message: memoryview) -> str:
+def _node(message: memoryview) -> Node:
     op, domain = "", ""
+    names: dict[int, list[str]] = {1: [], 2: []}
+    numbers: dict[str, int] = {}
+    constant: Stored | None = None
     for tag, value in fields(message):
-        if tag == 4:
+        if tag in names:
+            names[tag].append(text(value))
+        elif tag == 4:
             op = text(value)
         elif tag == 7:
             domain = text(value)
         elif tag == 5:
-            _attribute(blob(value))
-        elif tag not in (1, 2, 3, 6, 9):
+            name, content = _attribute(blob(value))
+            if isinstance(content, Stored):
+                constant = content
+            elif content is not None:
+                numbers[name] = content
+        elif tag not in (3, 6, 9):
             raise ModelError(f"an operation {op!r} has a part (field {tag}) that selfrec graphs have not")
     if domain not in _DEFAULT_DOMAINS:
         raise ModelError(f"the graph uses {domain}.{op}; selfrec graphs use operations of ai.onnx alone")
     if op not in ALLOWED_OPS:
         raise ModelError(f"the graph uses the operation {op!r}, which is not on selfrec's list of allowed operations")
-    return op
+    return Node(op, tuple(names[1]), tuple(names[2]), numbers, constant)
 
 
-def _attribute(message: memoryview) -> None:
+def _attribute(message: memoryview) -> tuple[str, Stored | int | None]:
+    """Name, and the integer or tensor that the attribute is."""
     name = ""
+    content: Stored | int | None = None
     for tag, value in fields(message):
         if tag == 1:
             name = text(value)
         elif tag in (6, 11):
             raise ModelError(f"an operation holds a graph of its own ({name}); selfrec graphs have no control flow")
         elif tag == 5:
-            if _tensor(blob(value)).location is not None:
+            content = _tensor(blob(value))
+            if content.location is not None:
                 raise ModelError(f"the attribute {name!r} is stored outside the graph")
-        elif tag not in (2, 3, 4, 7, 8, 9, 13, 20):
+        elif tag == 3:
+            content = number(value)
+        elif tag not in (2, 4, 7, 8, 9, 13, 20):
             raise ModelError(f"the attribute {name!r} has a part (field {tag}) that selfrec graphs have not")
+    return name, content
 
 
 def _tensor(message: memoryview) -> Stored:

@@ -7,12 +7,11 @@ import os
 import stat
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from selfrec.errors import ModelError, one_line
-from selfrec.files import recover
+from selfrec.files import is_utf8, recover
+from selfrec.model_folder.flow import check_flow
 from selfrec.model_folder.graph import Graph, read_graph
 from selfrec.model_folder.manifest import (
     GRAPH,
@@ -23,7 +22,8 @@ from selfrec.model_folder.manifest import (
     Manifest,
     parse_manifest,
 )
-from selfrec.model_folder.surface import TOP_K, Surface, read_surface
+from selfrec.model_folder.session import WORKING_BYTES, start_session
+from selfrec.model_folder.surface import Surface, read_surface
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.tables import Config
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = {GRAPH: 2**31 - 1, GRAPH_DATA: 64 * 2**30, ITEMS: 4 * 2**30}
 """Largest files that are read; protobuf itself ends at 2 GiB."""
-
-MAX_UNPACKED_ITEMS = 8 * 2**30
-"""Largest items.parquet after decompression, as it says itself."""
 
 _ANY_FILE = 64 * 2**30
 
@@ -78,40 +75,25 @@ class Model:
     @cached_property
     def catalog(self) -> Catalog:
         """The items. Raises ModelError when they do not belong to the graph."""
-        from selfrec.catalog import Catalog
+        from selfrec.model_folder.items import read_items
 
-        place = self.path / ITEMS
-        rows = _parquet_rows(place)
-        if rows != self.n_items:
-            raise ModelError(f"{place}: {rows:,} items, but the graph scores {self.n_items:,}; fit the model again")
-        return Catalog.read(place)
+        return read_items(self.path / ITEMS, self.n_items, self.manifest.columns.item_type)
 
-    def session(self, threads: int = 1, *, top_k: int | None = None) -> InferenceSession:
+    def session(
+        self, threads: int = 1, *, top_k: int | None = None, working_bytes: int = WORKING_BYTES
+    ) -> InferenceSession:
         """An onnxruntime session of the graph. `run` may be called from several threads at once.
 
         threads: cores one `run` uses. top_k: shorter lists, which cost less, where the graph can give them;
-        take the first top_k columns in any case.
+        take the first top_k columns in any case. working_bytes: what all runs together may take beside the weights.
         """
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Waiting threads sleep: DuckDB and the other batches need the cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Errors are raised; warnings would speak of the shapes that the list length changed.
-        options.log_severity_level = 3
-        held = None
-        if top_k is not None and top_k < self.top_k and self.surface.adjustable_k:
-            held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))
-            options.add_initializer(TOP_K, held)
+        place = self.path / GRAPH
+        weights = sum(self.manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in self.manifest.files)
+        shorter = top_k if top_k is not None and top_k < self.top_k and self.surface.adjustable_k else None
         try:
-            session = onnxruntime.InferenceSession(str(self.path / GRAPH), options, providers=["CPUExecutionProvider"])
+            return start_session(place, threads, 4 * weights + working_bytes, top_k=shorter)
         except Exception as error:  # onnxruntime raises many classes of its own.
-            raise ModelError(f"{self.path / GRAPH}: onnxruntime refuses it ({one_line(error)[:300]})") from error
-        # The session reads the value from this array, so the array lives as long.
-        session._selfrec_list_length = held
-        return session
+            raise ModelError(f"{place}: onnxruntime refuses it ({one_line(error)[:300]})") from error
 
     def verify(self) -> None:
         """Check the hash of every file of the manifest, also of those that scoring does not read."""
@@ -130,9 +112,12 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     if not folder.exists():
         recover(folder)
     folder = folder.resolve()
+    if not is_utf8(str(folder)):
+        raise ModelError(f"{str(folder)!r}: the name is no text in UTF-8; rename it, or use a link with a plain name")
     if not folder.is_dir():
         raise ModelError(f"{path}: no such model folder; `selfrec fit SOURCE --out {path}` writes one")
     manifest = parse_manifest(_read_manifest(folder / MANIFEST), folder / MANIFEST)
+    _check_id_types(folder / MANIFEST, manifest)
     for name in (GRAPH, ITEMS):
         if name not in manifest.files:
             raise ModelError(f"{folder / MANIFEST}: no hash of {name}; fit the model again")
@@ -156,6 +141,15 @@ def _read_manifest(place: Path) -> bytes:
         return place.read_bytes()
     except OSError as error:
         raise ModelError(f"{place}: cannot be read ({one_line(error)}); is this a model folder?") from error
+
+
+def _check_id_types(place: Path, manifest: Manifest) -> None:
+    from selfrec.source.ids import id_type
+
+    for name in ("user_type", "item_type"):
+        kind = getattr(manifest.columns, name)
+        if id_type(kind) != kind:
+            raise ModelError(f"{place}: columns.{name} is {kind[:100]!r}, which is no type of ids; fit the model again")
 
 
 def _check_file(folder: Path, manifest: Manifest, name: str) -> None:
@@ -205,6 +199,7 @@ def _check_graph(place: Path, manifest: Manifest) -> Surface:
         content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     graph = read_graph(memoryview(content))
     surface = read_surface(graph)
+    check_flow(graph)
     _check_sizes(graph, manifest)
     for name, found, noted in (("N", surface.n_items, manifest.n_items), ("K", surface.top_k, manifest.top_k)):
         if found != noted:
@@ -217,6 +212,10 @@ def _check_graph(place: Path, manifest: Manifest) -> Surface:
 
 
 def _check_sizes(graph: Graph, manifest: Manifest) -> None:
+    held = sum(manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in manifest.files)
+    if manifest.n_items > held:
+        # Of every item the graph knows its popularity at the least.
+        raise ModelError(f"it scores {manifest.n_items:,} items with {held:,} bytes, which cannot be")
     inside = sum(tensor.size for tensor in graph.tensors if tensor.location is None)
     if inside > 2 * manifest.files[GRAPH].bytes + 2**20:
         raise ModelError(f"its tensors would take {inside:,} bytes, more than the file holds")
@@ -229,17 +228,3 @@ def _check_sizes(graph: Graph, manifest: Manifest) -> None:
             )
         if tensor.offset + tensor.size > data.bytes:
             raise ModelError(f"the tensor {tensor.name!r} ends after {GRAPH_DATA} does")
-
-
-def _parquet_rows(place: Path) -> int:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        metadata: Any = pq.read_metadata(place)
-    except (OSError, pa.ArrowException) as error:
-        raise ModelError(f"{place}: cannot be read ({one_line(error)}); fit the model again") from error
-    unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    if unpacked > MAX_UNPACKED_ITEMS:
-        raise ModelError(f"{place}: unpacks to {unpacked:,} bytes, more than selfrec reads ({MAX_UNPACKED_ITEMS:,})")
-    return int(metadata.num_rows)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -53,7 +54,7 @@ class ModelWriter:
             self.folder.mkdir()
             self._held.enter_context(locked(self.folder))
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
         return self
 
     def __exit__(
@@ -61,6 +62,25 @@ class ModelWriter:
     ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._held.close()
+
+    @contextlib.contextmanager
+    def spill(self) -> Iterator[Path]:
+        """A folder beside the target for what does not fit the memory while the source is read.
+
+        Found out before an hour of work: whether anything can be written there at all.
+        """
+        parent = next(folder for folder in self.target.parents if folder.exists())
+        folder = parent / f"{self._prefix}{os.getpid()}-spill"
+        try:
+            remove_leftovers(parent, self._prefix)
+            folder.mkdir()
+        except OSError as error:
+            raise self.failed(error) from error
+        try:
+            with locked(folder):
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def seal(self, manifest: Manifest) -> Manifest:
         """Hash what was written and add the manifest: the unfinished folder can be opened like any model.
@@ -75,7 +95,7 @@ class ModelWriter:
             full = manifest.model_copy(update={"files": {path.name: hash_file(path) for path in written}})
             (self.folder / MANIFEST).write_bytes(full.to_bytes())
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
         return full
 
     def commit(self, manifest: Manifest) -> Manifest:
@@ -86,7 +106,7 @@ class ModelWriter:
             self._check_target()
             replace_path(self.folder, self.target)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self.failed(error) from error
         return full
 
     def _check_target(self) -> None:
@@ -98,7 +118,8 @@ class ModelWriter:
         if not (self.target / MANIFEST).exists() and any(self.target.iterdir()):
             raise ModelError(f"{self.target}: holds other files and no model; choose another folder for the model")
 
-    def _failed(self, error: OSError) -> ModelError:
+    def failed(self, error: OSError) -> ModelError:
+        """What to raise where a file of the folder cannot be written."""
         return ModelError(
             f"{self.target}: the model cannot be written ({one_line(error)}); check space and permissions"
         )

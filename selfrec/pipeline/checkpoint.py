@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from selfrec.errors import TargetError, one_line
+from selfrec.files import locked, sync
+
 RUN_FILE = "fit.json"
+
+EVERY = 20.0
+"""Seconds between two checkpoints of a part."""
 
 
 @dataclass
@@ -29,10 +36,9 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """The file of one part in training. Writing is skipped while epochs are shorter than `every` seconds."""
+    """The file of one part in training. Writing is skipped while epochs are shorter than EVERY seconds."""
 
     path: Path | None
-    every: float = 20.0
     _written: float = field(default_factory=time.monotonic)
 
     def restore(self, keepers: Mapping[str, Any]) -> Saved:
@@ -53,7 +59,7 @@ class Checkpoint:
         best_state: dict[str, Tensor],
     ) -> None:
         """Write the state of every keeper, whole or not at all."""
-        if self.path is None or time.monotonic() - self._written < self.every:
+        if self.path is None or time.monotonic() - self._written < EVERY:
             return
         stored = {
             "keepers": {name: keeper.state_dict() for name, keeper in keepers.items()},
@@ -68,24 +74,44 @@ class Checkpoint:
 
 @dataclass
 class Workshop:
-    """The folder beside the model that holds a fit's unfinished work. None: nothing is kept."""
+    """The folder beside the model that holds a fit's unfinished work. None: nothing is kept.
+
+        with Workshop.open(folder, identity, resume=True)[0] as workshop: ...
+
+    At the end of the `with` what was finished stays for the next fit; `close` removes it.
+    """
 
     folder: Path | None
+    _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
     def open(cls, folder: Path, identity: Mapping[str, Any], *, resume: bool) -> tuple[Workshop, bool]:
         """Open the folder; its content is kept only if it belongs to the same fit and `resume` asks for it.
 
-        Returns the workshop and whether there was something to go on from.
+        Returns the workshop, which nobody else may use until it is left, and whether there was something to go on
+        from. Raises TargetError while another process works in it, OSError.
         """
         text = json.dumps(identity, sort_keys=True, default=str)
         run = folder / RUN_FILE
-        same = resume and run.exists() and run.read_text(encoding="utf-8") == text
+        workshop = cls(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not workshop._held.enter_context(locked(folder)):
+            raise TargetError(f"{folder}: another fit is writing this model; wait until it ends")
+        same = resume and run.exists() and run.read_bytes() == text.encode()
         if not same:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            run.write_text(text, encoding="utf-8")
-        return cls(folder), same
+            for path in folder.iterdir():
+                path.unlink()
+            run.write_bytes(text.encode())
+        return workshop, same
+
+    def __enter__(self) -> Workshop:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # Without anything finished there is nothing to go on from.
+        if self.folder is not None and self.folder.is_dir() and not any(map(_is_kept, self.folder.iterdir())):
+            self.close()
+        self._held.close()
 
     def checkpoint(self, phase: str, key: str) -> Checkpoint:
         """The checkpoint of a part in training."""
@@ -129,7 +155,17 @@ class Workshop:
 
 
 def write_whole(path: Path, stored: Mapping[str, Any]) -> None:
-    """torch.save beside the file, then rename: a reader never sees half of it."""
+    """torch.save beside the file, then rename: a reader never sees half of it. Raises TargetError."""
     partial = path.with_name(path.name + ".partial")
-    torch.save(dict(stored), partial)
-    os.replace(partial, path)
+    try:
+        torch.save(dict(stored), partial)
+        sync(partial)
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:
+        # Torch raises the latter, about its container, where the disk is full.
+        reason = one_line(error) if isinstance(error, OSError) else "torch could not write all of it: no space left?"
+        raise TargetError(f"{path}: cannot be written ({reason}); make room and run again with --resume") from error
+
+
+def _is_kept(path: Path) -> bool:
+    return path.name != RUN_FILE and path.suffix != ".partial"

@@ -83,6 +83,11 @@ class Recommender(nn.Module):
         order: list[ExtraInput] = ["ages", "user_features"]
         return [name for name in order if name in asked and name not in self._lacking]
 
+    @property
+    def extra_inputs(self) -> list[ExtraInput]:
+        """The same, by the name that a graph's surface has for them."""
+        return self.inputs
+
     def forward(
         self,
         history: Tensor,
@@ -120,7 +125,14 @@ class Recommender(nn.Module):
         return total
 
     def _batch(self, history: Tensor, weights: Tensor, ages: Tensor | None, users: Tensor | None) -> UserBatch:
-        """Padding carries weight 0 whatever the caller passed."""
+        """Padding carries weight 0 whatever the caller passed.
+
+        The graph puts one slot of padding before each history: tract aborts where it is to add up no numbers at all.
+        """
+        if torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export():
+            history = functional.pad(history, (1, 0), value=self.n_items)
+            weights = functional.pad(weights, (1, 0))
+            ages = None if ages is None else functional.pad(ages, (1, 0))
         real = (history != self.n_items).to(weights.dtype)
         ages = torch.zeros_like(weights) if ages is None else ages * real
         users = weights.new_zeros(history.shape[0], 0) if users is None else users
@@ -136,8 +148,8 @@ class Recommender(nn.Module):
         weighted = [query * w for query, (_, w) in zip(queries, self._factored, strict=True)]
         # Where, not a product: a part may give NaN for an empty history, and NaN times 0 is NaN.
         known = [torch.where(warm > 0, query, torch.zeros_like(query)) for query in weighted]
-        # Without generators everyone gets the prior.
-        prior = 1 - warm if self._generators else torch.ones_like(warm)
+        # Without generators everyone gets the prior. Not ones_like: tract fails on the product of a constant matrix.
+        prior = 1 - warm if self._generators else (1 - warm) + warm
         scores = functional.linear(torch.cat([*known, prior], dim=1), self.factors, bias)
         for part, weight in self._dense:
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight

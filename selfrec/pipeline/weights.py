@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from selfrec.catalog import Catalog
 from selfrec.errors import ModelError, one_line
+from selfrec.files import give_usual_mode
 from selfrec.histories import Int64
 from selfrec.pipeline.parts import Part
 
@@ -32,7 +33,11 @@ def write_weights(phases: Mapping[str, Iterable[Part]], path: Path) -> None:
             for name, value in part.module.state_dict().items():
                 # A copy of its own: safetensors refuses tensors that share memory, as tied weights do.
                 tensors[f"{phase}/{part.key}/{name}"] = value.detach().cpu().clone().contiguous()
-    save_file(tensors, path)
+    try:
+        save_file(tensors, path)
+        give_usual_mode(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: cannot be written ({one_line(error)}); check space and permissions") from error
 
 
 @dataclass(frozen=True)

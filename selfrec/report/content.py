@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from selfrec.evaluation.groups import TAIL_OF_TASTE
 from selfrec.evaluation.metrics import RELEVANCE
 from selfrec.evaluation.result import LISTS, Evaluation, Group
 from selfrec.report import curves, figures
@@ -258,6 +259,8 @@ def _test_text(evaluation: Evaluation) -> str:
     text += "."
     if evaluation.users_skipped:
         text += f" {evaluation.users_skipped:,} users without a hidden item are left out."
+    if any(group.name == TAIL_OF_TASTE for group in evaluation.groups):
+        text += " The tail of taste is the tenth of the users whose history holds the least popular items on average."
     return f"{text} Differences are paired by user; intervals by the normal approximation."
 
 
@@ -269,7 +272,7 @@ def _evaluation_tables(evaluation: Evaluation) -> Iterable[Table]:
     yield Table(f"Lists of {k} against the {k} most popular unseen items", _columns(headings), relevance + lists)
     if len(evaluation.groups) > 1:
         rows = tuple(_figures(f"{part.name}", part, f"ndcg@{k}", f"{part.users:,} users") for part in evaluation.groups)
-        yield Table(f"NDCG@{k} by length of history", _columns(("Users", *headings[1:])), rows)
+        yield Table(f"NDCG@{k} of users apart", _columns(("Users", *headings[1:])), rows)
 
 
 def _figures(name: str, group: Group, metric: str, note: str = "") -> Line:

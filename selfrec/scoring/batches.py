@@ -47,37 +47,36 @@ def bucket(width: int) -> int:
 def plan_batches(lengths: Int64, excluded: Int64, n_items: int, batch_bytes: int) -> list[Batch]:
     """Cut U users with int64[U] history and exclude lengths into batches; the same for the same lengths.
 
-    A batch has at most batch_bytes / 4N rows, and at least one. The longest batches come first, so that the last
-    ones to run are short.
+    A batch has at most batch_bytes / 4N rows, and at least one. Users are taken in the order of their lengths, so that
+    few places are padding. The longest batches come first, so that the last ones to run are short.
     """
     if not len(lengths):
         return []
     most = max(1, min(ROWS, batch_bytes // (4 * n_items)))
-    # Stable, so equal users keep their order and a batch reads its slots nearly in sequence.
-    widths = np.array([bucket(width) for width in range(int(lengths.max()) + 1)], dtype=np.int64)[lengths]
-    order = np.lexsort((excluded, widths))
-    starts = np.flatnonzero(np.diff(widths[order], prepend=-1))
+    order = np.lexsort((excluded, lengths))
     batches: list[Batch] = []
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        members = order[start:end]
-        batches += _cut(members, int(widths[members[0]]), excluded, most)
+    start = 0
+    while start < len(order):
+        users = _narrowed(order[start : start + most], lengths, SLOTS)
+        users = _narrowed(users, excluded, EXCLUDED)
+        # Only the last batch is cut off by chance; how many the others hold follows from their widths.
+        last = start + len(users) == len(order)
+        rows = min(most, bucket(len(users))) if last else len(users)
+        batches.append(Batch(users, rows, _width(users, lengths), _width(users, excluded)))
+        start += len(users)
     return batches[::-1]
 
 
-def _cut(members: Int64, length: int, excluded: Int64, most: int) -> list[Batch]:
-    """Users of one history width, ordered by exclude width."""
-    most = max(1, min(most, SLOTS // length))
-    batches, start = [], 0
-    while start < len(members):
-        users = members[start : start + most]
-        width = bucket(int(excluded[users[-1]]))
-        if len(users) * width > EXCLUDED and len(users) > 1:
-            users = users[: max(1, EXCLUDED // width)]
-            width = bucket(int(excluded[users[-1]]))
-        rows = len(users) if len(users) == most else min(most, 1 << (len(users) - 1).bit_length())
-        batches.append(Batch(users, rows, length, width))
-        start += len(users)
-    return batches
+def _width(users: Int64, lengths: Int64) -> int:
+    return bucket(int(lengths[users].max()))
+
+
+def _narrowed(users: Int64, lengths: Int64, slots: int) -> Int64:
+    """As many of the first of these users as fit into a rectangle of so many slots; at least one."""
+    while len(users) > 1 and len(users) * _width(users, lengths) > slots:
+        # Without the last users, which are the longest, the rest may be narrower: but then they fit in any case.
+        users = users[: max(1, min(slots // _width(users, lengths), len(users) - 1))]
+    return users
 
 
 class Slots:

@@ -9,13 +9,16 @@ from contextlib import ExitStack
 from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import ItemRules, item_bias
+from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
 from selfrec.scoring.side import user_table_of
-from selfrec.scoring.staging import SPILL, Staging
-from selfrec.scoring.summary import Progress, RunSummary, peak_memory
-from selfrec.scoring.targets import RunRow, Target
+from selfrec.scoring.staging import CHANGES, SPILL, Staging
+from selfrec.scoring.summary import Progress, RunRow, RunSummary, Tell, peak_memory
+from selfrec.scoring.targets import Target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
+from selfrec.side_columns import SideTable
+from selfrec.source.fingerprints import Compared
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
 
@@ -33,15 +36,20 @@ def score_table(
     boost: str | None = None,
     user_features: str | None = None,
     resume: bool = False,
+    changed_only: bool = False,
+    wait: float = 0.0,
     progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> RunSummary:
     """Score every user of a source, or those of `users`, and put the lists in the target.
 
     source: where the events stand and what their columns are called; as the model was fitted when None.
     users, deny, allow, boost: tables of the source, or files. user_features: where the user columns that the model
     reads stand, `none` where they are unknown; as the model was fitted when None. resume: go on from the finished
-    shards of a killed run of the same model and options. Until the end, and when anything fails, the target holds the
-    old result.
+    shards of a killed run of the same model and options. changed_only: score the users whose events changed since the
+    last such run of the same model and options, and keep the rows of the others; where that cannot be told, everybody
+    is scored and the summary says why. wait: seconds to wait for another run that writes the same target, or for a
+    source that is open for writing. Until the end, and when anything fails, the target holds the old result.
 
     Raises SettingsError, SourceError, ColumnError, EmptyDataError, ModelError, TargetError.
     """
@@ -53,8 +61,10 @@ def score_table(
     options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
     if user_table is not None:
         options["user_features"] = user_table.place
+    options["changed_only"] = changed_only
     with ExitStack() as held:
-        staging = held.enter_context(Staging(target.staging))
+        staging = held.enter_context(Staging(target.staging, wait=wait))
+        earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
         with open_source(
             source_path,
@@ -62,17 +72,28 @@ def score_table(
             memory_megabytes=settings.memory_megabytes,
             threads=settings.threads or available_cores(),
             temp_directory=str(target.staging / SPILL),
+            wait=wait,
         ) as opened:
             bias, unknown = item_bias(rules, model.catalog, opened)
             scorer = Scorer(model, settings, item_bias=bias)
             config = model.config.model_copy(update={"source": source, "scoring": settings})
-            reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table)
-            if not reader.users:
-                raise EmptyDataError(f"{users or source_path}: no users to score; the result stays as it was")
             types = (opened.user_type, model.manifest.columns.item_type)
+            changes: Changes | None = None
+            if earlier is not None:
+                every_list = settings_of(model, config, opened, bias, types, target.id_form)
+                changes = find_changes(model, config, opened, users, earlier, staging.folder / CHANGES, every_list)
+            reader = HistoryReader(
+                opened, config, model.catalog, users=changes.users if changes else users, user_table=user_table
+            )
+            if not reader.users and changes is None:
+                raise EmptyDataError(f"{users or opened.name}: no users to score; the result stays as it was")
             identity = identity_of(model, settings, bias, types, reader.shards, target.id_form)
             staging.begin(identity, options, resume=resume)
-            run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress)
+            compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
+            told = (staging.note, changes and changes.note, _columns_note(reader, user_table))
+            notes = tuple(note for note in told if note)
+            _tell_begin(tell, compared, reader.shards, notes, unknown)
+            run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress, tell)
             _write_shards(run, target)
         seconds = time.monotonic() - started
         row = RunRow(
@@ -81,23 +102,59 @@ def score_table(
             source=_source_name(source_path, opened, source),
             options=json.dumps(options, sort_keys=True),
             started=staging.started,
-            users=reader.users,
+            users=compared.users,
             rows=run.rows,
-            users_per_second=(reader.users - run.resumed_users) / seconds,
+            users_per_second=(compared.scored - run.resumed_users) / seconds,
             peak_memory=peak_memory(),
+            scored=compared.scored,
+            kept=compared.kept,
+            removed=compared.removed,
         )
-        target.publish(staging.complete(reader.shards), types, row)
+        parts = staging.complete(reader.shards)
+        rows = target.publish(parts, types, row, changes.companion if changes else None)
         staging.finish()
-    return _summary(run, target, seconds=time.monotonic() - started, unknown_items=unknown)
+    if tell is not None:
+        tell("written", target=target.name, rows=rows)
+    return _summary(run, target, compared, rows, time.monotonic() - started, unknown, notes)
 
 
-def _summary(run: ShardRun, target: Target, *, seconds: float, unknown_items: dict[str, int]) -> RunSummary:
-    note = run.staging.note
+def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
+    """Whose columns are unknown, where the model reads some."""
+    if table is None or reader.users_with_columns is None or reader.users_with_columns == reader.users:
+        return None
+    return (
+        f"{reader.users_with_columns:,} of {reader.users:,} users are in {table.place!r}; the columns of the others count "
+        "as unknown"
+    )
+
+
+def _tell_begin(
+    tell: Tell | None, compared: Compared, shards: int, notes: tuple[str, ...], unknown: dict[str, int]
+) -> None:
+    if tell is None:
+        return
+    tell("users", **compared._asdict(), shards=shards)
+    for note in notes:
+        tell("warning", text=note)
+    for name, count in unknown.items():
+        if count:
+            tell("warning", text=f"--{name}: {count:,} ids are not in the catalog")
+
+
+def _summary(
+    run: ShardRun,
+    target: Target,
+    compared: Compared,
+    rows: int,
+    seconds: float,
+    unknown_items: dict[str, int],
+    notes: tuple[str, ...],
+) -> RunSummary:
     return RunSummary(
         run_id=run.staging.run_id,
         target=target.name,
-        users=run.reader.users,
-        rows=run.rows,
+        **compared._asdict(),
+        rows=rows,
         cold_users=run.cold_users,
         shards=run.reader.shards,
         resumed_shards=run.resumed_shards,
@@ -105,7 +162,7 @@ def _summary(run: ShardRun, target: Target, *, seconds: float, unknown_items: di
         seconds=seconds,
         peak_memory=peak_memory(),
         unknown_items=unknown_items,
-        notes=() if note is None else (note,),
+        notes=notes,
     )
 
 

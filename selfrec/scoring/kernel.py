@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from selfrec.errors import ModelError, SettingsError, one_line
 from selfrec.histories import Float32, Histories, Int64
+from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import Batch, Slots, check_numbers, plan_batches
 from selfrec.settings.tables import ScoringSettings
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
 
 NEVER = np.float32("-inf")
+
+_LIVE_TENSORS = 24
+"""Score matrices [B, N], or as much, that a graph may hold at a time in one run."""
 
 
 class Lists(NamedTuple):
@@ -64,7 +68,9 @@ class Scorer:
         self._model = model
         self._batch_bytes = settings.batch_megabytes * 1_000_000
         self._threads = settings.threads or available_cores()
-        self._session = model.session(threads=1, top_k=self.k)
+        # A few dozen tensors of a batch's size a thread; a graph that wants more is no recommender of this size.
+        working = _LIVE_TENSORS * self._threads * max(self._batch_bytes, 4 * model.n_items)
+        self._session = model.session(threads=1, top_k=self.k, working_bytes=WORKING_BYTES + working)
         self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
         if self._bias.shape != (model.n_items,):
             raise ValueError(f"item_bias has shape {self._bias.shape}, not ({model.n_items},)")
@@ -148,6 +154,11 @@ class Scorer:
         try:
             items, scores = self._session.run(["items", "scores"], feeds)
         except Exception as error:  # onnxruntime raises many classes of its own.
+            if "Available memory of" in str(error):
+                raise ModelError(
+                    f"model {str(self._model.path)!r} asks for more memory than batches of "
+                    f"{self._batch_bytes // 1_000_000} MB need; if you trust it, raise scoring.batch_megabytes"
+                ) from error
             raise self._wrong(f"fails in onnxruntime ({one_line(error)[:300]})") from error
         items, scores = items[:users, : self.k], scores[:users, : self.k]
         if items.shape != (users, self.k) or scores.shape != (users, self.k):

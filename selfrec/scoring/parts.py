@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -38,6 +40,21 @@ class PartNote:
     users: int
     cold_users: int
     rows: int
+
+
+def part_name(number: int, run_id: str) -> str:
+    """File name of a part.
+
+    It holds the run, so that a reader who listed the parts of one result of a folder, and opens them after another
+    took its place, finds none rather than a mix.
+    """
+    return f"part-{number:05d}-{run_id[:12]}.parquet"
+
+
+def run_of_parts(paths: Iterable[Path]) -> str | None:
+    """The start of the run's id in the names of parts; None where they are of several."""
+    runs = {path.stem.rpartition("-")[2] for path in paths}
+    return runs.pop() if len(runs) == 1 else None
 
 
 def hash_shard(shard: UserShard) -> str:
@@ -135,9 +152,35 @@ def result_columns(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def join_parts(parts: list[Path], path: Path) -> None:
-    """All parts, in order, as one file; one part is in memory at a time."""
-    with open_writer(path, pq.read_schema(parts[0]).remove_metadata()) as writer:
-        for part in parts:
-            writer.write_table(pq.read_table(part).replace_schema_metadata(None))
+def read_parts(parts: Iterable[Path]) -> Iterator[pa.Table]:
+    """All parts, in order; one is in memory at a time."""
+    for part in parts:
+        yield pq.read_table(part).replace_schema_metadata(None)
+
+
+def join_tables(tables: Iterator[pa.Table], path: Path, note: dict[str, str] | None = None) -> int:
+    """All tables, at least one, as row groups of one file, which may carry a note; the number of their rows."""
+    first = next(tables)
+    rows = 0
+    with open_writer(path, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
+            rows += table.num_rows
+        writer.add_key_value_metadata(note or {})
     sync(path)
+    return rows
+
+
+def split_tables(tables: Iterable[pa.Table], name: Callable[[int], Path]) -> int:
+    """Each table as a file of its own, named by its number; the number of their rows."""
+    rows = 0
+    for number, table in enumerate(tables):
+        with open_writer(name(number), table.schema) as writer:
+            writer.write_table(table)
+        rows += table.num_rows
+    return rows
+
+
+def count_rows(paths: Iterable[Path]) -> int:
+    """Rows of Parquet files."""
+    return sum(pq.read_metadata(path).num_rows for path in paths)

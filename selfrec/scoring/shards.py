@@ -9,17 +9,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import duckdb
-import onnxruntime
-import pyarrow as pa
-
 from selfrec.histories import Float32, Histories
 from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
+from selfrec.scoring.engines import ENGINES
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
 from selfrec.scoring.staging import Staging
-from selfrec.scoring.summary import Progress
+from selfrec.scoring.summary import Progress, Tell
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.reading import HistoryReader, UserShard
 
@@ -46,13 +43,14 @@ class ShardRun:
         id_form: IdForm,
         identity: str,
         progress: Progress | None,
+        tell: Tell | None = None,
     ) -> None:
         """types: SQL types of user and item ids."""
         self.rows = self.cold_users = self.resumed_shards = self.resumed_users = 0
         self._model, self._scorer, self.reader, self.staging = model, scorer, reader, staging
         self._user_type, self._id_form, self._identity = types[0], id_form, identity
         self._item_ids = id_values(model.catalog.item_ids, types[1], id_form)
-        self._progress = progress
+        self._progress, self._tell = progress, tell
         self._done = 0
         self._lock = threading.Lock()
 
@@ -65,11 +63,11 @@ class ShardRun:
                 if read.done is not None:
                     self.resumed_shards += 1
                     self.resumed_users += read.done.users
-                    self._count(read.done)
+                    self._count(read.number, read.done, resumed=True)
                     self._advance(read.done.users)
                     continue
                 histories = read.shard.histories(self._model.n_items, self._model.config.cleaning.max_history)
-                lists = self._scorer.score(histories, _seen(read.shard, histories), on_users=self._advance)
+                lists = self._scorer.score(histories, seen_histories(read.shard, histories), on_users=self._advance)
                 if writing is not None:
                     writing.result()
                 writing = writer.submit(self._write, read, histories, lists)
@@ -101,12 +99,14 @@ class ShardRun:
             rows=table.num_rows,
         )
         write_part(self.staging.part(read.number), table, note)
-        self._count(note)
+        self._count(read.number, note, resumed=False)
 
-    def _count(self, note: PartNote) -> None:
+    def _count(self, shard: int, note: PartNote, *, resumed: bool) -> None:
         with self._lock:
             self.rows += note.rows
             self.cold_users += note.cold_users
+            if self._tell is not None:
+                self._tell("shard", shard=shard, users=note.users, rows=note.rows, resumed=resumed)
 
     def _advance(self, users: int) -> None:
         with self._lock:
@@ -115,8 +115,8 @@ class ShardRun:
                 self._progress(self._done, self.reader.users)
 
 
-def _seen(shard: UserShard, histories: Histories) -> Histories:
-    """All slots of the shard, the seen-only ones too; the very histories where they are the same."""
+def seen_histories(shard: UserShard, histories: Histories) -> Histories:
+    """All slots of a shard, the seen-only ones too, as what to exclude; the very histories where they are the same."""
     if len(histories.items) == len(shard.items):
         return histories
     return Histories(
@@ -144,6 +144,6 @@ def identity_of(
         "types": types,
         "shards": shards,
         "id_form": id_form,
-        "engines": [duckdb.__version__, onnxruntime.__version__, pa.__version__],
+        "engines": ENGINES,
     }
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,19 @@ from typing import Any
 
 from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, write_whole
-from selfrec.scoring.parts import PartNote, read_note
+from selfrec.scoring.engines import ENGINES, engines_changed
+from selfrec.scoring.parts import PartNote, part_name, read_note
 
 SPILL = "spill"
 """Folder inside the staging folder where DuckDB may put what does not fit its memory."""
 
+CHANGES = "changes"
+"""Folder inside the staging folder for what --changed-only compares; made anew by every run."""
+
 _RUN = "run.json"
+_HOLDER = "pid"
+_PAUSE = 0.1
+"""Seconds between two looks at a lock."""
 
 
 class Staging:
@@ -34,8 +42,10 @@ class Staging:
     Left without `finish`, the finished parts stay for the next run: to go on from with `resume`, else to be removed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, wait: float = 0.0) -> None:
+        """wait: seconds to wait for another run that writes the same target."""
         self.folder = folder
+        self._wait = wait
         self.parts = folder / "parts"
         self.run_id = uuid.uuid4().hex
         self.started = datetime.now(UTC)
@@ -49,8 +59,10 @@ class Staging:
     def __enter__(self) -> Staging:
         try:
             self._lock()
-            # What a killed run spilled is of no use to anyone.
-            shutil.rmtree(self.folder / SPILL, ignore_errors=True)
+            # What a killed run spilled or compared is of no use to anyone.
+            for name in (SPILL, CHANGES):
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / CHANGES).mkdir()
         except OSError as error:
             self._held.close()
             raise self._failed(error) from error
@@ -77,19 +89,16 @@ class Staging:
         try:
             self._resume = resume and self._adopt(identity)
             self._clean()
-            run = {"run_id": self.run_id, "identity": identity, "started": self.started.isoformat()}
-            content = json.dumps(run | {"pid": os.getpid(), "options": options}, indent=2, sort_keys=True)
+            run: dict[str, Any] = {"run_id": self.run_id, "identity": identity, "engines": ENGINES}
+            run["started"] = self.started.isoformat()
+            content = json.dumps(run | {"options": options}, indent=2, sort_keys=True)
             write_whole(self.folder / _RUN, content.encode())
         except OSError as error:
             raise self._failed(error) from error
 
     def part(self, shard: int) -> Path:
-        """Where the part of a shard belongs.
-
-        The name holds the run, so that a reader who listed the parts of one result of a folder, and opens them after
-        another took its place, finds none rather than a mix.
-        """
-        return self.parts / f"part-{shard:05d}-{self.run_id[:12]}.parquet"
+        """Where the part of a shard belongs."""
+        return self.parts / part_name(shard, self.run_id)
 
     def reusable(self, shard: int, inputs: str) -> PartNote | None:
         """The note of a finished part of this very input, model and options, or None."""
@@ -109,23 +118,33 @@ class Staging:
 
     def _lock(self) -> None:
         """Hold the folder of this name. A run that just ended may remove it before it is locked: then again."""
+        end = time.monotonic() + self._wait
         while True:
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 free = self._held.enter_context(locked(self.folder))
             except FileNotFoundError:
                 continue
-            if not free:
+            if free:
+                (self.folder / _HOLDER).write_text(str(os.getpid()))
+                return
+            if time.monotonic() >= end:
                 raise TargetError(
-                    f"{self.folder}: another run (PID {self._pid()}) is writing this target; wait until it ends"
+                    f"{self.folder}: another run (PID {self._pid()}) is writing this target; wait until it ends, "
+                    "or let --wait SECONDS do so"
                 )
-            return
+            time.sleep(_PAUSE)
 
     def _adopt(self, identity: str) -> bool:
         """Take over what a killed run left; False, with a note, where it was another run."""
         run = self._read_run()
         if run is None or not self.parts.is_dir():
             self.note = "there was no unfinished run to resume: started from the beginning"
+            return False
+        upgraded = engines_changed(run.get("engines"))
+        if upgraded is not None:
+            # Another version may deal users to other shards, and round scores otherwise.
+            self.note = f"the unfinished run cannot be resumed, for {upgraded}: started over"
             return False
         if run.get("identity") != identity:
             self.note = "the unfinished run had another model or other options: started over"
@@ -140,7 +159,7 @@ class Staging:
     def _clean(self) -> None:
         """Leave an empty staging folder, or when resuming one with finished parts alone."""
         for path in self.folder.iterdir():
-            if path.name == SPILL or (self._resume and path == self.parts):
+            if path.name in (SPILL, CHANGES, _HOLDER) or (self._resume and path == self.parts):
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -162,4 +181,6 @@ class Staging:
         )
 
     def _pid(self) -> str:
-        return str((self._read_run() or {}).get("pid", "unknown"))
+        with contextlib.suppress(OSError):
+            return (self.folder / _HOLDER).read_text()[:20] or "unknown"
+        return "unknown"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -15,6 +16,34 @@ class Progress(Protocol):
         """So many of all users are scored, those of a resumed run included."""
 
 
+class Tell(Protocol):
+    """Told, from any thread but one at a time, what a run does: `users`, `shard`, `written`, `warning`, with fields
+    as selfrec.cli.log has them."""
+
+    def __call__(self, event: str, /, **fields: Any) -> None:
+        """This happened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """One row of the table of runs; times in UTC, memory in bytes."""
+
+    run_id: str
+    model_sha256: str
+    source: str
+    options: str
+    started: datetime
+    users: int
+    rows: int
+    users_per_second: float
+    peak_memory: int
+    scored: int
+    """Users scored by this run; the others' rows were kept."""
+    kept: int
+    removed: int
+    """Users of the run before who are gone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
     """A finished run."""
@@ -23,11 +52,16 @@ class RunSummary:
     target: str
     """Where the result stands, as a person would name it."""
     users: int
-    """Users scored, those who got no list included."""
+    """Users of the result, those who got no list included."""
+    scored: int
+    """Users scored; the others' rows were kept."""
+    kept: int
+    removed: int
+    """Users of the run before who are gone."""
     rows: int
     """Rows of the result."""
     cold_users: int
-    """Users without a history item of the catalog: they got the popularity prior."""
+    """Users scored without a history item of the catalog: they got the popularity prior."""
     shards: int
     resumed_shards: int
     """Shards taken over from the run that was killed."""
@@ -45,7 +79,7 @@ class RunSummary:
     @property
     def users_per_second(self) -> float:
         """Users this run scored itself, by its seconds."""
-        return (self.users - self.resumed_users) / self.seconds if self.seconds > 0 else 0.0
+        return (self.scored - self.resumed_users) / self.seconds if self.seconds > 0 else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -53,6 +87,9 @@ class RunSummary:
             "run_id": self.run_id,
             "target": self.target,
             "users": self.users,
+            "scored": self.scored,
+            "kept": self.kept,
+            "removed": self.removed,
             "rows": self.rows,
             "cold_users": self.cold_users,
             "shards": self.shards,

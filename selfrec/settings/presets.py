@@ -19,13 +19,19 @@ class Preset:
     settings: Mapping[str, Any]
 
 
+SHORT = "short:popularity"
+"""Popularity a second time, the more of it the shorter a history is: of a user of one item little is known."""
+
+_FOR_SHORT = {"short": {"length_exponent": 1.0}}
+
 _ALL = (
     Preset(
         DEFAULT,
         "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and recent "
         "popularity where it helps.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity"]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity", SHORT]},
+            "generator": _FOR_SHORT,
         },
     ),
     Preset(
@@ -34,17 +40,19 @@ _ALL = (
         {
             "pipeline": {
                 "extractors": ["autoencoder"],
-                "generators": ["autoencoder", "popularity", "gan"],
+                "generators": ["autoencoder", "popularity", SHORT, "gan"],
                 "ranker": "mlp",
             },
+            "generator": _FOR_SHORT,
         },
     ),
     Preset(
         "fast",
         "A narrower autoencoder and recent popularity alone: a little accuracy for a smaller and quicker model.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity"]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity", SHORT]},
             "extractor": {"autoencoder": {"width": 64}},
+            "generator": _FOR_SHORT,
         },
     ),
     Preset(

@@ -42,9 +42,9 @@ class Cleaned:
 def clean(source: Source, config: Config) -> Cleaned:
     """Apply the rules on single events and on busy users. Raises EmptyDataError, ColumnError."""
     weighting = weighting_of(source, config)
-    report = Report(source.path, source.span.rows)
+    report = Report(source.name, source.span.rows)
     if not source.span.rows:
-        raise EmptyDataError(f"{source.path}: has no rows; name a source with interactions")
+        raise EmptyDataError(f"{source.name}: has no rows; name a source with interactions")
     for note in source.mapping.notes:
         report.tell("columns", note)
     _count_events(source, config, weighting, report)
@@ -90,7 +90,7 @@ def _make_events(source: Source, config: Config, weighting: Weighting) -> tuple[
     connection = source.connection
     label = "NULL::VARCHAR"
     if config.split.kind == "column":
-        name = require_column(source.path, source.types, config.split.column, "split.column")
+        name = require_column(source.name, source.types, config.split.column, "split.column")
         label = f"CAST({identifier(name)} AS VARCHAR)"
     relation = f"({source.mapping.select(source.raw_sql, [f'{label} AS label'])})"
     for table, column, code, order in (

@@ -96,17 +96,17 @@ def load_dataset(
         temp_directory=temp_directory,
     ) as source:
         users, its_items = _staged(source, config, user_features, item_features, user_table)
-        with reading(path):
+        with reading(source.name):
             cleaned = clean(source, config)
             split = split_events(cleaned, config)
         learned = tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
         if catalog is None:
-            with reading(path):
+            with reading(source.name):
                 fold_and_core(cleaned, learned, config.cleaning)
             built = build_catalog(cleaned, config, items, item_column, item_columns)
         else:
             built = catalog
-            with reading(path):
+            with reading(source.name):
                 map_items(source, catalog)
                 use_catalog(cleaned)
         if users is not None and user_table is None:
@@ -174,7 +174,7 @@ def _assemble(
     report.lines.append(line)
     if not len(validation) and not fixed:
         raise EmptyDataError(
-            f"{source.path}: the split {split.kind!r} left no validation rows; raise split.validation"
+            f"{source.name}: the split {split.kind!r} left no validation rows; raise split.validation"
             + (", or set split.last_items = 1" if split.kind == "leave-last" else "")
         )
     test, line = reader.holdout(split, Part.TEST)

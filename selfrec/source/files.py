@@ -73,7 +73,11 @@ def find_files(path: str) -> Files:
     found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
     found = [name for name in found if not Path(name).is_dir()]
     if not found:
-        kind = "no file matches" if any(sign in path for sign in "*?[") else "there is no such file; check the path"
+        kind = (
+            "no file matches; check the path and the glob"
+            if any(sign in path for sign in "*?[")
+            else "there is no such file; check the path"
+        )
         raise SourceError(f"{path}: {kind}")
     kinds = sorted({_kind(name) for name in found})
     if len(kinds) > 1:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.histories import Float32, Int32, Int64
+from selfrec.source.counting import count_pairs
 
 Fold = Literal["log", "sum", "one"]
 Float64 = npt.NDArray[np.float64]
@@ -110,6 +111,11 @@ def fold(events: Events, n_rows: int, n_items: int, how: Fold, decay: Decay | No
         ticks = np.zeros(len(events.rows), dtype=np.int64)
     elif events.weights is not None:
         ticks = np.where(events.weights > 0, ticks, 0)
+    if events.weights is None and decay is None:
+        counted = count_pairs(events.rows, events.items, ticks, n_rows, n_items)
+        if counted is not None:
+            weights = _of_counts(counted.counts, how)
+            return Folded(offsets=counted.offsets, items=counted.items, weights=weights, ticks=counted.ticks)
     widths = _widths(n_rows, n_items, ticks)
     if sum(widths) > _BITS:
         ranked, ticks = np.unique(ticks, return_inverse=True)
@@ -185,6 +191,14 @@ def _damped(sums: Float64, how: Fold, newest: Float64 | None) -> Float32:
     else:
         weights = np.ones(len(sums)) if newest is None else newest
     return np.where(sums > 0, np.clip(weights, _LEAST, _MOST), 0.0).astype(np.float32)
+
+
+def _of_counts(counts: Int64, how: Fold) -> Float32:
+    """The weights of pairs with so many events of weight 1: few different ones, so each is worked out once."""
+    most = int(counts.max(initial=1))
+    if how == "one" or most == 1:
+        return np.ones(len(counts), dtype=np.float32)
+    return _damped(np.arange(most + 1, dtype=np.float64), how, None)[counts]
 
 
 def _settle_ties(key: Int64, weights: Float32) -> None:

@@ -48,7 +48,7 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
         column = opened.id_column(*names, option="rename it, or keep only the column with the item ids")
         weight = _weight_column(opened) if weighted else "1.0"
         sql = f"""
-            SELECT CAST({identifier(column)} AS VARCHAR) AS id, CAST({weight} AS FLOAT) AS weight
+            SELECT CAST({identifier(column)} AS VARCHAR) AS id, TRY_CAST({weight} AS FLOAT) AS weight
             FROM {opened.relation} WHERE {identifier(column)} IS NOT NULL"""
         with reading(opened.name):
             table = opened.connection.sql(sql).to_arrow_table()

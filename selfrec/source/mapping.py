@@ -63,9 +63,12 @@ def map_columns(what: str, types: dict[str, str], settings: SourceSettings) -> M
     user, user_type = _id(what, types, settings.user_column, "--user-column")
     item, item_type = _id(what, types, settings.item_column, "--item-column")
     notes: list[str] = []
-    time = _optional(what, types, settings.timestamp_column, columns.TIMESTAMP, notes)
-    event = _optional(what, types, settings.event_column, columns.EVENT, notes)
-    weight = _optional(what, types, settings.weight_column, columns.WEIGHT, notes)
+    # A column that is named for one purpose is not taken for another because of its name.
+    named = {user, item, settings.timestamp_column, settings.event_column, settings.weight_column}
+    free = {name: sql_type for name, sql_type in types.items() if name not in named}
+    time = _optional(what, types, free, settings.timestamp_column, columns.TIMESTAMP, notes)
+    event = _optional(what, types, free, settings.event_column, columns.EVENT, notes)
+    weight = _optional(what, types, free, settings.weight_column, columns.WEIGHT, notes)
     return Mapping(
         columns={
             columns.USER_ID: user,
@@ -115,11 +118,13 @@ def _id_sql(name: str, found: str, kept: str) -> str:
     return identifier(name) if found == kept else f"CAST({identifier(name)} AS {kept})"
 
 
-def _optional(what: str, types: dict[str, str], name: str | None, default: str, notes: list[str]) -> str | None:
-    """The column named, which must exist and fit; or the default one where it exists and fits."""
+def _optional(
+    what: str, types: dict[str, str], free: dict[str, str], name: str | None, default: str, notes: list[str]
+) -> str | None:
+    """The column named, which must exist and fit; or the default one where it is free and fits."""
     usable, wanted = _USABLE[default]
     if name is None:
-        alike = [column for column in types if column.lower() == default]
+        alike = [column for column in free if column.lower() == default]
         if len(alike) != 1:
             return None
         if not usable(types[alike[0]]):

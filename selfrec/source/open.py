@@ -49,6 +49,8 @@ class Source:
     """
 
     path: str
+    name: str
+    """What errors call it: the path, or the table of it."""
     connection: duckdb.DuckDBPyConnection
     """A locked session that can read this source only. Temporary tables may be made in it."""
     mapping: Mapping
@@ -85,12 +87,12 @@ class Source:
         sql = f"""
             SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true)
             FROM {self.relation_sql}"""
-        with reading(self.path):
+        with reading(self.name):
             [(rows, known, first, last, whole)] = self.connection.execute(sql).fetchall()
         column = self.columns[columns.TIMESTAMP]
         if first is not None and first > _MILLISECONDS and is_number(self.mapping.time_type or ""):
             raise ColumnError(
-                f"{self.path}: column {column!r} starts at {first:.0f}, which is no time in seconds; "
+                f"{self.name}: column {column!r} starts at {first:.0f}, which is no time in seconds; "
                 "divide it in a view (milliseconds / 1000)"
             )
         return Span(rows, 0 if column is None else rows - known, first, last, whole)
@@ -104,7 +106,7 @@ class Source:
             f"(SELECT count(*) FROM (SELECT DISTINCT {name} FROM {self.relation_sql} WHERE {name} IS NOT NULL))"
             for name in (columns.USER_ID, columns.ITEM_ID)
         ]
-        with reading(self.path):
+        with reading(self.name):
             [(users, items, content)] = self.connection.execute(
                 f"SELECT {', '.join(counted)}, coalesce({hashed}, 0) FROM {self.relation_sql}"
             ).fetchall()
@@ -130,17 +132,19 @@ def open_source(
     memory_megabytes: int = 1024,
     threads: int | None = None,
     temp_directory: str | None = None,
+    wait: float = 0.0,
 ) -> Iterator[Source]:
     """Open a source for reading; closed at the end of the `with`.
 
     path: a DuckDB file, or a path or glob of Parquet (.parquet, .pq) or CSV (.csv, .tsv, .gz of both) files.
     memory_megabytes: what DuckDB may use before it spills to temp_directory. threads: None is all cores.
+    wait: seconds to wait while another process writes to a DuckDB file.
     Raises SourceError (missing, foreign or locked file, missing table, ragged CSV row), ColumnError.
     """
     files = find_files(path)
     connection = start_session(memory_megabytes, threads, temp_directory)
     try:
-        yield _source(path, files, connection, settings)
+        yield _source(path, files, connection, settings, wait)
     finally:
         connection.close()
 
@@ -180,10 +184,12 @@ def find_table(tables: tuple[tuple[str, str], ...], name: str) -> str | None:
     return None
 
 
-def _source(path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings) -> Source:
+def _source(
+    path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
+) -> Source:
     tables: tuple[tuple[str, str], ...] = ()
     if files.kind == "duckdb":
-        attach(connection, files.paths[0])
+        attach(connection, files.paths[0], wait=wait)
         tables = list_tables(connection)
         lock_down(connection)
         raw = _named_table(path, tables, settings.table)
@@ -198,7 +204,7 @@ def _source(path: str, files: Files, connection: duckdb.DuckDBPyConnection, sett
     mapping = map_columns(what, types, settings)
     with reading(what):
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
-    return Source(path=path, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
+    return Source(path=path, name=what, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
 
 
 def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> str:
@@ -221,11 +227,10 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings
     ids = (settings.user_column, settings.item_column)
     try:
         connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
-    except duckdb.Error as error:
-        if "sniffing" in str(error):
-            # The guess of types failed at a ragged row but does not say which; plain reading does.
-            for table in files.csv_as_text_sql():
-                connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
+    except duckdb.Error:
+        # A guess of types that failed at a ragged row does not say which; plain reading does.
+        for table in files.csv_as_text_sql():
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
         raise
     types = column_types(connection, _CSV_TABLE)
     whole = [name for name in dict.fromkeys(ids) if name in types and _all_integers(connection, name)]

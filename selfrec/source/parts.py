@@ -79,7 +79,7 @@ class PartReader:
         if hidden in split.cuts:
             return self._epochs(np.full(self.cleaned.users, split.cuts[hidden], dtype=np.int64))
         newest = np.zeros(self.cleaned.users, dtype=np.int64)
-        with reading(self.cleaned.source.path):
+        with reading(self.cleaned.source.name):
             shown = self._arrow(f"SELECT code, max(ticks) AS ticks FROM ({inputs_sql}) GROUP BY code")
         newest[shown.column("code").to_numpy()] = shown.column("ticks").to_numpy()
         first = np.full(self.cleaned.users, np.iinfo(np.int64).max)
@@ -137,7 +137,7 @@ class PartReader:
         edges = np.linspace(0, users, blocks + 1).astype(np.int64)
         parts = []
         for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            with reading(self.cleaned.source.path):
+            with reading(self.cleaned.source.name):
                 table = self._arrow(
                     f"SELECT (code - {low})::INTEGER AS code, * EXCLUDE (code) FROM ({sql}) "
                     f"WHERE code >= {low} AND code < {high}"
@@ -178,7 +178,7 @@ class PartReader:
         return histories.take(rows)
 
     def _run(self, sql: str) -> list[tuple[int, ...]]:
-        with reading(self.cleaned.source.path):
+        with reading(self.cleaned.source.name):
             rows: list[tuple[int, ...]] = self.cleaned.source.connection.execute(sql).fetchall()
         return rows
 

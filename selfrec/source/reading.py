@@ -11,8 +11,11 @@ Only weighting and the catalog's mapping apply here: no user is too short or too
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from selfrec import columns
@@ -25,19 +28,22 @@ from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.ids import carried_sql
 from selfrec.source.item_lists import ItemList, read_items, text_ids
 from selfrec.source.open import Source
-from selfrec.source.places import open_place
-from selfrec.source.quoting import identifier
 from selfrec.source.session import reading
+from selfrec.source.setting_aside import SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage
+from selfrec.source.user_lists import LISTED, list_users
 from selfrec.source.weighting import weighting_of
 
 __all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
 
-_ITEMS = "selfrec_items"
+ITEMS = "selfrec_items"
+"""Temporary table of the catalog's items, see map_items."""
+
 _USERS = "selfrec_users"
-_LISTED = "selfrec_listed_users"
-_STAGED = "selfrec_staged"
 _ASKED = "selfrec_asked_users"
+
+_ROWS_READ = 1_000_000
+"""Events that are taken from DuckDB at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +73,17 @@ class UserShard:
 
     def histories(self, n_items: int, max_history: int) -> Histories:
         """The histories proper: seen-only slots left out, the newest `max_history` kept, same order of users."""
-        rows = np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.offsets))
+        lengths = np.diff(self.offsets)
+        if int(lengths.max(initial=0)) <= max_history and bool((self.weights > 0).all()):
+            return self._with(n_items, self.offsets, slice(None))
+        rows = np.repeat(np.arange(len(self), dtype=np.int64), lengths)
         from_end = self.offsets[1:][rows] - np.arange(len(self.items))
         kept = (self.weights > 0) & (from_end <= max_history)
         offsets = np.zeros(len(self.offsets), dtype=np.int64)
         np.cumsum(np.bincount(rows[kept], minlength=len(self)), out=offsets[1:])
+        return self._with(n_items, offsets, kept)
+
+    def _with(self, n_items: int, offsets: Int64, kept: slice | npt.NDArray[np.bool_]) -> Histories:
         return Histories(
             n_items=n_items,
             offsets=offsets,
@@ -114,20 +126,21 @@ class HistoryReader:
         self._n_items = len(catalog)
         self._weighting = weighting_of(source, config)
         self.moment = source.span.last
-        with reading(source.path):
+        with reading(source.name):
             map_items(source, catalog)
-            rows = self._list_users(users)
+            rows = list_users(source, users)
             self.shards = max(1, -(-rows // config.scoring.shard_rows))
             self._starts = self._number_users()
+            self._hashed = users is None and source.user_type == "VARCHAR" and self._hashes_differ()
         self.users = int(self._starts[-1])
-        self._staged = False
-        self._user_table, self._columns = user_table, None
+        self._aside: SetAside | None = None
+        self._user_table, self._user_columns = user_table, None
         self.users_with_columns: int | None = None
         if user_table is not None:
-            self._columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
-            with reading(source.path):
+            self._user_columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
+            with reading(source.name):
                 [(self.users_with_columns,)] = source.connection.execute(
-                    f"SELECT count(*) FROM {_USERS} SEMI JOIN {self._columns.relation} USING (user_id)"
+                    f"SELECT count(*) FROM {_USERS} SEMI JOIN {self._user_columns.relation} USING (user_id)"
                 ).fetchall()
 
     def read(self, shard: int) -> UserShard:
@@ -138,19 +151,15 @@ class HistoryReader:
         if not 0 <= shard < self.shards:
             raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
         start, end = int(self._starts[shard]), int(self._starts[shard + 1])
-        with reading(self._source.path):
+        with reading(self._source.name):
             ids = self._arrow(
                 f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id FROM {_USERS} "
                 f"WHERE code >= {start} AND code < {end} ORDER BY code"
             )
             if self.shards > 1:
-                self._stage()
-                events = self._arrow(
-                    f"SELECT * EXCLUDE (code), (code - {start})::INTEGER AS code FROM {_STAGED} "
-                    f"WHERE code >= {start} AND code < {end}"
-                )
+                events = self._events_of_shard(shard, start)
             else:
-                events = self._arrow(self._events_sql(_USERS))
+                events = events_of(self._arrow(self._events_sql(_USERS)))
         features = self._user_features(
             end - start,
             f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
@@ -165,7 +174,7 @@ class HistoryReader:
         asked = pa.table({"user_id": text_ids(ids).unique()})
         source.connection.register("selfrec_asked_ids", asked)
         try:
-            with reading(source.path):
+            with reading(source.name):
                 source.connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {_ASKED} AS "
                     f"SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS code FROM ("
@@ -175,44 +184,13 @@ class HistoryReader:
                 known = self._arrow(
                     f"SELECT {carried_sql('user_id', source.user_type)} AS user_id FROM {_ASKED} ORDER BY code"
                 )
-                events = self._arrow(self._events_sql(_ASKED))
+                events = events_of(self._arrow(self._events_sql(_ASKED)))
         finally:
             source.connection.unregister("selfrec_asked_ids")
         found = known.column("user_id").combine_chunks()
         if found.null_count:
-            raise SourceError(f"{source.path}: an id that was asked for is no {source.user_type}; check --user")
+            raise SourceError(f"{source.name}: an id that was asked for is no {source.user_type}; check --user")
         return self._shard(found, events, self._user_features(len(found), _ASKED))
-
-    def _list_users(self, place: str | None) -> int:
-        """Make the list of users to score; returns about how many rows they take to read."""
-        source = self._source
-        connection = source.connection
-        if place is None:
-            connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {_LISTED} AS "
-                f"SELECT DISTINCT user_id FROM {source.relation_sql} WHERE user_id IS NOT NULL"
-            )
-            return source.span.rows
-        names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
-        with open_place(place, source, names) as opened:
-            column = identifier(opened.id_column(*names, option="name it like the source's user column"))
-            opened.copy_into(
-                source,
-                f"{_LISTED}_text",
-                f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
-            )
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_LISTED} AS SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) "
-            f"AS user_id FROM {_LISTED}_text"
-        )
-        [(bad,)] = connection.execute(f"SELECT count(*) FROM {_LISTED} WHERE user_id IS NULL").fetchall()
-        if bad:
-            raise SourceError(f"{opened.name}: has user ids that are no {source.user_type}, the type of the source's")
-        [(rows,)] = connection.execute(
-            f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {_LISTED})"
-        ).fetchall()
-        [(users,)] = connection.execute(f"SELECT count(*) FROM {_LISTED}").fetchall()
-        return int(rows) + int(users)
 
     def _number_users(self) -> Int64:
         """Number the users by (shard, id); int64[shards + 1] first number of each shard.
@@ -222,49 +200,77 @@ class HistoryReader:
         connection = self._source.connection
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {_USERS} AS "
-            "SELECT user_id, shard, (row_number() OVER (ORDER BY shard, user_id) - 1)::INTEGER AS code FROM ("
-            f"SELECT user_id, (hash(user_id) % {self.shards})::INTEGER AS shard FROM {_LISTED})"
+            "SELECT user_id, hashed, shard, (row_number() OVER (ORDER BY shard, user_id) - 1)::INTEGER AS code FROM ("
+            f"SELECT user_id, hash(user_id) AS hashed, (hashed % {self.shards})::INTEGER AS shard FROM {LISTED})"
         )
         counts = np.zeros(self.shards + 1, dtype=np.int64)
         for shard, users in connection.execute(f"SELECT shard, count(*) FROM {_USERS} GROUP BY shard").fetchall():
             counts[shard + 1] = users
         return np.cumsum(counts)
 
-    def _events_sql(self, users: str) -> str:
-        """Events of these users with items of the catalog: code, number and, where there are, ticks and strength."""
-        listed = ["users.code", "items.number"]
-        if self._weighting.clock is not None:
-            listed.append(f"{self._weighting.clock.sql('epoch')} AS ticks")
+    def _hashes_differ(self) -> bool:
+        """Whether a hash stands for one user alone: then text need not be compared for every event."""
+        [(same,)] = self._source.connection.execute(
+            f"SELECT count(*) - count(DISTINCT hashed) FROM {_USERS}"
+        ).fetchall()
+        return bool(same == 0)
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        """What is read of an event, and its SQL: code, number and, where there are, ticks and strength."""
+        clock = self._weighting.clock
+        listed = {"code": "users.code", "number": "items.number"}
+        if clock is not None:
+            small = self.moment is not None and clock.ticks(self.moment) < 1 << 32
+            listed["ticks"] = f"({clock.sql('epoch')})::{'UINTEGER' if small else 'BIGINT'}"
         if not self._weighting.uniform:
-            listed.append(f"{self._weighting.strength} AS strength")
+            listed["strength"] = self._weighting.strength
+        return listed
+
+    def _events_sql(self, users: str) -> str:
+        """Events of these users with items of the catalog."""
+        joined = "listed_id = user_id"
+        if users == _USERS and self._hashed:
+            joined = "hashed = hash(user_id)"
         return (
-            f"SELECT {', '.join(listed)} FROM {self._source.relation_sql} AS events "
-            f"JOIN {_ITEMS} AS items USING (item_id) JOIN {users} AS users USING (user_id) "
+            f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in self._columns.items())} "
+            f"FROM {self._source.relation_sql} AS events JOIN {ITEMS} AS items USING (item_id) "
+            f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON {joined} "
             f"WHERE {self._weighting.kept()}"
         )
 
-    def _stage(self) -> None:
-        """Set all events aside, in the order of the shards, so that each is read without a pass over the source."""
-        if not self._staged:
-            self._source.connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {_STAGED} AS SELECT * EXCLUDE (shard) FROM ("
-                + self._events_sql(_USERS).replace("SELECT ", "SELECT users.shard, ", 1)
-                + ") ORDER BY shard"
-            )
-            self._staged = True
+    def _events_of_shard(self, shard: int, start: int) -> Events:
+        """All events are read at once and set aside, so that no shard needs a pass over the source of its own."""
+        if self._aside is None:
+            aside = SetAside(self.shards, self._spill_folder())
+            sql = self._events_sql(_USERS).replace("SELECT ", "SELECT users.shard, ", 1)
+            for batch in self._source.connection.sql(sql).to_arrow_reader(_ROWS_READ):
+                shards, *columns = (batch.column(name).to_numpy() for name in ("shard", *self._columns))
+                aside.add(shards, columns)
+            self._aside = aside
+        found = dict(zip(self._columns, self._aside.take(shard), strict=True))
+        found["code"] -= np.int32(start)
+        return _events(found)
+
+    def _spill_folder(self) -> Path | None:
+        """Where DuckDB spills as well."""
+        [(place,)] = self._source.connection.execute("SELECT current_setting('temp_directory')").fetchall()
+        if not place:
+            return None
+        Path(place).mkdir(parents=True, exist_ok=True)
+        return Path(place)
 
     def _arrow(self, sql: str) -> pa.Table:
         return self._source.connection.sql(sql).to_arrow_table()
 
     def _user_features(self, users: int, codes: str) -> Float32 | None:
         """float32[users, U] of the users that the relation `codes` numbers."""
-        if self._columns is None or self._user_table is None:
+        if self._user_columns is None or self._user_table is None:
             return None
-        return by_code(self._columns, self._user_table, users, codes)
+        return by_code(self._user_columns, self._user_table, users, codes)
 
-    def _shard(self, ids: pa.Array, table: pa.Table, features: Float32 | None) -> UserShard:
+    def _shard(self, ids: pa.Array, events: Events, features: Float32 | None) -> UserShard:
         clock = self._weighting.clock
-        events = events_of(table)
         half_life = self._config.cleaning.half_life_days
         decay = None
         if half_life is not None and clock is not None and self.moment is not None:
@@ -286,29 +292,34 @@ def map_items(source: Source, catalog: Catalog) -> None:
     connection.register("selfrec_catalog", catalog.table.select([columns.ITEM_ID, columns.ITEM_NUMBER]))
     try:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_ITEMS} AS "
+            f"CREATE OR REPLACE TEMP TABLE {ITEMS} AS "
             f"SELECT TRY_CAST(item_id AS {source.item_type}) AS item_id, item_number::INTEGER AS number "
             "FROM selfrec_catalog "
             f"WHERE CAST(TRY_CAST(item_id AS {source.item_type}) AS VARCHAR) = CAST(item_id AS VARCHAR)"
         )
     finally:
         connection.unregister("selfrec_catalog")
-    [(usable,)] = connection.execute(f"SELECT count(*) FROM {_ITEMS}").fetchall()
+    [(usable,)] = connection.execute(f"SELECT count(*) FROM {ITEMS}").fetchall()
     if len(catalog) and not usable:
         raise SourceError(
-            f"{source.path}: item ids are {source.item_type}, but no id of the model is, "
+            f"{source.name}: item ids are {source.item_type}, but no id of the model is, "
             f"such as {catalog.item_ids[0].as_py()!r}; check --item-column"
         )
 
 
 def events_of(table: pa.Table) -> Events:
     """Events from Arrow columns code, number and, where there are, ticks and strength."""
-    names = table.column_names
+    return _events({name: table.column(name).to_numpy() for name in table.column_names})
+
+
+def _events(found: dict[str, Any]) -> Events:
+    """Events from columns of these names."""
+    ticks = found.get("ticks")
     return Events(
-        rows=table.column("code").to_numpy(),
-        items=table.column("number").to_numpy(),
-        ticks=table.column("ticks").to_numpy() if "ticks" in names else None,
-        weights=table.column("strength").to_numpy() if "strength" in names else None,
+        rows=found["code"],
+        items=found["number"],
+        ticks=None if ticks is None else ticks.astype(np.int64, copy=False),
+        weights=found.get("strength"),
     )
 
 

@@ -23,7 +23,7 @@ class Report:
     """The lines so far. Each rule starts with the rows the one before it left."""
 
     source: str
-    """The source's path, for errors."""
+    """What errors call the source."""
     rows: int
     """Rows left: events, and pairs of user and item once events are folded."""
     lines: list[RuleCount] = field(default_factory=list)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
+import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -16,7 +20,12 @@ ATTACHED = "source"
 
 
 def start_session(memory_megabytes: int, threads: int | None, temp_directory: str | None) -> duckdb.DuckDBPyConnection:
-    """A session in memory that spills to `temp_directory` (default: DuckDB's, `.tmp` in the working directory)."""
+    """A session in memory that spills to `temp_directory`, by default a folder of its own where temporary files go.
+
+    DuckDB makes the folder when it spills and removes it with the session.
+    """
+    if temp_directory is None:
+        temp_directory = f"{tempfile.gettempdir()}/selfrec-{os.getpid()}-{uuid.uuid4().hex[:8]}.spill"
     connection = duckdb.connect(":memory:")
     connection.execute(f"SET memory_limit = '{int(memory_megabytes)}MiB'")
     connection.execute("SET preserve_insertion_order = false")
@@ -27,23 +36,32 @@ def start_session(memory_megabytes: int, threads: int | None, temp_directory: st
     connection.execute("SET enable_progress_bar = false")
     if threads is not None:
         connection.execute(f"SET threads = {int(threads)}")
-    if temp_directory is not None:
-        connection.execute(f"SET temp_directory = {literal(temp_directory)}")
+    connection.execute(f"SET temp_directory = {literal(temp_directory)}")
     return connection
 
 
-def attach(connection: duckdb.DuckDBPyConnection, path: str) -> None:
-    """Attach a DuckDB file for reading."""
+def attach(connection: duckdb.DuckDBPyConnection, path: str, *, wait: float = 0.0) -> None:
+    """Attach a DuckDB file for reading; waits so many seconds while another process writes to it."""
+    end = time.monotonic() + wait
+    while not _attached(connection, path, last=time.monotonic() >= end):
+        time.sleep(0.1)
+
+
+def _attached(connection: duckdb.DuckDBPyConnection, path: str, *, last: bool) -> bool:
+    """Try once; False where another process writes to the file, unless this is the last try."""
     try:
         connection.execute(f"ATTACH {literal(path)} AS {identifier(ATTACHED)} (READ_ONLY, TYPE duckdb)")
     except duckdb.Error as error:
         text = one_line(error)
         holder = re.search(r"Conflicting lock is held in (.*?\(PID \d+\))", text)
+        if holder and not last:
+            return False
         if holder:
             raise SourceError(f"{path}: is open for writing in {holder[1]}; close it there and start again") from error
         if "already attached" in text or "different configuration" in text:
             raise SourceError(f"{path}: is open in this very program; close that connection and start again") from error
         raise SourceError(f"{path}: cannot be opened as a DuckDB file ({first_sentence(error)})") from error
+    return True
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str] = ()) -> None:
@@ -69,4 +87,4 @@ def reading(what: str) -> Iterator[None]:
             f"{what}: does not fit the memory allowed ({first_sentence(error)}); raise scoring.memory_megabytes"
         ) from error
     except duckdb.Error as error:
-        raise SourceError(f"{what}: cannot be read ({first_sentence(error)})") from error
+        raise SourceError(f"{what}: cannot be read ({first_sentence(error)}); mend it or name another") from error

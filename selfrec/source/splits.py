@@ -64,7 +64,7 @@ def split_events(cleaned: Cleaned, config: Config) -> Split:
         column = cleaned.source.columns[columns.TIMESTAMP]
         found = "there is no time column" if column is None else f"column {column!r} has no known time"
         raise ColumnError(
-            f"{cleaned.source.path}: split.kind = {kind!r} needs times, but {found}; "
+            f"{cleaned.source.name}: split.kind = {kind!r} needs times, but {found}; "
             "name one with --timestamp-column or set split.kind = 'random'"
         )
     makers: dict[str, Callable[[Cleaned, SplitSettings], dict[Part, int]]] = {
@@ -149,7 +149,7 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
         if not found:
             [(moments,)] = connection.execute("SELECT count(*) FROM fit_moments").fetchall()
             raise EmptyDataError(
-                f"{cleaned.source.path}: split.kind = 'temporal' finds only {moments} different times, too few to "
+                f"{cleaned.source.name}: split.kind = 'temporal' finds only {moments} different times, too few to "
                 "cut; set split.kind = 'random'"
             )
         cuts[part], hidden = found[0]
@@ -175,7 +175,7 @@ def _users(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     ).fetchall()
     if eligible < 2 + (split.test > 0):
         raise EmptyDataError(
-            f"{cleaned.source.path}: split.kind = 'users' finds {eligible} users with 2 or more items, too few to hold "
+            f"{cleaned.source.name}: split.kind = 'users' finds {eligible} users with 2 or more items, too few to hold "
             "any out; set split.kind = 'random'"
         )
     test = 0 if split.test == 0 else max(1, min(int(split.test * users + 0.5), eligible - 2))
@@ -214,7 +214,7 @@ def _column(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     foreign = [repr(name) if name is not None else "null" for name in (row[0] for row in found) if name not in known]
     if foreign:
         raise ColumnError(
-            f"{cleaned.source.path}: column {split.column!r} has {', '.join(foreign[:5])}; it says train, validation "
+            f"{cleaned.source.name}: column {split.column!r} has {', '.join(foreign[:5])}; it says train, validation "
             "or test in every row (see split.column)"
         )
     cases = " ".join(f"WHEN '{name}' THEN {int(part)}" for name, part in known.items())

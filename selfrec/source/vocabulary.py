@@ -35,7 +35,7 @@ def build_catalog(
     """Number the items of fit_core by popularity (time-decayed number of users), then by id as text."""
     source = cleaned.source
     connection = source.connection
-    with reading(source.path):
+    with reading(source.name):
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE fit_catalog AS

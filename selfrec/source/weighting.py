@@ -95,10 +95,10 @@ def _check(source: Source, config: Config) -> None:
         for option, value in (("events", config.events), ("cleaning.exclude_events", config.cleaning.exclude_events)):
             if value:
                 raise ColumnError(
-                    f"{source.path}: {option} is set but there is no event column; name one with --event-column"
+                    f"{source.name}: {option} is set but there is no event column; name one with --event-column"
                 )
     if config.cleaning.half_life_days is not None and source.span.first is None:
         raise ColumnError(
-            f"{source.path}: cleaning.half_life_days is set but no time is known; "
+            f"{source.name}: cleaning.half_life_days is set but no time is known; "
             "name the time column with --timestamp-column"
         )

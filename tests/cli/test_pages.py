@@ -1,7 +1,8 @@
-"""The pages made from the code are current, and name every hook, command and option."""
+"""The pages made from the code are current and name every hook, command and option; other pages name what is there."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,3 +34,12 @@ def test_nothing_is_left_out() -> None:
     assert all(f"\n## selfrec {name}\n" in commands for name in COMMANDS)
     options = (ROOT / "docs" / "options.md").read_text()
     assert all(f"| `{option.name.rpartition('.')[2]}` |" in options for option in options_of(Config))
+
+
+def test_every_file_that_the_page_on_reliability_names_is_there() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert len(links) > 15
+    assert [link for link in links if not (ROOT / "docs" / link).is_file()] == []
+    for variable, path in re.findall(r"^(SELFREC_\w+)=\d+ python -m pytest (\S+)", page, re.MULTILINE):
+        assert variable in (ROOT / path).read_text()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from selfrec.catalog import Catalog
-from selfrec.errors import PluginError
+from selfrec.errors import PluginError, TargetError
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
@@ -168,9 +168,13 @@ class TestResume:
 
         killed.parts.notify = kill
         monkey = pytest.MonkeyPatch()
-        monkey.setattr("selfrec.pipeline.checkpoint.Checkpoint.every", 0.0)
+        monkey.setattr("selfrec.pipeline.checkpoint.EVERY", 0.0)
         with monkey.context(), pytest.raises(PluginError):
             killed.select(checkerboard(), checkerboard_holdout())
+        with pytest.raises(TargetError, match="another fit is writing"):
+            Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
+        with workshop:
+            """It is left, and what was finished stays."""
         workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
         assert resumed
         again = trainer(workshop)
@@ -181,8 +185,11 @@ class TestResume:
         assert all(torch.equal(wanted[name], got[name]) for name in wanted)
 
     def test_other_fit_does_not_go_on(self, tmp_path: Path) -> None:
-        Workshop.open(tmp_path / "work", {"a": 1}, resume=False)
-        assert Workshop.open(tmp_path / "work", {"a": 2}, resume=True)[1] is False
+        with Workshop.open(tmp_path / "work", {"a": 1}, resume=False)[0] as workshop:
+            workshop.note("trials", [1])
+        with Workshop.open(tmp_path / "work", {"a": 2}, resume=True)[0] as workshop:
+            assert workshop.noted("trials") is None
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestBrokenParts:

@@ -319,6 +319,15 @@ def test_graph_is_the_module(options: dict[str, Any]) -> None:
     assert_same_in_onnx(Ranked(module, users=2), example, names, (slots, slots, slots, {0: batch}, {0: batch}))
 
 
+def test_ages_in_any_order_are_finite() -> None:
+    """Nobody promises a graph's caller that the last event is the youngest, nor that ages end with the span."""
+    sizes = Sizes(items=ITEMS, generators=1, candidates=3, ages=True)
+    part = built(RECORD, sizes)
+    nn.init.normal_(part.module.out.weight)
+    batch = batch_of([[1, 2]], ITEMS)._replace(ages=torch.tensor([[0.0, 1e6]]))
+    assert torch.isfinite(part.rank(batch, none(batch), torch.tensor([[0, 3, 4]]), torch.ones(1, 3, 1))).all()
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from selfrec.pipeline.parts import Part
-from selfrec.plugin import Fitting, Histories, Holdout, Sizes
+from selfrec.plugin import Fitting, Histories, Holdout, Sizes, UserBatch
 from selfrec_popularity import selfrec_generators
-from tests.plugins.kit import batch_of, built, fitting_of, none, trained
+from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
 
 (RECORD,) = selfrec_generators()
 SIZES = Sizes(items=3)
@@ -91,3 +92,31 @@ def test_exponent() -> None:
 
 def test_nothing_popular_gives_zeros() -> None:
     assert torch.equal(scores_of([[], []]), torch.zeros(3, 3))
+
+
+def test_short_histories_get_more_of_it() -> None:
+    """Users of 2, 0 and 1 items: n ^ -1 is 1/2, and 1 for the other two; one of no items counts as one."""
+    scores = scores_of(SEVEN_TO_ONE, length_exponent=1)
+    whole = scores_of(SEVEN_TO_ONE)[0]
+    torch.testing.assert_close(scores, torch.stack([whole / 2, whole, whole]))
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 0.5])
+def test_the_graph_says_the_same(exponent: float) -> None:
+    part = built(RECORD, SIZES, length_exponent=exponent)
+    trained(part, fitting_of(part, Histories.from_rows(SEVEN_TO_ONE, 3), SIZES))
+
+    class Scores(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part: Any = part.module
+
+        def forward(self, history: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+            batch = UserBatch(history, weights, torch.zeros_like(weights), weights[:, :0])
+            query: torch.Tensor = self.part.query(batch, batch.user_features)
+            return query @ self.part.item_factors().T
+
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    assert_same_in_onnx(
+        Scores().eval(), lambda users, length: random_batch(users, length, 3), ("history", "weights"), (axes, axes)
+    )

@@ -190,3 +190,12 @@ def test_card_code_feeds_every_input() -> None:
     assert data.graph is not None
     for tensor in data.graph.inputs:
         assert f'"{tensor.name}"' in code.group(1)
+
+
+def test_users_at_the_tail_of_taste_stand_apart() -> None:
+    assert DATA.evaluation is not None
+    tail = next(group for group in DATA.evaluation.groups if group.name == "tail of taste")
+    assert tail.users == sum(g.users for g in DATA.evaluation.groups if g.name.endswith("history items")) // 10
+    assert "NDCG@20 of users apart" in PAGE
+    assert f"{tail.users:,} users" in PAGE
+    assert "The tail of taste is the tenth of the users" in PAGE

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from selfrec.cli.log import EventLog, log_option
+from selfrec.cli.log_fit import LoggedFit
 from selfrec.cli.options import config_options, settings_options, side_options, source_argument
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
@@ -30,8 +32,10 @@ from selfrec.settings.tables import SourceSettings
 @side_options
 @click.option("--resume", is_flag=True, help="Go on with a fit of the same options that was killed.")
 @click.option("--warm-start", metavar="MODEL", type=click.Path(), help="Start from a model's weights, items by id.")
+@log_option
 def command(
     state: State,
+    log: EventLog,
     source: str,
     out: str,
     config_path: str | None,
@@ -71,8 +75,10 @@ def command(
             item_features=item_features,
             resume=resume,
             warm_start=warm_start,
-            listener=listener,
+            listener=LoggedFit(listener, log),
         )
+    stages = [{"name": stage.name, "chosen": stage.chosen, **stage.metrics} for stage in model.manifest.stages]
+    log.result = {"model": str(model.path), "stages": stages}
     click.echo()
     if model.manifest.search:
         print_trials(model.manifest.search)

@@ -1,25 +1,27 @@
-"""selfrec plugins: what is installed, and what a part can be told."""
+"""selfrec plugins: what is installed, what a part can be told, whether it keeps its promises, and a new one."""
 
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from selfrec.cli.output import WIDTH, print_json, print_pairs, print_table
+from selfrec.cli.plugin_check import check_command
+from selfrec.cli.plugin_names import find_parts
+from selfrec.cli.plugin_new import new_command
 from selfrec.cli.state import State, json_option, selfrec_command
 
 if TYPE_CHECKING:
     from selfrec.host.listing import PluginInfo
-    from selfrec.host.manager import PluginManager
     from selfrec.host.records import PartRecord
 
 
 @click.group("plugins", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List the plugins, or show one."""
+    """List, show, check and begin plugins."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_command, as_json=False)
 
@@ -47,7 +49,7 @@ def show_command(state: State, name: str, as_json: bool) -> None:
     """Show a plugin's parts, or the part NAME, with every option."""
     from selfrec.host.manager import PluginManager
 
-    found = _find(PluginManager.load(), name)
+    found = find_parts(PluginManager.load(), name)
     if as_json:
         print_json([{**_as_dict(info), "parts": [_part_dict(record) for record in parts]} for info, parts in found])
         return
@@ -57,24 +59,8 @@ def show_command(state: State, name: str, as_json: bool) -> None:
 
 command.add_command(list_command)
 command.add_command(show_command)
-
-
-def _find(plugins: PluginManager, name: str) -> list[tuple[PluginInfo, list[PartRecord]]]:
-    """The plugin of this name with all its parts, else every plugin with a part of this name."""
-    from selfrec.errors import PluginError
-    from selfrec.host.records import Kind
-    from selfrec.settings.validation import suggestion
-
-    listing = plugins.listing()
-    found = [(info, list(info.parts)) for info in listing if info.name == name]
-    if not found:
-        offers = [offer for kind in get_args(Kind) for offer in plugins.parts(kind) if offer[1].name == name]
-        providers = {info.name: info for info, _ in offers}
-        found = [(info, [record for other, record in offers if other.name == info.name]) for info in providers.values()]
-    if not found:
-        names = {info.name for info in listing} | {record.name for info in listing for record in info.parts}
-        raise PluginError(f"unknown plugin or part {name!r}; {suggestion(name, names)}")
-    return found
+command.add_command(check_command)
+command.add_command(new_command)
 
 
 def _print(info: PluginInfo, parts: list[PartRecord]) -> None:

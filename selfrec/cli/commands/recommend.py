@@ -7,7 +7,7 @@ import csv
 import click
 
 from selfrec.cli.options import model_argument
-from selfrec.cli.output import print_json, print_table
+from selfrec.cli.output import print_json, print_recommendations
 from selfrec.cli.state import State, json_option, selfrec_command
 
 
@@ -34,13 +34,4 @@ def command(state: State, model: str, history: str, k: int, repeats: bool, as_js
         return
     if found.unknown:
         click.echo(f"not in the catalog: {', '.join(map(str, found.unknown))}", err=True)
-    named = any(line.name != str(line.item_id) for line in found.items)
-    if named:
-        rows = [(line.rank, line.item_id, line.name, f"{line.score:.4f}") for line in found.items]
-        print_table(("rank", "item_id", "name", "score"), rows, right=[0, 3])
-    else:
-        print_table(
-            ("rank", "item_id", "score"),
-            [(line.rank, line.item_id, f"{line.score:.4f}") for line in found.items],
-            right=[0, 2],
-        )
+    print_recommendations(found.items)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
 from selfrec.cli.output import print_json, print_pairs, progress
 from selfrec.cli.state import State, json_option, selfrec_command
@@ -27,10 +28,24 @@ if TYPE_CHECKING:
 @click.option("--boost", metavar="F", help="Items with a number that is added to their scores: a table or a file.")
 @user_features_option
 @click.option("--resume", is_flag=True, help="Go on from the finished shards of a run that was killed.")
+@click.option(
+    "--changed-only",
+    is_flag=True,
+    help="Score the users whose events changed since the last run with this option, and keep the others' rows.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long for another run that writes the same target, instead of refusing at once.",
+)
 @settings_options(SourceSettings, "source_options", stored=True)
+@log_option
 @json_option
 def command(
     state: State,
+    log: EventLog,
     model: str,
     source: str,
     into: str | None,
@@ -42,6 +57,8 @@ def command(
     boost: str | None,
     user_features: str | None,
     resume: bool,
+    changed_only: bool,
+    wait: float,
     source_options: dict[str, Any],
     as_json: bool,
 ) -> None:
@@ -56,7 +73,7 @@ def command(
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
-    target = parse_target(source, into=into, to=to)
+    target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
     settings = changed(opened.config.scoring, scoring, "scoring")
     if "k" not in scoring:
@@ -75,8 +92,12 @@ def command(
             boost=boost,
             user_features=user_features,
             resume=resume,
+            changed_only=changed_only,
+            wait=wait,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
+            tell=log,
         )
+    log.result = summary.as_dict()
     if as_json:
         print_json(summary.as_dict())
     else:
@@ -99,7 +120,12 @@ def _print(summary: RunSummary) -> None:
     print_pairs(
         [
             ("written", summary.target),
-            ("users", f"{summary.users:,}, {summary.cold_users:,} of them without a history in the catalog"),
+            *([("users", f"{summary.users:,}"), ("kept", f"{summary.kept:,}")] if summary.kept else []),
+            *([("removed", f"{summary.removed:,}")] if summary.removed else []),
+            (
+                "scored" if summary.kept else "users",
+                f"{summary.scored:,}, {summary.cold_users:,} of them without a history in the catalog",
+            ),
             ("rows", f"{summary.rows:,}"),
             ("time", f"{summary.seconds:,.1f} s, {summary.users_per_second:,.0f} users per second"),
             ("peak memory", f"{summary.peak_memory / 1e6:,.0f} MB"),

@@ -1,0 +1,77 @@
+"""EDLAE in closed form, folded with a trained ELSA into the columns of one low-rank linear autoencoder.
+
+EDLAE (Steck 2020, "Autoencoders that don't overfit towards the identity") with dropout p and l2 norm lambda:
+
+    B = I - C diag(1 / C_ii),   C = (G + p / (1 - p) diag(G) + lambda I)^-1,   G = X^T X
+
+ELSA learns which items go with which from the angles of histories, EDLAE from their counts: their sum ranks better
+than each. It is made as narrow as ELSA was by reduced-rank regression: of all B_r of rank r, B V V^T is the nearest to
+B on the histories, |X B - X B_r|, when V holds the r first eigenvectors of B^T G B.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from selfrec.plugin import Histories
+from selfrec_autoencoder.choice import Plan
+from selfrec_autoencoder.linear import TINY, LinearAutoencoder
+
+DROPOUT = 0.5
+"""p."""
+
+ROWS = 4096
+"""Histories that are dense at a time while G is summed."""
+
+
+def can_fold(module: LinearAutoencoder, plan: Plan) -> bool:
+    """Whether there is an ELSA beside softmax, on a catalog whose N x N matrices are worth their time."""
+    return 0 < int(module.split) < module.width and module.items <= plan.options.closed_form_items
+
+
+@torch.no_grad()
+def fold_edlae(module: LinearAutoencoder, histories: Histories, plan: Plan) -> None:
+    """Replace ELSA's columns by those of the sum of ELSA and EDLAE, each at a spread of scores of 1."""
+    split = int(module.split)
+    table = functional.normalize(module.encoder[:-1, split:], dim=1).double()
+    gram = gram_matrix(histories).to(table.device)
+    elsa = table @ table.T
+    elsa.fill_diagonal_(0)
+    both = sum((one / _spread(one, gram) for one in (elsa, edlae(gram, plan.options.closed_form_l2))), elsa * 0)
+    vectors = torch.linalg.eigh(both.T @ gram @ both).eigenvectors.flip(1)[:, : module.width - split]
+    encoder, decoder = both @ vectors, vectors
+    scale = encoder.norm(dim=1).mean().clamp_min(TINY)
+    module.encoder[:, split:] = 0
+    module.decoder[:, split:] = 0
+    module.encoder[:-1, split : split + encoder.shape[1]] = (encoder / scale).float()
+    module.decoder[:, split : split + decoder.shape[1]] = decoder.float()
+    module.folded.fill_(1)
+    module.derive()
+
+
+def edlae(gram: Tensor, l2: float, dropout: float = DROPOUT) -> Tensor:
+    """float64[N, N] B of the formula above, its diagonal 0; gram float64[N, N]."""
+    damping = l2 + dropout / (1 - dropout) * gram.diagonal()
+    inverse = torch.linalg.inv(gram + torch.diag(damping))
+    weights: Tensor = -inverse / inverse.diagonal()
+    return weights.fill_diagonal_(0)
+
+
+def gram_matrix(histories: Histories) -> Tensor:
+    """float64[N, N] X^T X of the histories' weights."""
+    n_items = histories.n_items
+    gram = torch.zeros(n_items, n_items, dtype=torch.float64)
+    for start in range(0, len(histories), ROWS):
+        part = histories.take(np.arange(start, min(start + ROWS, len(histories))))
+        rows = torch.zeros(len(part), n_items)
+        rows[torch.from_numpy(part.row_numbers), torch.from_numpy(part.items).long()] = torch.from_numpy(part.weights)
+        gram += (rows.T @ rows).double()
+    return gram
+
+
+def _spread(weights: Tensor, gram: Tensor) -> Tensor:
+    """float64[] about the size of the scores X B: the root of their mean square, tr(B^T G B), up to a constant."""
+    return ((gram @ weights) * weights).sum().clamp_min(TINY).sqrt()

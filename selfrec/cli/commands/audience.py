@@ -1,0 +1,64 @@
+"""selfrec audience: item to users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.output import print_json, print_table, progress
+from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.settings.tables import ScoringSettings, SourceSettings
+
+
+@selfrec_command(name="audience")
+@model_argument
+@source_argument
+@click.option("--item", "item_id", metavar="ID", required=True, help="The item's id.")
+@click.option("-k", default=1000, show_default=True, type=click.IntRange(min=1), metavar="N", help="How many users.")
+@click.option("--users", metavar="TABLE", help="Choose among these users: a table of the source, or a file.")
+@settings_options(ScoringSettings, "scoring", without={"k"}, stored=True)
+@settings_options(SourceSettings, "source_options", stored=True)
+@json_option
+def command(
+    state: State,
+    model: str,
+    source: str,
+    item_id: str,
+    k: int,
+    users: str | None,
+    scoring: dict[str, Any],
+    source_options: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Find the users whom an item suits best.
+
+    Every user of the source is scored for this one item. Users who have it already are left out, unless --repeats;
+    so are users without a history, whose score is popularity's.
+    """
+    from selfrec.model_folder.reading import open_model
+    from selfrec.scoring.audience import audience
+    from selfrec.settings.config import changed
+
+    opened = open_model(model)
+    with progress(state) as bars:
+        task = bars.add_task("scoring", total=None)
+        found = audience(
+            opened,
+            source,
+            item_id,
+            k,
+            settings=changed(opened.config.scoring, scoring, "scoring"),
+            source=changed(opened.config.source, source_options, "source"),
+            users=users,
+            progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    if as_json:
+        counts = {"asked": found.asked, "cold": found.cold, "seen": found.seen}
+        print_json({"item": item_id, "users": [one._asdict() for one in found.users], **counts})
+        return
+    print_table(
+        ("rank", "user_id", "score"), [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users], right=[0, 2]
+    )
+    state.note(f"of {found.asked:,} users, {found.seen:,} have it already and {found.cold:,} have no history")

@@ -1,0 +1,64 @@
+"""selfrec explain: which history items carry each recommendation of a user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.output import print_json, print_table
+from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.settings.tables import SourceSettings
+
+
+@selfrec_command(name="explain")
+@model_argument
+@source_argument
+@click.option("--user", metavar="ID", required=True, help="The user's id.")
+@click.option("-k", default=10, show_default=True, metavar="N", help="How many items.")
+@click.option(
+    "--most", default=3, show_default=True, type=click.IntRange(min=1), metavar="N", help="Causes shown of each."
+)
+@click.option("--repeats", is_flag=True, help="Let items of the history be recommended.")
+@settings_options(SourceSettings, "source_options", stored=True)
+@json_option
+def command(
+    state: State,
+    model: str,
+    source: str,
+    user: str,
+    k: int,
+    most: int,
+    repeats: bool,
+    source_options: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Show which history items carry each recommendation of a user.
+
+    Each item of the history is left out in turn, and the whole graph runs again: `because` names the items without
+    which the recommendation's score falls most, and how far it falls.
+    """
+    from selfrec.model_folder.reading import open_model
+    from selfrec.scoring.explain import explain
+    from selfrec.settings.config import changed
+
+    opened = open_model(model)
+    settings = changed(opened.config.source, source_options, "source")
+    found = explain(opened, source, user, min(k, opened.top_k), most=most, repeats=repeats, source=settings)
+    if as_json:
+        print_json({"user": user, "history": found.history, "items": [one.as_dict() for one in found.items]})
+        return
+    if not found.history:
+        click.echo(f"user {user!r} has no item of the catalog in {source}: these are the most popular items", err=True)
+    rows = [
+        (
+            one.recommendation.rank,
+            one.recommendation.item_id,
+            one.recommendation.name,
+            f"{one.recommendation.score:.4f}",
+            "; ".join(f"{carrier.name} (-{carrier.drop:.4f})" for carrier in one.because),
+        )
+        for one in found.items
+    ]
+    print_table(("rank", "item_id", "name", "score", "because"), rows, right=[0, 3])

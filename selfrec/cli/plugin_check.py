@@ -1,0 +1,88 @@
+"""selfrec plugins check: the conformance kit without pytest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from selfrec.cli.output import print_json, print_table, progress
+from selfrec.cli.plugin_names import find_parts
+from selfrec.cli.state import State, json_option, selfrec_command
+
+if TYPE_CHECKING:
+    from selfrec.host.records import PartRecord
+    from selfrec.testing import Outcome
+
+
+@selfrec_command(name="check")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(("extractor", "generator", "ranker")), help="Only parts of this kind.")
+@click.option(
+    "-o", "overrides", metavar="OPTION=VALUE", multiple=True, help="Set an option of the parts for the checks: width=8."
+)
+@json_option
+def check_command(state: State, name: str, kind: str | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check that the parts of the plugin NAME, or the part NAME, keep every promise.
+
+    Trains them on a checkerboard of users and items and looks at what a fit, a graph and a scoring job rely on.
+    Exit code 1 when a check fails.
+    """
+    from selfrec.errors import PluginError
+    from selfrec.extras import extra_needed
+    from selfrec.host.manager import PluginManager
+
+    with extra_needed("selfrec plugins check"):
+        from selfrec.testing import run_checks
+
+    found = find_parts(PluginManager.load(), name)
+    broken = [info for info, _ in found if info.reason and not info.parts]
+    if broken:
+        raise PluginError(f"plugin {broken[0].name!r} is {broken[0].status.value}: {broken[0].reason}")
+    records = [record for _, parts in found for record in parts]
+    chosen = [record for record in records if kind in (None, record.kind)]
+    if not chosen:
+        raise PluginError(f"plugin {name!r} has no {kind or 'part'} to check; see `selfrec plugins show {name}`")
+    results = []
+    for bench in _benches(records, chosen, overrides):
+        with progress(state) as bars:
+            task = bars.add_task(str(bench), total=None)
+            outcomes = run_checks(bench, lambda outcome, task=task, bars=bars: bars.update(task, advance=1))  # type: ignore[misc]
+        results.append((bench.record, outcomes))
+    _show(results, as_json)
+    failed = sum(outcome.bad for _, outcomes in results for outcome in outcomes)
+    if failed:
+        raise PluginError(f"{name!r} fails {failed} of {sum(len(o) for _, o in results)} checks; the reasons are above")
+
+
+def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Any]:
+    from selfrec.settings.config import parse_override
+    from selfrec.testing import benches
+
+    options: dict[str, Any] = {}
+    for override in overrides:
+        options.update(parse_override(override))
+    given = {
+        (record.kind, record.name): {k: v for k, v in options.items() if k in record.options.model_fields}
+        for record in records
+    }
+    return [bench for bench in benches(records, given) if bench.record in chosen]
+
+
+def _show(results: list[tuple[PartRecord, list[Outcome]]], as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        print_json(
+            [
+                {"kind": record.kind, "name": record.name, "checks": [asdict(outcome) for outcome in outcomes]}
+                for record, outcomes in results
+            ]
+        )
+        return
+    for record, outcomes in results:
+        print_table(
+            (f"{record.kind} {record.name}", "", "why"),
+            ((o.check.replace("_", " "), o.word, o.excused or o.reason) for o in outcomes),
+        )
+        click.echo()

@@ -1,0 +1,67 @@
+"""The item table beside an exported graph: what its numbers mean, for programs that read no model folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from selfrec import columns
+
+NUMBER_IN_MODEL = "model_item_number"
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What stands in the JSON before the items."""
+
+    graph: str
+    sha256: str
+    n_items: int
+    top_k: int
+    padding: Any
+    """Stands where a history or list has no item: the number N, or the padding id."""
+    notes: tuple[str, ...] = ()
+
+
+def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[Path]:
+    """Write NAME.items.json and NAME.items.parquet beside `target`, NAME.onnx; their places.
+
+    The JSON has one array a column, by item number: items["item_id"][7] is the id of item number 7.
+    """
+    as_json, as_parquet = target.with_suffix(".items.json"), target.with_suffix(".items.parquet")
+    values = {name: [_json_value(value) for value in table.column(name).to_pylist()] for name in table.column_names}
+    content = {
+        "graph": facts.graph,
+        "graph_sha256": facts.sha256,
+        "n_items": facts.n_items,
+        "top_k": facts.top_k,
+        "padding": facts.padding,
+        "notes": list(facts.notes),
+        "items": values,
+    }
+    as_json.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    pq.write_table(table, as_parquet, compression="zstd", store_schema=True)
+    return [as_json, as_parquet]
+
+
+def renumbered(table: pa.Table, kept: Any) -> pa.Table:
+    """The rows `kept` with item numbers from 0, and the numbers they have in the model."""
+    rows = table.take(pa.array(kept))
+    place = rows.column_names.index(columns.ITEM_NUMBER)
+    fresh = pa.array(range(rows.num_rows), rows.column(columns.ITEM_NUMBER).type)
+    old = rows.column(columns.ITEM_NUMBER)
+    return rows.set_column(place, columns.ITEM_NUMBER, fresh).append_column(NUMBER_IN_MODEL, old)
+
+
+def _json_value(value: Any) -> Any:
+    """Ids that JSON has no type for, and whole numbers past what JavaScript holds exactly, as text."""
+    if value is None or isinstance(value, str | bool | float):
+        return value
+    if isinstance(value, int) and abs(value) <= 2**53:
+        return value
+    return str(value)

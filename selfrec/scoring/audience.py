@@ -1,0 +1,107 @@
+"""Item to users: who of a source's users would get an item first. Users stream by; only the best are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from selfrec import columns
+from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.shards import seen_histories
+from selfrec.scoring.side import user_table_of
+from selfrec.scoring.similar import item_number
+from selfrec.settings.tables import ScoringSettings, SourceSettings
+from selfrec.source.open import open_source
+from selfrec.source.reading import HistoryReader, UserShard
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.reading import Model
+    from selfrec.scoring.summary import Progress
+
+
+class Member(NamedTuple):
+    """A user of an audience."""
+
+    rank: int
+    """Counted from 1."""
+    user_id: Any
+    score: float
+
+
+class Audience(NamedTuple):
+    """The users an item suits best, and the others."""
+
+    users: list[Member]
+    """The best first; equal scores by id."""
+    asked: int
+    """Users there are."""
+    cold: int
+    """Users without a history in the catalog: left out, for their score is popularity's."""
+    seen: int
+    """Users who have the item already: left out, unless repeats are allowed."""
+
+
+def audience(
+    model: Model,
+    source_path: str,
+    item_id: Any,
+    k: int = 1000,
+    *,
+    settings: ScoringSettings | None = None,
+    source: SourceSettings | None = None,
+    users: str | None = None,
+    progress: Progress | None = None,
+) -> Audience:
+    """The k users of a source with the highest score for an item.
+
+    The graph runs for every user with all other items removed, so the score is the one the item has in that user's
+    list. Scores of different users are compared as the model gives them. Memory holds one shard and the k best.
+
+    settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
+    table of the source or a file.
+    Raises SettingsError where the catalog does not have the item, SourceError, ColumnError, ModelError.
+    """
+    number = item_number(model, item_id)
+    source = model.config.source if source is None else source
+    settings = (model.config.scoring if settings is None else settings).model_copy(update={"k": 1})
+    bias = np.full(model.n_items, -np.inf, dtype=np.float32)
+    bias[number] = 0
+    scorer = Scorer(model, settings, item_bias=bias)
+    config = model.config.model_copy(update={"source": source, "scoring": settings})
+    with open_source(
+        source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
+    ) as opened:
+        reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table_of(model))
+        best: pa.Table | None = None
+        done = cold = seen = 0
+        for shard_number in range(reader.shards):
+            shard = reader.read(shard_number)
+            scored, cold_here = _scored(model, scorer, shard)
+            cold += cold_here
+            seen += len(shard) - cold_here - scored.num_rows
+            best = _best(scored if best is None else pa.concat_tables([best, scored]), k)
+            done += len(shard)
+            if progress is not None:
+                progress(done, reader.users)
+    assert best is not None
+    ids, scores = best.column(columns.USER_ID).to_pylist(), best.column(columns.SCORE).to_pylist()
+    listed = [Member(rank, *pair) for rank, pair in enumerate(zip(ids, scores, strict=True), start=1)]
+    return Audience(listed, reader.users, cold, seen)
+
+
+def _scored(model: Model, scorer: Scorer, shard: UserShard) -> tuple[pa.Table, int]:
+    """user_id and score of the users who can get the item, and how many of the others are cold."""
+    histories = shard.histories(model.n_items, model.config.cleaning.max_history)
+    lists = scorer.score(histories, seen_histories(shard, histories))
+    warm = histories.lengths > 0
+    gets = warm & (lists.items[:, 0] < model.n_items)
+    table = pa.table({columns.USER_ID: shard.user_ids, columns.SCORE: lists.scores[:, 0]})
+    return table.filter(pa.array(gets)), int((~warm).sum())
+
+
+def _best(table: pa.Table, k: int) -> pa.Table:
+    order = pc.sort_indices(table, sort_keys=[(columns.SCORE, "descending"), (columns.USER_ID, "ascending")])
+    return table.take(order[:k])

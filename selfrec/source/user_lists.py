@@ -1,0 +1,47 @@
+"""Who is to be scored: every user of a source, or those that a table or file names."""
+
+from __future__ import annotations
+
+from selfrec import columns
+from selfrec.errors import SourceError
+from selfrec.source.open import Source
+from selfrec.source.places import open_place
+from selfrec.source.quoting import identifier
+
+LISTED = "selfrec_listed_users"
+"""Temporary table or view of the session with the column user_id: each user once."""
+
+
+def list_users(source: Source, place: str | None) -> int:
+    """Make the list of users to score; returns about how many rows they take to read.
+
+    place: a table or view of a DuckDB source, or a Parquet or CSV path, with the source's user column; nulls are
+    dropped, repeats count once. None: every user of the source. Raises SourceError, ColumnError.
+    """
+    connection = source.connection
+    if place is None:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {LISTED} AS "
+            f"SELECT DISTINCT user_id FROM {source.relation_sql} WHERE user_id IS NOT NULL"
+        )
+        return source.span.rows
+    names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
+    with open_place(place, source, names) as opened:
+        column = identifier(opened.id_column(*names, option="name it like the source's user column"))
+        opened.copy_into(
+            source,
+            f"{LISTED}_text",
+            f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
+        )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {LISTED} AS SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) "
+        f"AS user_id FROM {LISTED}_text"
+    )
+    [(bad,)] = connection.execute(f"SELECT count(*) FROM {LISTED} WHERE user_id IS NULL").fetchall()
+    if bad:
+        raise SourceError(f"{opened.name}: has user ids that are no {source.user_type}, the type of the source's")
+    [(rows,)] = connection.execute(
+        f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {LISTED})"
+    ).fetchall()
+    [(users,)] = connection.execute(f"SELECT count(*) FROM {LISTED}").fetchall()
+    return int(rows) + int(users)

@@ -1,0 +1,150 @@
+"""The bench: one part in a pipeline of its own, trained on the checkerboard as `fit` would train it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from selfrec.catalog import Catalog
+from selfrec.histories import Histories
+from selfrec.host.records import Kind, PartRecord
+from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.listener import Silent
+from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.stages import SELECTION, Chosen, StageTrainer
+from selfrec.plugin import UserBatch
+from selfrec.settings.tables import Config
+from selfrec.testing.checkerboard import checkerboard
+from selfrec.testing.companions import BLIND, FEATURES, READOUT, nothing
+
+ITEMS = 20
+USERS = 120
+LIST = 5
+"""K of the bench's pipeline."""
+
+
+@dataclass
+class Fitted:
+    """A training of the part, and the pipeline that it became a part of."""
+
+    stages: StageTrainer
+    chosen: Chosen
+    part: Part
+    recommender: Recommender
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of every epoch; empty for a part in closed form."""
+        trained = self.stages.parts.trained.get((SELECTION, self.part.key))
+        return [] if trained is None else [epoch["loss"] for epoch in trained.curves]
+
+
+@dataclass(frozen=True)
+class _Records:
+    records: Mapping[tuple[Kind, str], PartRecord]
+
+    def get(self, kind: Kind, name: str) -> PartRecord:
+        return self.records[kind, name]
+
+
+@dataclass
+class Bench:
+    """A part under test.
+
+    options: of the part. beside: other records of the plugin; an extractor and a generator of one name and one
+    `build` are two faces of one module and are tested together, as `fit` uses them.
+    """
+
+    record: PartRecord
+    options: Mapping[str, Any] = field(default_factory=dict)
+    beside: Iterable[PartRecord] = ()
+
+    def __str__(self) -> str:
+        return f"{self.record.kind} {self.record.name}"
+
+    @property
+    def rows(self) -> Histories:
+        """Training rows: user u has 8 of the 10 items of u's own parity, a day apart."""
+        rows = checkerboard(USERS, ITEMS, share=0.8)
+        ages = rows.offsets[1:][rows.row_numbers] - np.arange(len(rows.items)) - 1
+        return Histories(
+            n_items=rows.n_items,
+            offsets=rows.offsets,
+            items=rows.items,
+            weights=rows.weights,
+            ages=ages.astype(np.float32),
+        )
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """The part trained once; checks that only look share it."""
+        return self.fit()
+
+    def fit(self, seed: int = 0) -> Fitted:
+        """Train the part, and everything it needs before it, with this seed."""
+        stages = StageTrainer(self._trainer(seed), torch.linspace(1, 0.5, ITEMS))
+        with torch.random.fork_rng(devices=[]):
+            chosen = stages.select(self.rows, None)
+        return Fitted(stages, chosen, self._own(chosen), stages.recommender(chosen))
+
+    def untrained(self) -> Bench:
+        """The same part as it is built."""
+        beside = [replace(record, trainer=nothing) for record in self.beside]
+        return Bench(replace(self.record, trainer=nothing), self.options, beside)
+
+    def outputs(self, fitted: Fitted, batch: UserBatch) -> Tensor:
+        """What the part gives for a batch: [B, F], [B, N], or [B, C] for all items as candidates."""
+        recommender = fitted.recommender
+        with torch.no_grad():
+            if self.record.kind == "extractor":
+                return fitted.part.extract(batch)
+            features = recommender.features(batch)
+            if self.record.kind == "generator":
+                own = next((p for p in fitted.chosen.extractors if p.module is fitted.part.module), None)
+                return fitted.part.generate(batch, features if own is None else own.extract(batch), ITEMS)
+            candidates = torch.arange(ITEMS).repeat(len(batch.history), 1)
+            scores = recommender.candidate_scores(batch, candidates, torch.ones_like(candidates, dtype=torch.bool))
+            return fitted.part.rank(batch, features, candidates, scores)
+
+    def _own(self, chosen: Chosen) -> Part:
+        return next(p for p in chosen.parts if (p.kind, p.record.name) == (self.record.kind, self.record.name))
+
+    def _trainer(self, seed: int) -> PartTrainer:
+        records = {(r.kind, r.name): r for r in (FEATURES, READOUT, BLIND, *self.beside, self.record)}
+        numbers = pa.array(range(ITEMS), pa.int32())
+        popularity = pa.array(self.rows.item_counts(), pa.float32())
+        return PartTrainer(
+            config=self.config(seed),
+            records=_Records(records),
+            catalog=Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": popularity})),
+            workshop=Workshop(None),
+            listener=Silent(),
+            notify=lambda part, epoch, metrics: None,
+            device=torch.device("cpu"),
+        )
+
+    def config(self, seed: int) -> Config:
+        """The configuration of the bench's pipeline."""
+        name, kind = self.record.name, self.record.kind
+        pipeline: dict[str, Any] = {"keep": "all", "top_k": LIST, "candidates": ITEMS}
+        if kind == "extractor":
+            pipeline |= {"extractors": [name], "generators": [name if self._two_faces() else READOUT.name]}
+        elif kind == "generator":
+            pipeline |= {"extractors": [name if self._two_faces() else FEATURES.name], "generators": [name]}
+        else:
+            pipeline |= {"extractors": [FEATURES.name], "generators": [BLIND.name], "ranker": name}
+        tables = {kind: {name: dict(self.options)}} if self.options else {}
+        return Config.model_validate({"seed": seed, "pipeline": pipeline, **tables})
+
+    def _two_faces(self) -> bool:
+        mine = self.record
+        return any(r.name == mine.name and r.build is mine.build and r.kind != mine.kind for r in self.beside)

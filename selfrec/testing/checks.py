@@ -1,0 +1,246 @@
+"""What every part must do, one plain function a promise. A failure is one sentence that says what was expected."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from selfrec.export.check import check_graph
+from selfrec.export.graph import to_graph, write_graph
+from selfrec.histories import Float32
+from selfrec.model_folder.graph import read_graph
+from selfrec.plugin import UserBatch
+from selfrec.settings.config import load_config
+from selfrec.settings.dump import config_toml
+from selfrec.settings.validation import validated
+from selfrec.testing.bench import ITEMS, Bench
+
+Check = Callable[[Bench], None]
+
+CLOSE = 1e-4
+"""Largest difference, as a share of the largest output, of outputs that must be the same."""
+
+LEARNED = 0.9
+"""Share of the first recommended items that must have the parity of the user's own; guessing gives 0.5."""
+
+FIRST = 3
+"""Places of each list that are looked at: as many own items are left as the list is long, and the last is hard."""
+
+HEAVY = ("torch", "onnx", "onnxruntime", "matplotlib", "pandas", "sklearn", "scipy", "transformers")
+
+
+def check_options_documented(bench: Bench) -> None:
+    """Every option has a description, and the defaults are valid."""
+    options = bench.record.options
+    for name, field in options.model_fields.items():
+        assert field.description, f"option {name!r} has no description: write Field(..., description=...)"
+    validated(options, {})
+
+
+def check_options_round_trip(bench: Bench) -> None:
+    """Options written to a configuration file and read again are the same."""
+    record = bench.record
+    given = validated(record.options, bench.options)
+    values = {name: value for name, value in given.model_dump(mode="json").items() if value is not None}
+    config = bench.config(0).model_copy(update={record.kind: {record.name: values}})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "selfrec.toml"
+        path.write_text(config_toml(config), encoding="utf-8")
+        read = getattr(load_config(path), record.kind).get(record.name, {})
+    again = validated(record.options, read)
+    assert again == given, f"options became {again!r} on the way through a selfrec.toml, were {given!r}"
+
+
+def check_light_import(bench: Bench) -> None:
+    """Importing the plugin's module imports no heavy package: it would slow down every command."""
+    module = bench.record.build.__module__
+    code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, f"module {module} cannot be imported by itself: {done.stderr.strip()[-300:]}"
+    loaded = done.stdout.split()
+    assert not loaded, f"importing {module} imports {', '.join(loaded)}: import it inside build and trainer"
+
+
+def check_trains_with_finite_losses(bench: Bench) -> None:
+    """Training ends, and every epoch reports a finite loss."""
+    losses = bench.fitted.losses
+    assert all(math.isfinite(loss) for loss in losses), f"a loss is not finite: {losses}"
+
+
+def check_shapes_and_dtypes(bench: Bench) -> None:
+    """float32 of the contract's shape, and finite, for 0, 1, 2 and 7 users with 0, 1 and many items."""
+    fitted = bench.fitted
+    width = fitted.part.width if bench.record.kind == "extractor" else ITEMS
+    for users in (0, 1, 2, 7):
+        for length in (0, 1, 9):
+            got = bench.outputs(fitted, _random_batch(users, length))
+            where = f"for {users} users with {length} slots"
+            assert got.dtype == torch.float32, f"output is {got.dtype} {where}; the contract wants float32"
+            assert tuple(got.shape) == (users, width), f"output is {list(got.shape)} {where}, not [{users}, {width}]"
+            assert bool(torch.isfinite(got).all()), f"output holds NaN or infinity {where}"
+
+
+def check_learns_the_checkerboard(bench: Bench) -> None:
+    """Even users like even items and odd users odd ones: the pipeline's lists must say so."""
+    rows = bench.rows.newest(5)
+    padded = rows.padded()
+    history = torch.from_numpy(padded.history)
+    extra = _extras(bench, padded.ages)
+    with torch.no_grad():
+        items, _ = bench.fitted.recommender(
+            history, torch.from_numpy(padded.weights), history, torch.zeros(ITEMS), **extra
+        )
+    right = (items[:, :FIRST] % 2 == (torch.arange(len(rows)) % 2)[:, None]).float().mean()
+    assert float(right) >= LEARNED, (
+        f"{float(right):.0%} of the recommended items are of the user's own colour; {LEARNED:.0%} are wanted, "
+        "guessing gives 50%"
+    )
+
+
+def check_same_seed_same_weights(bench: Bench) -> None:
+    """Two trainings with one seed give the same weights, bit by bit."""
+    first, again = (bench.fit().part.module.state_dict() for _ in range(2))
+    for name, value in first.items():
+        assert torch.equal(value, again[name]), (
+            f"{name} differs between two trainings with one seed: draw from fitting.seed or epoch.rng alone"
+        )
+
+
+def check_independent_of_the_batch(bench: Bench) -> None:
+    """A user gets the same scores alone and in company."""
+    batch = _random_batch(7, 6)
+    together = bench.outputs(bench.fitted, batch)
+    for user in range(7):
+        alone = bench.outputs(bench.fitted, UserBatch(*(part[user : user + 1] for part in batch)))
+        _assert_close(alone[0], together[user], f"user {user}'s output depends on who else is in the batch")
+
+
+def check_independent_of_padding(bench: Bench) -> None:
+    """Padding changes nothing, wherever in the row it stands."""
+    batch = _random_batch(5, 6)
+    wanted = bench.outputs(bench.fitted, batch)
+    for name, places in (("behind", range(6)), ("in front of", range(4, 10)), ("between", (0, 2, 4, 5, 7, 9))):
+        history = torch.full((5, 10), ITEMS)
+        weights, ages = torch.zeros(5, 10), torch.zeros(5, 10)
+        at = list(places)
+        history[:, at], weights[:, at], ages[:, at] = batch.history, batch.weights, batch.ages
+        got = bench.outputs(bench.fitted, UserBatch(history, weights, ages, batch.user_features))
+        _assert_close(got, wanted, f"padding {name} the items of a history changes the output")
+
+
+def check_weights_count(bench: Bench) -> None:
+    """A part that looks at the history looks at its weights too: a purchase is more than a view."""
+    if bench.record.kind == "ranker":
+        return
+    plain = _random_batch(4, 6)
+    other = plain._replace(history=plain.history.flip(0))
+    base = bench.outputs(bench.fitted, plain)
+    if torch.equal(base, bench.outputs(bench.fitted, other)):
+        return
+    heavy = plain._replace(weights=plain.weights * torch.linspace(0.2, 5, 6))
+    assert not torch.allclose(base, bench.outputs(bench.fitted, heavy), rtol=1e-6, atol=1e-9), (
+        "the output is the same whatever the weights of the history are: use batch.weights"
+    )
+
+
+def check_survives_empty_histories(bench: Bench) -> None:
+    """Users without an item get finite outputs, and the pipeline gives them the popularity prior."""
+    nothing = UserBatch(torch.full((3, 4), ITEMS), torch.zeros(3, 4), torch.zeros(3, 4), torch.zeros(3, 0))
+    got = bench.outputs(bench.fitted, nothing)
+    assert bool(torch.isfinite(got).all()), "an empty history gives NaN or infinity: never divide by a length of 0"
+
+
+def check_refits(bench: Bench) -> None:
+    """The chosen pipeline can be trained once more on other rows, without validation."""
+    fitted = bench.fit()
+    again = fitted.stages.refit(fitted.chosen, bench.rows.take(np.arange(60)))
+    for part in again.parts:
+        for name, value in part.module.state_dict().items():
+            finite = not value.is_floating_point() or bool(torch.isfinite(value).all())
+            assert finite, f"{name} holds NaN or infinity after a second training on fewer rows"
+
+
+def check_state_round_trips(bench: Bench) -> None:
+    """What the part has learned is all in its state_dict: a new module that loads it gives the same outputs."""
+    fitted = bench.fitted
+    batch = _random_batch(5, 6)
+    wanted = bench.outputs(fitted, batch)
+    fresh = bench.untrained().fitted
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.safetensors"
+        save_file({name: value.clone() for name, value in fitted.part.module.state_dict().items()}, path)
+        fresh.part.module.load_state_dict(load_file(path))
+    fresh.part.module.eval()
+    for part, own in zip(fresh.chosen.parts, fitted.chosen.parts, strict=True):
+        if part.module is not fresh.part.module:
+            part.module.load_state_dict(own.module.state_dict())
+    _assert_close(
+        bench.outputs(fresh, batch), wanted, "a module with the same state_dict gives other outputs: register buffers"
+    )
+
+
+def check_graph_equals_torch(bench: Bench) -> None:
+    """The exported graph gives in onnxruntime what the module gives in torch, on edge batches."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_graph(to_graph(bench.fitted.recommender), Path(folder))
+        check_graph(Path(folder) / "model.onnx", bench.fitted.recommender)
+
+
+def check_graph_is_allowed(bench: Bench) -> None:
+    """The graph holds only operations that every runtime has: no control flow, no functions, opset 18."""
+    read_graph(memoryview(to_graph(bench.fitted.recommender).SerializeToString()))
+
+
+def check_graph_bytes_are_stable(bench: Bench) -> None:
+    """Exporting twice gives the same bytes."""
+    first, again = (to_graph(bench.fitted.recommender).SerializeToString(deterministic=True) for _ in range(2))
+    assert first == again, "two exports of one module differ: `generate` and its like must not draw or count"
+
+
+CHECKS: tuple[Check, ...] = (
+    check_options_documented,
+    check_options_round_trip,
+    check_light_import,
+    check_trains_with_finite_losses,
+    check_shapes_and_dtypes,
+    check_learns_the_checkerboard,
+    check_same_seed_same_weights,
+    check_independent_of_the_batch,
+    check_independent_of_padding,
+    check_weights_count,
+    check_survives_empty_histories,
+    check_refits,
+    check_state_round_trips,
+    check_graph_equals_torch,
+    check_graph_is_allowed,
+    check_graph_bytes_are_stable,
+)
+"""All checks, in the order they are run: those that need no training first."""
+
+
+def _random_batch(users: int, length: int) -> UserBatch:
+    """Histories of different random items, ages and weights; no user columns."""
+    rng = np.random.default_rng([users, length])
+    rows = np.array([rng.permutation(ITEMS)[:length] for _ in range(users)], dtype=np.int64).reshape(users, length)
+    weights = torch.from_numpy(rng.uniform(0.5, 2, size=(users, length)).astype(np.float32))
+    ages = torch.from_numpy(np.sort(rng.uniform(0, 30, size=(users, length)).astype(np.float32))[:, ::-1].copy())
+    return UserBatch(torch.from_numpy(rows), weights, ages, torch.zeros(users, 0))
+
+
+def _extras(bench: Bench, ages: Float32) -> dict[str, Tensor]:
+    return {"ages": torch.from_numpy(ages)} if "ages" in bench.fitted.recommender.inputs else {}
+
+
+def _assert_close(got: Tensor, wanted: Tensor, otherwise: str) -> None:
+    margin = CLOSE * max(1e-3, float(wanted.abs().max()) if wanted.numel() else 0.0)
+    gap = float((got - wanted).abs().max()) if wanted.numel() else 0.0
+    assert gap <= margin, f"{otherwise} (by up to {gap:.3g})"

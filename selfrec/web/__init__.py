@@ -1,0 +1,1 @@
+"""A model as a static web page that recommends in the browser, without a network."""

@@ -1,0 +1,205 @@
+"""Bad input to every command; that to `fit` stands in bad_fits.py. See bad_case.py for what a line means."""
+
+from __future__ import annotations
+
+from tests.cli.bad_case import Case, cut_in_half, events, without
+from tests.cli.bad_fits import FIT
+
+EVALUATE = [
+    Case("evaluate nowhere shop.duckdb", 1, ("nowhere", "no such model folder", "selfrec fit")),
+    Case("evaluate photos shop.duckdb", 1, ("photos", "manifest.json", "model folder")),
+    Case("evaluate notes.txt shop.duckdb", 1, ("notes.txt", "no such model folder")),
+    Case("evaluate model none.duckdb", 1, ("none.duckdb", "no such file")),
+    Case("evaluate model shop.duckdb --table none", 1, ("no table 'none'", "--table")),
+    Case("evaluate model shop.duckdb --threads 0", 2, ("threads", "0")),
+    Case("evaluate model shop.duckdb --test none.parquet", 1, ("none.parquet", "no such file")),
+    Case("evaluate model shop.duckdb --test a.csv", 1, ("a.csv", "no column 'user_id'"), files={"a.csv": "a,b\n1,2\n"}),
+    Case(
+        "evaluate model shop.duckdb --table odd",
+        1,
+        ("shop.duckdb", "catalog", "fitted on"),
+        sql=events("user_id, 'new' || item_id AS item_id"),
+    ),
+    Case(
+        "evaluate model shop.duckdb --table odd --quiet",
+        1,
+        ("'item_id' is BLOB",),
+        sql=events("user_id, item_id::BLOB AS item_id"),
+    ),
+    Case("evaluate model", 2, ("SOURCE",)),
+]
+
+SCORE_ODD = "score model shop.duckdb --into lists --table odd"
+
+SCORE = [
+    Case("score model shop.duckdb", 2, ("--into TABLE", "--to")),
+    Case("score model shop.duckdb --into a --to b.parquet", 2, ("one target",)),
+    Case("score model shop.duckdb --into lists -k 0", 2, ("'scoring.k' is 0",)),
+    Case("score model shop.duckdb --into lists -k -3", 2, ("'scoring.k' is -3",)),
+    Case("score model shop.duckdb --into lists -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
+    Case("score model shop.duckdb --into lists -k ten", 2, ("-k", "'ten'")),
+    Case("score model shop.duckdb --into lists --threads 0", 2, ("'scoring.threads' is 0",)),
+    Case("score nowhere shop.duckdb --into lists", 1, ("nowhere", "no such model folder")),
+    Case("score model none.duckdb --into lists", 1, ("none.duckdb", "no such file")),
+    Case(
+        "score model notes.duckdb --into lists", 1, ("notes.duckdb", "DuckDB"), files={"notes.duckdb": "Dear diary, "}
+    ),
+    Case("score model shop.duckdb --into interactions", 1, ("is the source itself", "another table")),
+    Case("score model shop.duckdb --into INTERACTIONS", 1, ("is the source itself", "another table")),
+    Case("score model shop.duckdb --into a_view", 1, ("a_view", "is a view", "another name")),
+    Case("score model shop.duckdb --into notes", 1, ("notes", "other columns", "another table")),
+    Case("score model shop.duckdb --into selfrec_runs", 1, ("selfrec_runs", "table of runs")),
+    Case("score model shop.duckdb --into nowhere/x.duckdb::lists", 1, ("nowhere", "no such folder")),
+    Case("score model shop.duckdb --into notes.txt::lists", 1, ("notes.txt",)),
+    Case("score model shop.duckdb --into x.duckdb::", 2, ("'x.duckdb::'", "TABLE")),
+    Case("score model events.parquet --into lists", 2, ("--into lists", "no database", "FILE.duckdb::lists")),
+    Case(
+        "score model shop.duckdb --to notes.parquet",
+        1,
+        ("notes.parquet", "no earlier result", "another name"),
+        files={"notes.parquet": "mine"},
+    ),
+    Case(
+        "score model shop.duckdb --to folder.parquet",
+        1,
+        ("folder.parquet", "is a folder"),
+        also=lambda folder: (folder / "folder.parquet").mkdir(),
+    ),
+    Case("score model shop.duckdb --to photos", 1, ("photos", "'cat.jpg'", "another folder")),
+    Case("score model shop.duckdb --to notes.txt", 1, ("notes.txt", "is a file")),
+    Case("score model shop.duckdb --to notes.txt/lists.parquet", 1, ("notes.txt", "check space and permissions")),
+    Case("score model shop.duckdb --into lists --users none.csv", 1, ("none.csv", "no such file")),
+    Case("score model shop.duckdb --into lists --users nobdoy", 1, ("no table 'nobdoy'", "'interactions'")),
+    Case("score model shop.duckdb --into lists --users none.txt", 1, ("none.txt",)),
+    Case("score model shop.duckdb --into lists --users zero.csv", 1, ("zero.csv", "empty"), files={"zero.csv": ""}),
+    Case(
+        "score model shop.duckdb --into old_lists --users head.csv",
+        1,
+        ("head.csv", "no users to score", "as it was"),
+        files={"head.csv": "user_id\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --users text.csv",
+        1,
+        ("text.csv", "no BIGINT"),
+        files={"text.csv": "user_id\none\n"},
+    ),
+    Case("score model shop.duckdb --into lists --deny none.txt", 1, ("none.txt", "no such file")),
+    Case(
+        "score model shop.duckdb --into lists --deny two.csv",
+        1,
+        ("two.csv", "no column 'item_id'", "Its columns: a, b"),
+        files={"two.csv": "a,b\n1,2\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --deny latin.txt",
+        1,
+        ("latin.txt", "UTF-8"),
+        files={"latin.txt": b"\xff\xfe"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --allow half.parquet",
+        1,
+        ("half.parquet", "cannot be read"),
+        also=cut_in_half("half.parquet"),
+    ),
+    Case(
+        "score model shop.duckdb --into lists --boost ids.txt",
+        1,
+        ("ids.txt", "weight", "CSV"),
+        files={"ids.txt": "i1\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --boost b.csv",
+        1,
+        ("b.csv", "'weight'"),
+        files={"b.csv": "item_id,weight\ni1,lots\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --boost c.csv",
+        1,
+        ("c.csv", "not finite", "number"),
+        files={"c.csv": "item_id,weight\ni1,nan\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --boost d.csv",
+        1,
+        ("d.csv", "not finite", "number"),
+        files={"d.csv": "item_id,weight\ni1,\ni2,3\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --boost e.csv",
+        1,
+        ("e.csv", "not finite", "number"),
+        files={"e.csv": "item_id,weight\ni1,1e300\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into lists --item-column user_id", 1, ("item ids are BIGINT", "'i", "--item-column")
+    ),
+    Case("score model shop.duckdb --into lists --user-column usr", 1, ("no column 'usr'", "--user-column")),
+    Case(SCORE_ODD, 1, ("no users to score", "as it was"), sql=events("*", "interactions LIMIT 0")),
+    Case(SCORE_ODD + " --quiet", 1, ("no users to score",), sql=events("NULL::BIGINT AS user_id, item_id")),
+    Case(
+        "score model shop.duckdb --into old_lists --table odd",
+        1,
+        ("odd", "cannot be read", "boom"),
+        sql="CREATE VIEW odd AS SELECT user_id, CASE WHEN user_id = 59 THEN error('boom') ELSE item_id END AS item_id "
+        "FROM interactions",
+    ),
+    Case(
+        "score model half.parquet --to old.parquet",
+        1,
+        ("half.parquet", "cannot be read"),
+        also=cut_in_half("half.parquet"),
+    ),
+    Case(
+        "score model ragged.csv --to old_parts",
+        1,
+        ("ragged.csv", "cannot be read"),
+        files={"ragged.csv": "user_id,item_id\n1,i1\n3\n"},
+    ),
+]
+
+OTHERS = [
+    Case("explain model shop.duckdb", 2, ("--user",)),
+    Case("explain model none.duckdb --user 1", 1, ("none.duckdb", "no such file")),
+    Case("explain model shop.duckdb --user someone", 1, ("BIGINT", "--user")),
+    Case("similar model i99", 2, ("'i99'",)),
+    Case("similar nowhere i1", 1, ("nowhere", "no such model folder")),
+    Case("similar model i1 -k 0", 2, ("0",)),
+    Case("audience model shop.duckdb", 2, ("--item",)),
+    Case("audience model shop.duckdb --item i99", 2, ("'i99'",)),
+    Case("audience model shop.duckdb --item i1 -k 0", 2, ("0",)),
+    Case("recommend model", 2, ("--history",)),
+    Case("recommend model --history i1 -k 0", 2, ("'scoring.k' is 0",)),
+    Case("recommend nowhere --history i1", 1, ("nowhere", "no such model folder")),
+    Case("inspect nowhere", 1, ("nowhere", "no such model folder")),
+    Case("inspect photos", 1, ("photos", "manifest.json", "model folder")),
+    Case("inspect", 2, ("MODEL",)),
+    Case("inspect model --jsn", 2, ("--jsn", "--json")),
+    Case("report nowhere", 1, ("nowhere", "no such model folder")),
+    Case("report model --to nowhere/page.html", 1, ("nowhere/page.html", "cannot be written")),
+    Case("report bare", 1, ("bare", "report.json"), also=lambda folder: without(folder, "report.json")),
+    Case("export nowhere out.onnx", 1, ("nowhere", "no such model folder")),
+    Case("export model out.pb", 1, ("out.pb", "no .onnx file", "'out.onnx'")),
+    Case("export model nowhere/out.onnx", 1, ("nowhere/out.onnx", "cannot be written", "another place")),
+    Case("init notes.txt", 1, ("notes.txt", "exists", "--force")),
+    Case("init nowhere/selfrec.toml", 1, ("nowhere/selfrec.toml", "cannot be written")),
+    Case("init new.toml --preset defualt", 2, ("'defualt'", "'default'")),
+    Case("init photos", 2, ("photos", "directory")),
+    Case("plugins show gam", 1, ("'gam'", "'gan'")),
+    Case("plugins lsit", 2, ("lsit",)),
+    Case("quickstart notes.txt", 2, ("notes.txt",)),
+    Case(
+        "quickstart own",
+        1,
+        ("own", "no sample shop", "another folder"),
+        also=lambda folder: ((folder / "own").mkdir(), (folder / "shop.duckdb").rename(folder / "own" / "shop.duckdb")),
+    ),
+    Case("nothing", 2, ("'nothing'",)),
+    Case("--verbos", 2, ("--verbos",)),
+    Case("tune none.duckdb --out new.toml", 1, ("none.duckdb", "no such file")),
+    Case("fit shop.duckdb --out new --budget soon", 2, ("soon",)),
+]
+
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS]

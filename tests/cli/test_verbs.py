@@ -1,0 +1,75 @@
+"""explain, similar and audience as commands and as verbs, on a fitted model: even users like even items."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import selfrec
+from selfrec.errors import SettingsError
+from tests.cli.conftest import ITEMS, USERS, Cli
+
+
+def test_similar(cli: Cli, model: Path) -> None:
+    ran = cli("similar", model, "i4", "-k", "5", "--json")
+    assert ran.code == 0
+    items = json.loads(ran.out)["items"]
+    assert [item["rank"] for item in items] == [1, 2, 3, 4, 5]
+    assert "i4" not in [item["item_id"] for item in items]
+    assert items == [line._asdict() for line in selfrec.load(model).similar("i4", 5)]
+    shown = cli("similar", model, "i4", "-k", "2").out.splitlines()
+    assert shown[0].split() == ["rank", "item_id", "name", "score"]
+    assert len(shown) == 3
+    wrong = cli("similar", model, "i400")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err.startswith("Error: item 'i400' is not in the catalog of model")
+
+
+def test_explain(cli: Cli, model: Path, shop: Path) -> None:
+    ran = cli("explain", model, shop, "--user", "7", "-k", "4", "--most", "2", "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert (told["user"], told["history"], len(told["items"])) == ("7", 8, 4)
+    seen = {f"i{2 * ((7 // 2 * 3 + day) % 10) + 1}" for day in range(8)}
+    for item in told["items"]:
+        assert item["item_id"] not in seen
+        assert len(item["because"]) <= 2
+        assert {cause["item_id"] for cause in item["because"]} <= seen
+        assert all(cause["drop"] > 0 for cause in item["because"])
+    assert any(item["because"] for item in told["items"])
+    shown = cli("explain", model, shop, "--user", "7", "-k", "4")
+    assert shown.out.splitlines()[0].split() == ["rank", "item_id", "name", "score", "because"]
+    assert "Product " in shown.out.splitlines()[1]
+    found = selfrec.load(model).explain(shop, 7, 4, most=2)
+    assert [one.as_dict() for one in found.items] == told["items"]
+
+
+def test_explain_somebody_unknown(cli: Cli, model: Path, shop: Path) -> None:
+    ran = cli("explain", model, shop, "--user", "4711", "-k", "2", "--json")
+    assert (ran.code, json.loads(ran.out)["history"]) == (0, 0)
+    assert cli("explain", model, shop, "--user", "4711", "-k", "2").err.startswith("user '4711' has no item")
+    wrong = cli("explain", model, shop, "--user", "ann")
+    assert (wrong.code, wrong.out) == (1, "")
+    assert len(wrong.err.splitlines()) == 1
+
+
+def test_audience(cli: Cli, model: Path, shop: Path) -> None:
+    ran = cli("audience", model, shop, "--item", "i3", "-k", "4", "--json")
+    assert ran.code == 0
+    told = json.loads(ran.out)
+    assert [one["rank"] for one in told["users"]] == [1, 2, 3, 4]
+    assert (told["asked"], told["cold"]) == (USERS, 0)
+    # Of the 30 odd users, 8 in 10 have any odd item.
+    assert told["seen"] == sum(u % 2 == 1 and (1 - u // 2 * 3) % 10 < 8 for u in range(USERS))
+    scores = [one["score"] for one in told["users"]]
+    assert scores == sorted(scores, reverse=True)
+    found = selfrec.load(model).audience(shop, "i3", 4)
+    assert [one._asdict() for one in found.users] == told["users"]
+    shown = cli("audience", model, shop, "--item", "i3", "-k", "2").out.splitlines()
+    assert shown[0].split() == ["rank", "user_id", "score"]
+    assert len(shown) == 3
+    with pytest.raises(SettingsError, match="not in the catalog"):
+        selfrec.load(model).audience(shop, f"i{ITEMS}")
+    assert cli("audience", model, shop, "--item", f"i{ITEMS}").code == 2

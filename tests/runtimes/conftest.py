@@ -1,0 +1,44 @@
+"""Every shipped preset and part, fitted on the toy shop by the real job, with its golden batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from selfrec.model_folder.reading import Model
+from tests.runtimes.pipelines import fit_pipeline
+from tests.runtimes.programs import Program
+from tests.shop import make_shop
+
+REQUIRED = os.environ.get("SELFREC_RUNTIMES", "").split(",")
+"""Names of runtimes that must be here: where one is missing, its tests fail and are not skipped."""
+
+
+Fitted = Callable[[str], tuple[Model, Path]]
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """A pipeline's model and its cases.json, by name; each is fitted once."""
+    folder = tmp_path_factory.mktemp("runtimes")
+    shop = make_shop(folder / "shop.duckdb")
+    made: dict[str, tuple[Model, Path]] = {}
+
+    def model_of(name: str) -> tuple[Model, Path]:
+        if name not in made:
+            made[name] = fit_pipeline(name, shop, folder)
+        return made[name]
+
+    return model_of
+
+
+def needed(program: Program) -> Program:
+    """The program, or a skip that says why; a failure where the environment asks for it."""
+    if program.missing and program.name in REQUIRED:
+        pytest.fail(f"SELFREC_RUNTIMES asks for it: {program.missing}")
+    if program.missing:
+        pytest.skip(program.missing)
+    return program

@@ -1,0 +1,107 @@
+"""Every block of docs/embedding.md runs as it stands there, and gives the lists that selfrec gives."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import selfrec
+from tests.runtimes.conftest import Fitted, needed
+from tests.runtimes.programs import JS, programs
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+BLOCKS = {name: text for name, _, text in re.findall(r"(?:<!-- ([\w ]+) -->\n)?```(\w+)\n(.*?)```", PAGE, re.DOTALL)}
+PROGRAMS = {program.name: program for program in programs()}
+
+pytestmark = pytest.mark.slow
+
+
+def run(command: list[str], folder: Path) -> list[str]:
+    """The lines a command prints; `selfrec` and `python` are this environment's."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module")
+def folder(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the shop, the model as `model`, and what the page's first block writes."""
+    model, _ = fitted("default")
+    folder = tmp_path_factory.mktemp("embedding")
+    (folder / "model").symlink_to(model.path)
+    (folder / "shop.duckdb").symlink_to(model.path.parent / "shop.duckdb")
+    (folder / "node_modules").symlink_to(JS / "node_modules")
+    for line in BLOCKS["export"].splitlines():
+        run(shlex.split(line), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wanted(folder: Path) -> list[str]:
+    lines = selfrec.load(folder / "model").recommend([1001, 1005], k=5)
+    assert len(lines) == 5
+    return [f"{line.item_id} {line.name}" for line in lines]
+
+
+def python(folder: Path, *blocks: str) -> list[str]:
+    (folder / "block.py").write_text("\n".join(BLOCKS[name] for name in blocks))
+    return run([sys.executable, "block.py"], folder)
+
+
+def test_every_block_has_a_test() -> None:
+    assert set(BLOCKS) == {"export", "python", "stock", "ids", "duckdb", "node", "browser", "openvino", "tract"}
+    for name, text in BLOCKS.items():
+        assert len(text.splitlines()) <= 35, name
+
+
+def test_python(folder: Path, wanted: list[str]) -> None:
+    assert python(folder, "python") == wanted
+
+
+def test_out_of_stock(folder: Path, wanted: list[str]) -> None:
+    lines = python(folder, "python", "stock")
+    assert lines[:5] == wanted
+    assert lines[5] == "in stock"
+    assert lines[6].startswith("1040 ")
+    gone = {line for line in wanted if line.split()[0] in ("1009", "1013")}
+    assert gone
+    assert not gone & set(lines[6:])
+    kept = [line for line in wanted if line not in gone]
+    assert lines[7 : 7 + len(kept)] == kept
+
+
+def test_own_ids(folder: Path, wanted: list[str]) -> None:
+    assert python(folder, "ids") == wanted
+
+
+def test_duckdb(folder: Path, wanted: list[str]) -> None:
+    # A join keeps no order.
+    assert sorted(python(folder, "duckdb")) == sorted(wanted)
+
+
+@pytest.mark.parametrize("name", ["openvino", "tract"])
+def test_other_python_runtimes(name: str, folder: Path, wanted: list[str]) -> None:
+    needed(PROGRAMS[name])
+    assert python(folder, name) == wanted
+
+
+def test_node(folder: Path, wanted: list[str]) -> None:
+    needed(PROGRAMS["onnxruntime-node"])
+    (folder / "block.mjs").write_text(BLOCKS["node"])
+    assert run(["node", "block.mjs"], folder) == wanted
+
+
+def test_browser(folder: Path, wanted: list[str]) -> None:
+    needed(PROGRAMS["chromium"])
+    (folder / "page.html").write_text(BLOCKS["browser"])
+    assert run(["node", str(JS / "show.mjs"), str(folder)], folder) == wanted

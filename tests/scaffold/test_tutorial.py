@@ -1,0 +1,34 @@
+"""The tutorial of docs/plugins.md, command by command, in an environment of its own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import duckdb
+
+from selfrec.testing.checks import CHECKS
+from tests.cli.conftest import write_shop
+from tests.scaffold.place import Place
+
+PAGE = (Path(__file__).parents[2] / "docs/plugins.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"<!-- (\w+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
+QUICK = ["-o", "extractor.autoencoder.width=8", "-o", "extractor.autoencoder.epochs=2", "-o", "training.threads=1"]
+
+
+def test_every_command_works(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    write_shop(tmp_path / "shop.duckdb")
+    for line in BLOCKS["tutorial"].splitlines():
+        command = shlex.split(line)
+        place.run("-m", *command, *(QUICK if command[1] == "fit" else []))
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as con:
+        assert con.execute("SELECT count(DISTINCT user_id) FROM recommendations").fetchone() == (60,)
+    # The test on the page is the one that was written.
+    assert BLOCKS["kit"].split() == (tmp_path / "mine/test_selfrec_mine.py").read_text().split('"""')[-1].split()
+
+
+def test_the_page_counts_the_checks() -> None:
+    assert "sixteen promises" in PAGE
+    assert len(CHECKS) == 16

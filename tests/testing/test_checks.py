@@ -1,0 +1,220 @@
+"""Every check against a part that breaks just this promise, and a sound part that breaks none."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from pydantic import Field, field_serializer
+from torch import Tensor, nn
+
+from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch
+from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
+from selfrec.testing.checks import CHECKS, check_light_import
+from selfrec.testing.kit import name_of, outcome_of
+
+
+class Options(PartOptions):
+    shrink: float = Field(1.0, description="Added to the counts.")
+
+
+class Neighbours(nn.Module):
+    """A sound generator: an item scores by how many users it shares with the history's."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__()
+        self.items = sizes.items
+        self.register_buffer("similar", torch.zeros(sizes.items + 1, sizes.items))
+
+    similar: Tensor
+
+    def own(self, batch: UserBatch) -> Tensor:
+        empty = batch.weights.new_zeros(batch.history.shape[0], self.items + 1)
+        return empty.scatter(1, batch.history, batch.weights)
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return self.own(batch) @ self.similar
+
+
+def count(module: Neighbours, fitting: Fitting) -> None:
+    rows = fitting.histories
+    seen = torch.zeros(len(rows), rows.n_items)
+    seen[torch.from_numpy(rows.row_numbers), torch.from_numpy(rows.items).long()] = 1
+    module.similar[:-1] = (seen.T @ seen).fill_diagonal_(0) / (len(rows) + fitting.options.shrink)
+
+
+def record(module: type[Neighbours] = Neighbours, **changes: Any) -> Generator:
+    def build(options: Options, sizes: Sizes) -> nn.Module:
+        return module(options, sizes)
+
+    sound = Generator(name="toy", summary="A toy.", options=Options, build=build, trainer=count)
+    return replace(sound, **changes)
+
+
+# Parts that break one promise
+
+
+class Undocumented(PartOptions):
+    shrink: float = 1.0
+
+
+class OneWay(PartOptions):
+    """Written as text, the option comes back as another value."""
+
+    shrink: float = Field(1.0, description="Added to the counts.")
+
+    @field_serializer("shrink")
+    def _text(self, value: float) -> float:
+        return value + 1
+
+
+def endless(module: Neighbours, fitting: Fitting) -> None:
+    for epoch in fitting.epochs(module, 2):
+        epoch.report(loss=float("nan"))
+
+
+class Doubles(Neighbours):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features).double()
+
+
+def learn_nothing(module: Neighbours, fitting: Fitting) -> None:
+    module.similar.copy_(torch.rand(module.similar.shape, generator=torch.Generator().manual_seed(3)))
+
+
+DRAWS = itertools.count()
+
+
+def differently_each_time(module: Neighbours, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.similar.add_(1e-3 * next(DRAWS))
+
+
+class Company(Neighbours):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores - scores.sum(0, keepdim=True) * 0.01
+
+
+class CountsSlots(Neighbours):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) / (1 + torch.ones_like(batch.weights).sum(1, keepdim=True))
+
+
+class IgnoresWeights(Neighbours):
+    def own(self, batch: UserBatch) -> Tensor:
+        return super().own(batch._replace(weights=(batch.weights > 0).float()))
+
+
+class Averages(Neighbours):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) / batch.weights.sum(1, keepdim=True)
+
+
+def only_once(module: Neighbours, fitting: Fitting) -> None:
+    count(module, fitting)
+    if fitting.fixed_epochs is None and len(fitting.histories) < 100:
+        module.similar.fill_(float("nan"))
+
+
+class Forgets(Neighbours):
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.register_buffer("similar", torch.zeros(sizes.items + 1, sizes.items), persistent=False)
+
+
+class LooksAtValues(Neighbours):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores if torch.compiler.is_exporting() else scores * 1.01 + 0.5 * (batch.history == 3).any(1)[:, None]
+
+
+class Sorts(Neighbours):
+    """Bitwise operations are not on the list of what every runtime has."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores + 0 * torch.bitwise_and(batch.history, 1).float().sum(1, keepdim=True)
+
+
+class Counts(Neighbours):
+    """Every export finds another constant."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores + float(next(DRAWS)) if torch.compiler.is_exporting() else scores
+
+
+BROKEN: dict[str, Callable[[], Generator]] = {
+    "options_documented": lambda: record(options=Undocumented),
+    "options_round_trip": lambda: record(options=OneWay),
+    "trains_with_finite_losses": lambda: record(trainer=endless),
+    "shapes_and_dtypes": lambda: record(Doubles),
+    "learns_the_checkerboard": lambda: record(trainer=learn_nothing),
+    "same_seed_same_weights": lambda: record(trainer=differently_each_time),
+    "independent_of_the_batch": lambda: record(Company),
+    "independent_of_padding": lambda: record(CountsSlots),
+    "weights_count": lambda: record(IgnoresWeights),
+    "survives_empty_histories": lambda: record(Averages),
+    "refits": lambda: record(trainer=only_once),
+    "state_round_trips": lambda: record(Forgets),
+    "graph_equals_torch": lambda: record(LooksAtValues),
+    "graph_is_allowed": lambda: record(Sorts),
+    "graph_bytes_are_stable": lambda: record(Counts),
+}
+ALONE = set(BROKEN) - {
+    "trains_with_finite_losses",  # nothing that was not trained can be looked at
+    "shapes_and_dtypes",  # a wrong dtype is refused wherever it is met
+    "survives_empty_histories",  # 0 / 0 is met in every batch with an empty history
+    "graph_bytes_are_stable",  # a graph that changes is not the module either
+    "independent_of_the_batch",  # the checkerboard and the graph's edge batches see it too
+    "refits",
+}
+"""Broken parts that only their own check may notice. `light_import` has a test of its own."""
+
+# These import nothing heavy in a plugin of their own; here they stand in a test module that imports torch.
+ELSEWHERE = {"light_import"}
+
+
+def failures(bench: Bench) -> dict[str, str]:
+    return {o.check: o.reason for o in run_checks(bench) if not o.passed and o.check not in ELSEWHERE}
+
+
+def test_a_sound_part_passes() -> None:
+    assert failures(Bench(record())) == {}
+
+
+def test_every_check_has_a_broken_part() -> None:
+    assert set(BROKEN) | ELSEWHERE == {name_of(check) for check in CHECKS}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_part_is_found(name: str) -> None:
+    bench = Bench(BROKEN[name]())
+    (own,) = [check for check in CHECKS if name_of(check) == name]
+    outcome = outcome_of(own, bench)
+    assert not outcome.passed
+    assert len(outcome.reason) > 20
+    assert "\n" not in outcome.reason
+    if name in ALONE:
+        assert set(failures(bench)) == {name}
+
+
+def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "heavy_plugin.py").write_text("import torch\ndef build(options, sizes): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    from heavy_plugin import build  # type: ignore[import-not-found]
+
+    outcome = outcome_of(check_light_import, Bench(record(build=build)))
+    assert not outcome.passed
+    assert "importing heavy_plugin imports torch" in outcome.reason
+
+
+def test_expected_failures_must_name_a_check() -> None:
+    with pytest.raises(ValueError, match="no check: learns_chess"):
+        parametrize_with_checks(benches([record()]), expected_failures={"learns_chess": "it is hard"})
