@@ -38,13 +38,15 @@ def fit(
     options: Mapping[str, Any] | None = None,
     seed: int | None = None,
     items: str | None = None,
+    user_features: str | None = None,
+    item_features: str | None = None,
     resume: bool = False,
     warm_start: str | os.PathLike[str] | None = None,
 ) -> Model:
     """Fit a model on a table of events and open it; like `selfrec fit`.
 
     config: a selfrec.toml, or a Config (then preset, options and seed are not given). options: by dotted name,
-    {"generator.gan.epochs": 20}. items, resume, warm_start: as on the command line.
+    {"generator.gan.epochs": 20}. items, user_features, item_features, resume, warm_start: as on the command line.
 
     Raises SelfrecError; a model that stood at `out` is then still there.
     """
@@ -58,7 +60,16 @@ def fit(
     else:
         whole = load_config(config, preset=preset, overrides=_overrides(options or {}), seed=seed)
     warm = None if warm_start is None else os.fspath(warm_start)
-    fit_job(os.fspath(source), os.fspath(out), whole, items=items, resume=resume, warm_start=warm)
+    fit_job(
+        os.fspath(source),
+        os.fspath(out),
+        whole,
+        items=items,
+        user_features=user_features,
+        item_features=item_features,
+        resume=resume,
+        warm_start=warm,
+    )
     return load(out)
 
 
@@ -141,6 +152,7 @@ class Model:
         deny: str | None = None,
         allow: str | None = None,
         boost: str | None = None,
+        user_features: str | None = None,
         resume: bool = False,
         changed_only: bool = False,
         wait: float = 0.0,
@@ -165,6 +177,7 @@ class Model:
             deny=deny,
             allow=allow,
             boost=boost,
+            user_features=user_features,
             resume=resume,
             changed_only=changed_only,
             wait=wait,
@@ -176,13 +189,16 @@ class Model:
         source: str | os.PathLike[str],
         *,
         test: str | None = None,
+        user_features: str | None = None,
         source_options: Mapping[str, Any] | None = None,
     ) -> Evaluation:
         """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`, whose
         notes are warned."""
         import warnings
 
-        measured, notes = evaluate_held_out(self.folder, os.fspath(source), source_options, test=test)
+        measured, notes = evaluate_held_out(
+            self.folder, os.fspath(source), source_options, test=test, user_features=user_features
+        )
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return measured

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from selfrec.pipeline.directions import item_directions
     from selfrec.pipeline.fitting import Epoch, Fitting
     from selfrec.pipeline.loop import train_by_epochs
+    from selfrec.pipeline.prior import half_lives, recent_popularity
 
 __all__ = [
     "Epoch",
@@ -44,9 +45,11 @@ __all__ = [
     "Ranker",
     "Sizes",
     "UserBatch",
+    "half_lives",
     "hookimpl",
     "item_directions",
     "pool",
+    "recent_popularity",
     "searched",
     "train_by_epochs",
 ]
@@ -56,8 +59,10 @@ _HEAVY = {
     "Epoch": "selfrec.pipeline.fitting",
     "Fitting": "selfrec.pipeline.fitting",
     "UserBatch": "selfrec.pipeline.batch",
+    "half_lives": "selfrec.pipeline.prior",
     "item_directions": "selfrec.pipeline.directions",
     "pool": "selfrec.pipeline.batch",
+    "recent_popularity": "selfrec.pipeline.prior",
     "train_by_epochs": "selfrec.pipeline.loop",
 }
 

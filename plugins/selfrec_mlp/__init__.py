@@ -32,6 +32,18 @@ def train(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
     learn(module, fitting)
 
 
+def prepare(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
+    """What is known of the items, from other rows."""
+    from selfrec_mlp import training
+
+    training.prepare(module, fitting)
+
+
+def portable(options: MlpOptions) -> bool:
+    """The textbook's ranker reads the features of one training of the encoder."""
+    return not options.textbook
+
+
 def inputs(options: MlpOptions) -> frozenset[Literal["ages", "user_features"]]:
     """The graph's further inputs that a ranker with these options reads."""
     wanted: set[Literal["ages", "user_features"]] = set()
@@ -47,9 +59,11 @@ def selfrec_rankers() -> Iterator[Ranker]:
     """The ranker `mlp`."""
     yield Ranker(
         name="mlp",
-        summary="A network over the generators' scores, the candidate, the features and the newest items.",
+        summary="A network over the generators' scores, the history, time, and what is known of user and candidate.",
         options=MlpOptions,
         build=build,
         trainer=train,
         inputs=inputs,
+        portable=portable,
+        prepare=prepare,
     )

@@ -15,41 +15,55 @@ from selfrec_mlp.scores import standardised
 if TYPE_CHECKING:
     from selfrec.plugin import Sizes, UserBatch
 
-ITEM_COLUMNS = 4
-"""Known of every item: see selfrec_mlp.training.item_columns."""
-
 PACES = (0.02, 0.1, 0.5)
-"""First forgetting rates of the profiles, per newer item: about the newest 50, 10 and 2 items."""
+"""First forgetting rates of the profiles by place, per newer item: about the newest 50, 10 and 2 items."""
+
+AGE_PACES = (4.0, 32.0)
+"""First forgetting rates of the profiles by age, per time span of the rows: about a quarter, and a thirtieth of it."""
+
+CROSSED = 8
+"""Width in which user columns meet item columns."""
 
 
 class CandidateRanker(nn.Module):
     """Final score = scale * (sum of the generators' scores, standardised) + network(candidate, user).
 
     The network's last layer starts at zero, so that the first order is the generators' own. Its inputs for candidate j
-    of a user: each generator's standardised score; the likeness of j to what the user chose (a profile of the whole
-    history, one of the newest items) and to the features; known columns of j; and, the same for all candidates, the
-    features, the length of the history and, where read, ages and user columns. Likeness is measured with item vectors
+    of a user: each generator's standardised score; the likeness of j to what the user chose (profiles of the whole
+    history, of the newest items and, where read, of the youngest); what is known of j, which is its popularity of late
+    and of old and its item columns; the likeness of these columns to those of the history; and, the same for all
+    candidates, the length of the history and, where read, ages and user columns. Likeness is measured with item vectors
     in closed form: the candidate rows are too few to learn a vector of every item.
     """
 
     def __init__(self, options: MlpOptions, sizes: Sizes) -> None:
         super().__init__()
         self.loss = options.loss
-        self.n_items, self.ages, self.user_columns = sizes.items, options.ages, options.user_features
+        self.n_items = sizes.items
+        self.ages = options.ages and sizes.ages
+        self.user_columns = sizes.user_features if options.user_features else 0
+        self.item_columns = sizes.item_features if options.item_features else 0
         self.width, first = options.width, options.hidden[0]
         vectors = functional.normalize(torch.randn(sizes.items + 1, self.width), dim=1)
         if options.learn_items:
             self.items = nn.Parameter(vectors)
         else:
             self.register_buffer("items", vectors)
-        self.register_buffer("columns", torch.zeros(sizes.items + 1, ITEM_COLUMNS))
+        self.known = item_column_count(self.ages)
+        self.dropped = nn.Dropout(options.column_dropout)
+        self.register_buffer("columns", torch.zeros(sizes.items + 1, self.known + self.item_columns))
+        self.register_buffer("span", torch.ones(()))
         self.paces = nn.Parameter(torch.tensor(PACES).log())
-        self.age_pace = nn.Parameter(torch.tensor(0.1).log()) if self.ages else None
-        self.project = nn.Linear(sizes.features, self.width, bias=False) if sizes.features else None
-        profiles = len(PACES) + (self.age_pace is not None) + (self.project is not None)
-        known = 1 + 2 * self.ages + sizes.user_features * self.user_columns
-        self.of_user = nn.Linear(sizes.features + known, first)
-        self.of_candidate = nn.Linear(2 * sizes.generators + profiles + ITEM_COLUMNS, first, bias=False)
+        self.age_paces = nn.Parameter(torch.tensor(AGE_PACES).log()) if self.ages else None
+        profiles = len(PACES) + (len(AGE_PACES) if self.ages else 0)
+        of_all = 1 + 2 * self.ages + self.user_columns
+        of_each = 2 * sizes.generators + profiles + self.known + self.item_columns + (self.item_columns > 0)
+        self.crossed = self.user_columns > 0 and self.item_columns > 0
+        if self.crossed:
+            self.user_side = nn.Linear(self.user_columns, CROSSED, bias=False)
+            self.item_side = nn.Linear(self.item_columns, CROSSED, bias=False)
+        self.of_user = nn.Linear(of_all, first)
+        self.of_candidate = nn.Linear(of_each + self.crossed, first, bias=False)
         self.activation = nn.ReLU() if options.activation == "relu" else nn.LeakyReLU(0.1)
         layers: list[nn.Module] = []
         for inputs, outputs in zip(options.hidden[:-1], options.hidden[1:], strict=True):
@@ -61,19 +75,28 @@ class CandidateRanker(nn.Module):
 
     items: Tensor
     columns: Tensor
+    span: Tensor
 
     def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
         """int64[B, C] candidates, float32[B, C, G] scores -> float32[B, C] final scores."""
-        features = functional.normalize(features, dim=1)
         order = standardised(scores.sum(2))
         each = standardised(scores)
-        # One gather for everything known of a candidate.
-        rows = functional.embedding(candidates, torch.cat([self.items, self.columns], dim=1))
-        profiles = torch.stack(self._profiles(batch, features), dim=2)
+        # One gather for everything known of a candidate, one for everything known of the history.
+        table = torch.cat([self.items, self.columns], dim=1)
+        rows, seen = functional.embedding(candidates, table), functional.embedding(batch.history, table)
+        profiles = torch.stack(self._profiles(batch, seen[:, :, : self.width]), dim=2)
         likeness = torch.matmul(rows[:, :, : self.width], profiles)
-        inputs = torch.cat([each, each.square(), likeness, rows[:, :, self.width :]], dim=2)
-        of_user = self.of_user(torch.cat([features, *self._known(batch)], dim=1)).unsqueeze(1)
-        hidden = self.activation(self.of_candidate(inputs) + of_user)
+        inputs = [each, each.square(), likeness, rows[:, :, self.width : self.width + self.known]]
+        if self.item_columns:
+            own = self.dropped(rows[:, :, -self.item_columns :])
+            inputs.append(own)
+            mean = _mean(seen[:, :, -self.item_columns :], batch.weights)
+            inputs.append(torch.matmul(own, mean.unsqueeze(2)))
+            if self.crossed:
+                meeting = self.user_side(self.dropped(batch.user_features)).unsqueeze(2)
+                inputs.append(torch.matmul(self.item_side(own), meeting))
+        of_user = self.of_user(torch.cat(self._known(batch), dim=1)).unsqueeze(1)
+        hidden = self.activation(self.of_candidate(torch.cat(inputs, dim=2)) + of_user)
         correction: Tensor = self.out(self.hidden(hidden)).squeeze(2)
         return order * self.log_scale.exp() + correction
 
@@ -84,17 +107,22 @@ class CandidateRanker(nn.Module):
         final = self.rank(batch, features, candidates, scores)
         return ranking_loss(self.loss, final, labels, candidates < self.n_items)
 
-    def _profiles(self, batch: UserBatch, features: Tensor) -> list[Tensor]:
-        """What the user is like, in the space of the item embeddings: float32[B, width] each."""
-        embedded = functional.embedding(batch.history, self.items)
+    def _profiles(self, batch: UserBatch, embedded: Tensor) -> list[Tensor]:
+        """What the user is like, in the space of the item vectors: float32[B, width] each."""
         real = (batch.weights > 0).to(batch.weights.dtype)
         newer = real.sum(1, keepdim=True) - real.cumsum(1)
         profiles = [_mean(embedded, batch.weights * torch.exp(-pace * newer)) for pace in self.paces.exp()]
-        if self.age_pace is not None:
-            profiles.append(_mean(embedded, batch.weights * torch.exp(-self.age_pace.exp() * batch.ages)))
-        if self.project is not None:
-            profiles.append(self.project(features))
+        if self.age_paces is not None:
+            # Ages from the newest event on: how long ago that was is known beside, and all weights near 0 say nothing.
+            past = ((batch.ages - self._newest(batch)) / self.span).clamp_min(0) * real
+            profiles += [_mean(embedded, batch.weights * torch.exp(-pace * past)) for pace in self.age_paces.exp()]
         return profiles
+
+    def _newest(self, batch: UserBatch) -> Tensor:
+        """float32[B, 1] age of the newest event, 0 for an empty history."""
+        real = (batch.weights > 0).to(batch.weights.dtype)
+        last = (real.sum(1, keepdim=True) - real.cumsum(1) < 1).to(real.dtype) * real
+        return (batch.ages * last).sum(1, keepdim=True).clamp_min(0)
 
     def _known(self, batch: UserBatch) -> list[Tensor]:
         """What is the same for all candidates: log length, log of newest and mean age, user columns."""
@@ -102,13 +130,16 @@ class CandidateRanker(nn.Module):
         count = real.sum(1, keepdim=True)
         known = [torch.log1p(count) / 4]
         if self.ages:
-            logs = torch.log1p(batch.ages.clamp_min(0)) * real
-            mean = logs.sum(1, keepdim=True) / count.clamp_min(1)
-            newest = (real.sum(1, keepdim=True) - real.cumsum(1) < 1).to(real.dtype) * real
-            known += [mean / 4, (logs * newest).sum(1, keepdim=True) / 4]
+            mean = (torch.log1p(batch.ages.clamp_min(0)) * real).sum(1, keepdim=True) / count.clamp_min(1)
+            known += [mean / 4, torch.log1p(self._newest(batch)) / 4]
         if self.user_columns:
-            known.append(batch.user_features)
+            known.append(self.dropped(batch.user_features))
         return known
+
+
+def item_column_count(ages: bool) -> int:
+    """How many columns selfrec_mlp.training.item_columns gives."""
+    return 6 if ages else 1
 
 
 def _mean(embedded: Tensor, weights: Tensor) -> Tensor:

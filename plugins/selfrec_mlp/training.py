@@ -9,22 +9,39 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from selfrec.plugin import item_directions, train_by_epochs
+from selfrec.plugin import item_directions, recent_popularity, train_by_epochs
 from selfrec_mlp.module import CandidateRanker
 from selfrec_mlp.textbook import TextbookRanker
 
 if TYPE_CHECKING:
     from selfrec.plugin import Fitting
 
+SHARES = (1 / 4, 1 / 16, 1 / 64)
+"""Half-lives of the recent popularities, as shares of the time span of the rows."""
+
 
 def learn(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
     """Fill in what is known of the items and train on the candidate rows."""
     if isinstance(module, CandidateRanker):
-        with torch.no_grad():
-            module.columns[:-1] = item_columns(fitting).to(module.columns.device)
-            if not fitting.warm_started:
+        prepare(module, fitting)
+        if isinstance(module.items, torch.nn.Parameter) and not fitting.warm_started:
+            with torch.no_grad():
                 module.items.copy_(item_vectors(fitting, module.width))
     train_by_epochs(module, fitting)
+
+
+@torch.no_grad()
+def prepare(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
+    """Fill in the buffers: what these rows, and the item columns, tell of the items."""
+    if not isinstance(module, CandidateRanker):
+        return
+    known = item_columns(fitting) if module.ages else item_columns(fitting)[:, :1]
+    if module.item_columns and fitting.item_features is not None:
+        known = torch.cat([known, torch.from_numpy(fitting.item_features)], dim=1)
+    module.columns[:-1] = known.to(module.columns.device)
+    module.span.fill_(max(float(fitting.histories.ages.max(initial=0)), 1e-3))
+    if not isinstance(module.items, torch.nn.Parameter):
+        module.items.copy_(item_vectors(fitting, module.width))
 
 
 def item_vectors(fitting: Fitting, width: int) -> Tensor:
@@ -34,18 +51,29 @@ def item_vectors(fitting: Fitting, width: int) -> Tensor:
 
 
 def item_columns(fitting: Fitting) -> Tensor:
-    """float32[N, 4], each standardised over the items: log of the time-decayed popularity; its log ratio to the
-    plain count (the trend); log of the mean age and of the newest event's age in days (0 without timestamps).
+    """float32[N, 6], each standardised over the items: log of the number of choices; logs of the recent popularities,
+    short of the first by its own share (the trend); log of the mean age and of the newest event's age in days.
+    Only the rows the stages were trained on are counted, never what is hidden.
     """
     histories = fitting.histories
-    counts = histories.item_counts().astype(np.float64)
-    popularity = fitting.catalog.popularity.astype(np.float64)
+    counts = recent_popularity(histories, None)
+    span = float(histories.ages.max(initial=0))
+    trends = [_trend(recent_popularity(histories, span * share), counts) for share in SHARES if span > 0]
+    trends += [torch.zeros_like(counts)] * (len(SHARES) - len(trends))
     logs = np.log1p(histories.ages.astype(np.float64))
-    mean_age = np.bincount(histories.items, weights=logs, minlength=histories.n_items) / np.maximum(1, counts)
+    mean_age = np.bincount(histories.items, weights=logs, minlength=histories.n_items) / counts.clamp_min(1).numpy()
     newest = np.full(histories.n_items, logs.max(initial=0.0))
     np.minimum.at(newest, histories.items, logs)
-    trend = np.log1p(popularity) - np.log1p(counts)
-    columns = np.stack([np.log1p(popularity), trend, mean_age, newest], axis=1)
-    spread = columns.std(0)
-    standard = (columns - columns.mean(0)) / np.where(spread > 1e-9, spread, 1.0)
-    return torch.from_numpy(standard.astype(np.float32))
+    columns = torch.stack([torch.log1p(counts), *trends, torch.from_numpy(mean_age), torch.from_numpy(newest)], dim=1)
+    spread = columns.std(0, correction=0)
+    standard = (columns - columns.mean(0)) / torch.where(spread > 1e-9, spread, torch.ones_like(spread))
+    return standard.float()
+
+
+def _trend(recent: Tensor, counts: Tensor) -> Tensor:
+    """float64[N] log of an item's share of the recent choices to its share of all; 0 where nothing changes.
+
+    Both shares are drawn towards each other by one choice, so that rare items do not leap.
+    """
+    share = counts.sum() / recent.sum().clamp_min(1e-12)
+    return torch.log((recent * share + 1) / (counts + 1))

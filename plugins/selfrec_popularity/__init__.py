@@ -21,7 +21,7 @@ def build(options: PopularityOptions, sizes: Sizes) -> Popularity:
 
 
 def train(module: Popularity, fitting: Fitting) -> None:
-    """Fill in the popularity of the catalog; there are no epochs."""
+    """Fill in the popularity of the training rows; an epoch tries a half-life."""
     from selfrec_popularity.training import fill_in
 
     fill_in(module, fitting)

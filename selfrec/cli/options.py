@@ -67,6 +67,26 @@ def config_options(function: F) -> F:
     return decorated  # type: ignore[no-any-return]
 
 
+def side_options(function: F) -> F:
+    """--user-features and --item-features: tables of columns that the parts may learn from."""
+    decorated: Any = function
+    for side in ("item", "user"):
+        decorated = click.option(
+            f"--{side}-features",
+            metavar="FILE|TABLE",
+            help=f"Columns of {side}s to learn from (numbers, text): a file or a table of the source, keyed like its "
+            f"{side} column.",
+        )(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+user_features_option = click.option(
+    "--user-features",
+    metavar="FILE|TABLE",
+    help="Where the user columns stand that the model reads; `none`: unknown. [default: as in the fit]",
+)
+
+
 def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool) -> Callable[[F], F]:
     shown = option_of(name, field)
     help_text = shown.description

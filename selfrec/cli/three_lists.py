@@ -33,6 +33,7 @@ def print_three_lists(model_path: str, shop: str) -> list[str]:
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.because import because
     from selfrec.scoring.kernel import Scorer
+    from selfrec.scoring.side import user_table_of
     from selfrec.settings.tables import ScoringSettings
     from selfrec.source.open import open_source
     from selfrec.source.reading import HistoryReader
@@ -41,7 +42,7 @@ def print_three_lists(model_path: str, shop: str) -> list[str]:
     with duckdb.connect(shop, read_only=True) as connection:
         wanted = pa.array([user for (user,) in connection.execute(_USERS).fetchall()])
     with open_source(shop, model.config.source) as source:
-        shard = HistoryReader(source, model.config, model.catalog).read_users(wanted)
+        shard = HistoryReader(source, model.config, model.catalog, user_table=user_table_of(model)).read_users(wanted)
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
     scorer = Scorer(model, ScoringSettings(k=model.top_k))
     lists = scorer.score(histories)

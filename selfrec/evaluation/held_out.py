@@ -9,10 +9,12 @@ from selfrec.errors import EmptyDataError
 from selfrec.evaluation.apart import joined_sources
 from selfrec.evaluation.evaluate import evaluate_model
 from selfrec.evaluation.result import Evaluation
+from selfrec.scoring.side import user_table_of
 from selfrec.settings.config import changed
 from selfrec.settings.tables import ScoringSettings
 from selfrec.settings.validation import validated
 from selfrec.source.dataset import load_dataset
+from selfrec.source.side_tables import qualified
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
@@ -24,22 +26,27 @@ def evaluate_held_out(
     source_options: Mapping[str, Any] | None = None,
     *,
     test: str | None = None,
+    user_features: str | None = None,
     threads: int | None = None,
     on_users: Callable[[int, int], None] | None = None,
 ) -> tuple[Evaluation, list[str]]:
     """Split `source` as the model's fit did and measure the model on the test part.
 
     source_options: options of [source] that differ from the fit's. test: a source with the rows to be predicted, as
-    published splits come; all of `source` is then shown. on_users: told how many of all held-out users are done.
-    Returns the figures and what a reader of them must know.
+    published splits come; all of `source` is then shown. user_features: where the user columns that the model reads
+    stand, `none` where they are unknown; as the model was fitted when None. on_users: told how many of all held-out
+    users are done. Returns the figures and what a reader of them must know.
 
     Raises EmptyDataError when the split has no test part, SourceError, ColumnError, ModelError, SettingsError.
     """
     config = model.config.model_copy(update={"source": changed(model.config.source, source_options or {}, "source")})
     settings = validated(ScoringSettings, {"threads": threads}, "scoring")
+    table = user_table_of(model, user_features)
     if test is not None:
+        if table is not None:
+            table = table.model_copy(update={"place": qualified(table.place, source)})
         with joined_sources(source, test, config) as (path, joined):
-            dataset = load_dataset(path, joined, catalog=model.catalog)
+            dataset = load_dataset(path, joined, catalog=model.catalog, user_table=table)
         if len(dataset.test) == 0:
             raise EmptyDataError(
                 f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
@@ -52,7 +59,7 @@ def evaluate_held_out(
             "predicted with --test, or fit again with -o split.test=0.1"
         )
     else:
-        dataset = load_dataset(source, config, catalog=model.catalog)
+        dataset = load_dataset(source, config, catalog=model.catalog, user_table=table)
         if len(dataset.test) == 0:
             raise EmptyDataError(
                 f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "

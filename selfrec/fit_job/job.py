@@ -23,7 +23,7 @@ from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
 from selfrec.fit_job.warm import warm_start_of
-from selfrec.histories import Holdout
+from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import ITEMS, WEIGHTS, Manifest
@@ -40,6 +40,7 @@ from selfrec.report.card import write_model_card
 from selfrec.report.data import ReportData
 from selfrec.report.page import write_report
 from selfrec.settings.tables import Config, TrainingSettings
+from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset, load_dataset
 
 
@@ -59,13 +60,16 @@ def fit(
     config: Config,
     *,
     items: str | None = None,
+    user_features: str | None = None,
+    item_features: str | None = None,
     resume: bool = False,
     warm_start: str | None = None,
     listener: FitListener | None = None,
 ) -> Fitted:
     """Fit a model on the interactions of `source` and write it to the folder `out`.
 
-    items: where item columns stand (see load_dataset). resume: go on with a killed fit of the same source and
+    items: where item columns stand (see load_dataset). user_features, item_features: where the columns of users and
+    items stand that the parts may learn from. resume: go on with a killed fit of the same source and
     configuration. warm_start: a model whose weights to begin with, items matched by id.
 
     Raises SelfrecError of every kind; the folder that stood at `out` is then still there.
@@ -76,7 +80,14 @@ def fit(
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:
-            dataset = load_dataset(source, config, items=items, temp_directory=str(spill))
+            dataset = load_dataset(
+                source,
+                config,
+                items=items,
+                user_features=user_features,
+                item_features=item_features,
+                temp_directory=str(spill),
+            )
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
             folder = writer.target.with_name(f".{writer.target.name}.fit")
@@ -115,10 +126,14 @@ def _fit(
         notify=_telling(plugins, listener),
         device=device,
         warm=warm_start_of(warm_start, config, dataset, listener),
+        item_features=dataset.item_features,
     )
     stages = StageTrainer(parts, popularity_prior(dataset.catalog))
     chosen, final = _train(stages, dataset, validation, config)
+    stages.settle_prior(dataset.refit)
     recommender = stages.recommender(final)
+    if dataset.user_table is not None and "user_features" not in recommender.inputs:
+        listener.message("user features: no part of the exported pipeline reads them, so the graph does not ask")
     listener.message("exporting and checking the graph")
     write_graph(to_graph(recommender), writer.folder)
     batches = check_graph(writer.folder / "model.onnx", recommender)
@@ -162,8 +177,17 @@ def _identity(config: Config, dataset: Dataset, warm_start: str | None) -> dict[
         "config": config.model_dump(mode="json"),
         "data": dataset.fingerprint,
         "items": ids,
+        "user_table": _told(dataset.user_table, dataset.refit.user_features),
+        "item_table": _told(dataset.item_table, dataset.item_features),
         "warm_start": warm,
     }
+
+
+def _told(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
+    """What tells one table of user or item columns from another."""
+    if table is None or features is None:
+        return None
+    return [table.model_dump(mode="json"), hashlib.sha256(features.tobytes()).hexdigest()]
 
 
 def _telling(plugins: PluginManager, listener: FitListener) -> Any:

@@ -24,6 +24,7 @@ def manifest_of(
     trials: tuple[SearchRow, ...] = (),
 ) -> Manifest:
     """All that the manifest says except the hashes, which are added when the folder is committed."""
+    reads_users = "user_features" in recommender.inputs
     return Manifest(
         selfrec_version=version("selfrec"),
         plugins=_versions(plugins, final),
@@ -34,6 +35,9 @@ def manifest_of(
         data=Fingerprint(**dataset.fingerprint),
         n_items=recommender.n_items,
         top_k=recommender.top_k,
+        user_features=dataset.user_table.labels if dataset.user_table is not None and reads_users else (),
+        user_table=dataset.user_table if reads_users else None,
+        item_table=dataset.item_table,
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), chosen=row.kept) for row in table),
         search=trials,
         cleaning=tuple(

@@ -22,12 +22,15 @@ def tune(
     config: Config,
     *,
     items: str | None = None,
+    user_features: str | None = None,
+    item_features: str | None = None,
     study: str | None = None,
     listener: FitListener | None = None,
 ) -> tuple[Config, tuple[SearchRow, ...]]:
     """Search the options that `config` leaves open, as config.search says; the configuration found and all trials.
 
-    study: a journal file; a search that is given the same one goes on from the trials in it. items: as of `fit`.
+    study: a journal file; a search that is given the same one goes on from the trials in it. items, user_features,
+    item_features: as of `fit`.
 
     Raises SelfrecError of every kind.
     """
@@ -36,7 +39,7 @@ def tune(
     check_parts(config, plugins)
     with extra_needed("selfrec tune"):
         sampler = OptunaSampler(space_of(config, plugins), config.seed, None if study is None else Path(study))
-    dataset = load_dataset(source, config, items=items)
+    dataset = load_dataset(source, config, items=items, user_features=user_features, item_features=item_features)
     listener.cleaned(dataset.report)
     with torch_settings(config.training) as device:
         validation = sampled_validation(dataset.validation, config)

@@ -30,7 +30,11 @@ class Sizes:
     candidates: int = 0
     """C, candidates a ranker orders."""
     user_features: int = 0
-    """U, numeric user columns."""
+    """U, numbers of the user columns."""
+    item_features: int = 0
+    """I, numbers of the item columns."""
+    ages: bool = False
+    """Whether the events have times; else every age is 0 and the graph has no input for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,8 @@ class PartRecord:
     trainer: Callable[[Any, Fitting], None] | None = None
     """trainer(module, fitting), or None for the shared loop."""
     inputs: frozenset[ExtraInput] | Callable[[Any], frozenset[ExtraInput]] = frozenset()
-    """Graph inputs beyond history and weights that the part reads; may depend on its options."""
+    """Graph inputs beyond history and weights that the part reads; may depend on its options. The graph leaves out what
+    the data lacks (times, user columns)."""
 
     excused: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Checks of `selfrec.testing` that the part does not pass by design, by name without `check_`, and why."""
@@ -87,6 +92,21 @@ class Ranker(PartRecord):
     """features, candidates and generator scores -> final scores. The module has
     `rank(batch, features, candidates, scores) -> [B, C]` with candidates int64[B, C], and scores float32[B, C, G],
     each generator's times its weight.
+
+    A portable ranker reads nothing that hangs on one training of the stages before it: scores on a scale of their own,
+    candidates, ages and columns, but no features. It learns from stages that were trained without the hidden rows and
+    then ranks for stages that were trained on all rows; what it keeps of the items stands in buffers, which
+    `prepare(module, fitting)` fills in from fitting.histories and fitting.item_features wherever it comes to stand.
+    Any other ranker learns from the very stages it ranks for, which then never see the hidden rows.
     """
 
     kind: ClassVar[Kind] = "ranker"
+
+    portable: bool | Callable[[Any], bool] = False
+    """Whether it is portable; may depend on its options."""
+    prepare: Callable[[Any, Fitting], None] | None = None
+    """Fills in a portable ranker's buffers."""
+
+    def portable_with(self, options: PartOptions) -> bool:
+        """Whether a ranker with these options is portable."""
+        return self.portable(options) if callable(self.portable) else self.portable

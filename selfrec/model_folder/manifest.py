@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from selfrec.errors import ModelError, one_line
 from selfrec.settings.base import Settings
 from selfrec.settings.tables import Config
+from selfrec.side_columns import SideTable
 
 FORMAT_VERSION: Literal[1] = 1
 
@@ -94,6 +95,8 @@ class Manifest(Settings):
     n_items: int = Field(ge=1, description="N.")
     top_k: int = Field(ge=1, description="K.")
     user_features: tuple[str, ...] = Field((), description="User columns the graph reads, in their order.")
+    user_table: SideTable | None = Field(None, description="Where they stood and how they become numbers.")
+    item_table: SideTable | None = Field(None, description="The item columns that went into the graph.")
     stages: tuple[StageRow, ...] = ()
     search: tuple[SearchRow, ...] = Field((), description="The trials of the search for options, if there was one.")
     cleaning: tuple[CleaningRow, ...] = ()

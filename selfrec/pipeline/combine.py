@@ -10,7 +10,7 @@ import torch
 from selfrec.histories import Holdout, Int64
 from selfrec.pipeline.measure import K, Measured, ScoreAll, eval_batches, mask_seen, measure
 
-RATIOS = (0.0, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0)
+RATIOS = (0.0, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0)
 """Tried weights, as the ratio of the new generator's spread of scores to the spread of those before it."""
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError
-from selfrec.histories import Histories, Holdout
+from selfrec.histories import Float32, Histories, Holdout
 from selfrec.host.records import Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint
@@ -77,6 +77,8 @@ class Fitting:
     checkpoint: Checkpoint
     fixed_epochs: int | None = None
     """Epochs to run in a refit: as many as the selection found best."""
+    item_features: Float32 | None = None
+    """float32[N, I] the item columns as numbers, 0 where unknown; None where there are none."""
     warm_started: bool = False
     """The module already carries the weights of an earlier model: no start of one's own."""
     candidate_rows: CandidateRows | None = None

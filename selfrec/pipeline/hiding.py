@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -35,6 +37,27 @@ def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout
     if count and histories.ages.any():
         inputs = _from_the_moment_of(inputs, targets)
     return visible, Holdout(inputs, targets)
+
+
+def hide_newest(histories: Histories, share: float, seed: int) -> tuple[Histories, Holdout]:
+    """Hide everything from a moment on, about this share of all slots, as a temporal split does.
+
+    Returns the rows with what stays visible, and those with something on both sides of the moment apart with what was
+    hidden, at most RANKER_USERS_MOST of them. All ages count from that moment then.
+    """
+    ages = np.sort(histories.ages)
+    if len(ages) == 0 or ages[0] == ages[-1]:
+        return hide_for_ranker(histories, seed)
+    # All slots of one moment fall on one side; something is left on both.
+    moment = min(ages[min(len(ages) - 1, round(share * len(ages)))], ages[ages < ages[-1]][-1])
+    hidden = histories.ages <= moment
+    visible, targets = histories.keep(~hidden), histories.keep(hidden)
+    visible = replace(visible, ages=(visible.ages - moment).astype(np.float32))
+    both = np.flatnonzero((visible.lengths > 0) & (targets.lengths > 0))
+    if len(both) > RANKER_USERS_MOST:
+        both = np.sort(np.random.default_rng([seed, 11]).choice(both, size=RANKER_USERS_MOST, replace=False))
+    left = np.flatnonzero(visible.lengths > 0)
+    return visible.take(left), Holdout(visible.take(both), targets.take(both))
 
 
 def ranker_users(able: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,9 @@ import torch
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
-from selfrec.histories import Histories, Holdout
+from selfrec.histories import Float32, Histories, Holdout
 from selfrec.host.records import Kind, Sizes
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import Checkpoint, Workshop
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
@@ -21,6 +21,9 @@ from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
+
+APPRENTICE = "apprentice"
+"""The phase of stages that are trained for a ranker to learn from, and then dropped."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class PartTrainer:
     notify: Notify
     device: torch.device
     warm: WarmStart = field(default_factory=WarmStart)
+    item_features: Float32 | None = None
+    """float32[N, I], or None where no item columns were given."""
     trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
     """By phase and part."""
 
@@ -82,19 +87,16 @@ class PartTrainer:
             self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"])
             self.listener.message(f"{part.key}: finished earlier, loaded")
             return
-        fitting = Fitting(
-            part=part,
-            sizes=sizes,
-            histories=histories,
+        fitting = self._fitting(
+            part,
+            sizes,
+            histories,
+            features_of,
             validation=validation,
-            catalog=self.catalog,
-            seed=self.seed_of(part.kind, part.label),
-            device=self.device,
-            features_of=features_of,
-            notify=self.notify,
             checkpoint=self.workshop.checkpoint(phase, part.key),
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
-            warm_started=self.warm.load(phase, part.key, part.module),
+            # An apprentice that began with weights which know the hidden rows would score them as known.
+            warm_started=phase != APPRENTICE and self.warm.load(phase, part.key, part.module),
             candidate_rows=rows,
             validate=validate,
         )
@@ -103,6 +105,27 @@ class PartTrainer:
         self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch}
         self.workshop.finish(phase, part.key, part.module, notes)
+
+    def prepare(self, part: Part, sizes: Sizes, histories: Histories) -> None:
+        """Fill in what a portable ranker knows of the items from these rows."""
+        prepare = getattr(part.record, "prepare", None)
+        if prepare is not None:
+            fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
+            _guarded(part, "prepare", lambda: prepare(part.module, fitting))
+
+    def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
+        return Fitting(
+            part=part,
+            sizes=sizes,
+            histories=histories,
+            catalog=self.catalog,
+            seed=self.seed_of(part.kind, part.label),
+            device=self.device,
+            features_of=features_of,
+            notify=self.notify,
+            item_features=self.item_features,
+            **{"validation": None, **more},
+        )
 
     def _other_face(self, label: str, name: str, build: Any) -> list[Mapping[str, Any]]:
         """The generator table of the same label, where generator and extractor are one module."""
@@ -115,17 +138,7 @@ class PartTrainer:
 def run_trainer(part: Part, fitting: Fitting) -> None:
     """Run the part's trainer, or the shared loop; any failure names the plugin and the stage."""
     trainer = part.record.trainer or train_by_epochs
-    try:
-        trainer(part.module, fitting)
-    except SelfrecError:
-        raise
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{part.kind} {part.record.name!r}: training failed: {type(error).__name__}: {one_line(error)}; "
-            "run with --verbose for the traceback"
-        ) from error
+    _guarded(part, "training", lambda: trainer(part.module, fitting))
     part.module.eval()
     for name, value in part.module.state_dict().items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
@@ -133,3 +146,17 @@ def run_trainer(part: Part, fitting: Fitting) -> None:
                 f"{part.kind} {part.record.name!r}: after training {name} holds NaN or infinity; "
                 "try a smaller learning rate"
             )
+
+
+def _guarded(part: Part, what: str, run: Callable[[], None]) -> None:
+    try:
+        run()
+    except SelfrecError:
+        raise
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{part.kind} {part.record.name!r}: {what} failed: {type(error).__name__}: {one_line(error)}; "
+            "run with --verbose for the traceback"
+        ) from error

@@ -38,10 +38,14 @@ class Recommender(nn.Module):
         candidates: int,
         top_k: int,
         user_features: int = 0,
+        ages: bool = True,
     ) -> None:
-        """prior float32[N] is a cold user's scores; weights has one number a generator; user_features is U."""
+        """prior float32[N] is a cold user's scores; weights has one number a generator; user_features is U; ages:
+        whether the events have times. The graph has no input for what the data lacks.
+        """
         super().__init__()
         self.user_features = user_features
+        self._lacking = {*([] if ages else ["ages"]), *([] if user_features else ["user_features"])}
         self.n_items = len(prior)
         self.top_k = min(top_k, self.n_items)
         self.candidates = min(max(candidates, self.top_k), self.n_items)
@@ -77,7 +81,7 @@ class Recommender(nn.Module):
         """Graph inputs beyond the four that every graph has, in the order of the graph."""
         asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self._all_parts()))
         order: list[ExtraInput] = ["ages", "user_features"]
-        return [name for name in order if name in asked]
+        return [name for name in order if name in asked and name not in self._lacking]
 
     @property
     def extra_inputs(self) -> list[ExtraInput]:

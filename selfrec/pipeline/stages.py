@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -11,46 +11,20 @@ from torch import Tensor
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Sizes
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.candidates import candidate_rows, rank_candidates
+from selfrec.pipeline.chosen import Chosen, Stage
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.hiding import hide_for_ranker, joined, with_generated
+from selfrec.pipeline.hiding import hide_for_ranker, hide_newest, joined, with_generated
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
-from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
 from selfrec.pipeline.parts import Part, label_and_name
-from selfrec.pipeline.prior import baseline
+from selfrec.pipeline.prior import baseline, best_share
+from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
 from selfrec.pipeline.recommender import Recommender
 
+__all__ = ["AUGMENTED", "REFIT", "SELECTION", "Chosen", "Stage", "StageTrainer"]
+
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
-
-
-@dataclass
-class Stage:
-    """One row of the stage table."""
-
-    name: str
-    metrics: dict[str, float]
-    kept: bool = False
-
-
-@dataclass
-class Chosen:
-    """The pipeline as it stands: the parts kept so far, their weights and how well they rank."""
-
-    extractors: list[Part] = field(default_factory=list)
-    generators: list[Part] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    ranker: Part | None = None
-    measured: Measured | None = None
-    benched: list[Part] = field(default_factory=list)
-    """Generators that were tried and did not win a place."""
-    generated: Histories | None = None
-    """Generated histories that the extractors were trained on as well."""
-
-    @property
-    def parts(self) -> list[Part]:
-        """All parts, extractors first. Two faces of one module are two parts."""
-        return [*self.extractors, *self.generators, *([self.ranker] if self.ranker else [])]
 
 
 class StageTrainer:
@@ -60,22 +34,22 @@ class StageTrainer:
         """prior float32[N]: a cold user's scores."""
         self.parts = parts
         self.prior = prior
-        self._baseline = prior
+        self._share: int | None = None
+        self._user_features, self._timed = 0, False
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
         self._pipeline = parts.config.pipeline
         self._keep_all = self._pipeline.keep == "all"
+        self.ranking = RankerTrainer(parts, self.recommender, self._sizes)
 
     def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
         """Train every configured stage; keep those that win on the validation rows (all, where there are none)."""
-        holdout = None
-        if self._pipeline.ranker is not None:
-            histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
+        histories, holdout = self._less_the_hidden(histories)
         chosen = Chosen()
-        self._baseline = baseline(histories, self._pipeline.popularity_half_life_days)
         if validation is not None:
-            chosen.measured = self._popularity(validation)
+            self._choose_half_life(histories, validation)
+            chosen.measured = self._popularity(histories, validation)
             self._row("popularity", chosen.measured)
         extractors = self._train_extractors(SELECTION, histories, validation)
         chosen.extractors = extractors
@@ -84,16 +58,14 @@ class StageTrainer:
             self._add_generator(chosen, text, extractors, histories, validation)
         if self.parts.config.training.augment > 0:
             chosen = self._augmented(chosen, histories, validation)
-        if self._pipeline.ranker is not None and holdout is not None:
-            self._add_ranker(chosen, self._pipeline.ranker, holdout, validation)
+        if self._pipeline.ranker is not None:
+            self._add_ranker(chosen, self._pipeline.ranker, histories, holdout, validation)
         self._mark(chosen)
         return chosen
 
     def refit(self, chosen: Chosen, histories: Histories) -> Chosen:
         """Train the chosen stages anew on more rows, each for the number of epochs that was best."""
-        holdout = None
-        if chosen.ranker is not None:
-            histories, holdout = hide_for_ranker(histories, self.parts.config.seed)
+        histories, holdout = self._less_the_hidden(histories) if chosen.ranker is not None else (histories, None)
         rows = histories if chosen.generated is None else joined(histories, chosen.generated)
         like = SELECTION if chosen.generated is None else AUGMENTED
         alone = not chosen.generators and chosen.ranker is None
@@ -102,8 +74,21 @@ class StageTrainer:
         for part in chosen.generators:
             again.generators.append(self._generator(REFIT, _text(part), extractors, histories, None, like=like))
         if chosen.ranker is not None and holdout is not None:
-            again.ranker = self._train_ranker(REFIT, _text(chosen.ranker), again, holdout, like=SELECTION)
+            place = Place(again, histories, None)
+            found = self.ranking.train(
+                REFIT, _text(chosen.ranker), Lesson(again, histories, holdout), place, like=SELECTION
+            )
+            again.ranker = None if found is None else found[0]
+        elif chosen.ranker is not None:
+            again.ranker = self.ranking.settle(chosen.ranker, again, histories)
         return again
+
+    def settle_prior(self, histories: Histories) -> None:
+        """Give cold users the popularity of these rows (all that the exported model may know), with the half-life
+        that was best; where none was chosen, the catalog's popularity stays.
+        """
+        if self._share is not None:
+            self.prior = self._baseline(histories)
 
     def recommender(self, chosen: Chosen) -> Recommender:
         """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
@@ -115,6 +100,8 @@ class StageTrainer:
             prior=self.prior,
             candidates=self._pipeline.candidates,
             top_k=self._pipeline.top_k,
+            user_features=self._user_features,
+            ages=self._timed,
         ).to(self.parts.device)
 
     # Extractors
@@ -226,7 +213,7 @@ class StageTrainer:
         extractors = self._train_extractors(AUGMENTED, joined(histories, generated), validation)
         other = Chosen(extractors=extractors, generated=generated)
         if validation is not None:
-            other.measured = self._popularity(validation)
+            other.measured = self._popularity(histories, validation)
         rows = len(self.table)
         for text in map(_text, chosen.generators):
             self._add_generator(other, text, extractors, histories, validation, phase=AUGMENTED)
@@ -252,64 +239,59 @@ class StageTrainer:
 
     # Ranker
 
-    def _add_ranker(self, chosen: Chosen, text: str, holdout: Holdout, validation: Holdout | None) -> None:
+    def _less_the_hidden(self, histories: Histories) -> tuple[Histories, Holdout | None]:
+        """The rows the stages may see, and what was hidden for a ranker that learns from these very stages."""
+        ranker = self._pipeline.ranker
+        if ranker is None or self.ranking.portable(ranker):
+            return histories, None
+        return hide_for_ranker(histories, self.parts.config.seed)
+
+    def _add_ranker(
+        self, chosen: Chosen, text: str, histories: Histories, holdout: Holdout | None, validation: Holdout | None
+    ) -> None:
         if not chosen.generators and not self._keep_all:
             self.parts.listener.message(f"ranker {text}: no generator was kept, nothing to rank; left out")
             return
-        rank: Callable[[Part], Measured] | None = None
-        if validation is not None:
-            recommender = self.recommender(chosen)
-            held = candidate_rows(recommender, validation, self.parts.device, only_hits=False)
-
-            def rank(part: Part) -> Measured:
-                return measure(rank_candidates(part, recommender, held, self.parts.device), validation.targets)
-
-        part = self._train_ranker(SELECTION, text, chosen, holdout, validation, rank)
-        if part is None:
+        lesson = self._lesson(chosen, histories) if holdout is None else Lesson(chosen, histories, holdout)
+        found = self.ranking.train(SELECTION, text, lesson, Place(chosen, histories, validation))
+        if found is None:
             return
-        if rank is None:
+        part, measured = found
+        if measured is None:
             chosen.ranker = part
             return
-        measured = rank(part)
         self._row(f"+ {part.label}", measured)
         if self._keep_all or _wins(measured, chosen.measured):
             chosen.ranker, chosen.measured = part, measured
 
-    def _train_ranker(
-        self,
-        phase: str,
-        text: str,
-        chosen: Chosen,
-        holdout: Holdout,
-        validation: Holdout | None = None,
-        rank: Callable[[Part], Measured] | None = None,
-        *,
-        like: str | None = None,
-    ) -> Part | None:
-        """The ranker trained on the hidden items; `rank` measures it on the validation rows after every epoch."""
-        recommender = self.recommender(chosen)
-        rows = candidate_rows(recommender, holdout, self.parts.device, only_hits=True)
-        if len(rows.inputs) == 0:
-            self.parts.listener.message(f"ranker {text}: no hidden item came among the candidates; left out")
-            return None
-        sizes = self._sizes(
-            holdout.inputs,
-            features=Features(chosen.extractors).width,
-            generators=len(chosen.generators),
-            candidates=recommender.candidates,
-        )
-        part = self.parts.build("ranker", text, sizes)
-        validate = None if rank is None else lambda: rank(part).metrics
-        self.parts.train(
-            phase, part, sizes, holdout.inputs, validation, Features(chosen.extractors),
-            rows=rows, validate=validate, like=like,
-        )  # fmt: skip
-        return part
+    def _lesson(self, chosen: Chosen, histories: Histories) -> Lesson:
+        """Apprentices of the chosen stages, trained on what is left when some rows are hidden."""
+        config = self.parts.config
+        if config.split.kind == "temporal":
+            visible, holdout = hide_newest(histories, config.split.validation, config.seed)
+        else:
+            visible, holdout = hide_for_ranker(histories, config.seed)
+        like = SELECTION if chosen.generated is None else AUGMENTED
+        extractors = self._train_extractors(APPRENTICE, visible, None, like=like)
+        stages = Chosen(extractors=extractors, weights=list(chosen.weights))
+        for part in chosen.generators:
+            stages.generators.append(self._generator(APPRENTICE, _text(part), extractors, visible, None, like=like))
+        return Lesson(stages, visible, holdout)
 
     # The table
 
-    def _popularity(self, validation: Holdout) -> Measured:
-        scores = self._baseline.to(self.parts.device)
+    def _choose_half_life(self, histories: Histories, validation: Holdout) -> None:
+        if self._pipeline.popularity_half_life_days is None and histories.ages.any():
+            self._share = best_share(histories, lambda prior: self._same_for_all(prior, validation))
+
+    def _baseline(self, histories: Histories) -> Tensor:
+        return baseline(histories, self._pipeline.popularity_half_life_days, share=self._share or 0)
+
+    def _popularity(self, histories: Histories, validation: Holdout) -> Measured:
+        return self._same_for_all(self._baseline(histories), validation)
+
+    def _same_for_all(self, scores: Tensor, validation: Holdout) -> Measured:
+        scores = scores.to(self.parts.device)
         return self._measure(lambda batch: scores.expand(len(batch.history), -1), validation)
 
     def _measure(self, score: ScoreAll, validation: Holdout) -> Measured:
@@ -326,13 +308,17 @@ class StageTrainer:
             stage.kept = chosen.measured is not None and stage.metrics is chosen.measured.metrics
 
     def _sizes(self, histories: Histories, *, features: int = 0, generators: int = 0, candidates: int = 0) -> Sizes:
-        users = 0 if histories.user_features is None else histories.user_features.shape[1]
+        columns = self.parts.item_features
+        self._user_features = 0 if histories.user_features is None else histories.user_features.shape[1]
+        self._timed = self._timed or bool(histories.ages.any())
         return Sizes(
             items=histories.n_items,
             features=features,
             generators=generators,
             candidates=candidates,
-            user_features=users,
+            user_features=self._user_features,
+            ages=self._timed,
+            item_features=0 if columns is None else columns.shape[1],
         )
 
 

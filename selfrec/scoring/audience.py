@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from selfrec import columns
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import seen_histories
+from selfrec.scoring.side import user_table_of
 from selfrec.scoring.similar import item_number
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.source.open import open_source
@@ -73,7 +74,7 @@ def audience(
     with open_source(
         source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
     ) as opened:
-        reader = HistoryReader(opened, config, model.catalog, users=users)
+        reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table_of(model))
         best: pa.Table | None = None
         done = cold = seen = 0
         for shard_number in range(reader.shards):

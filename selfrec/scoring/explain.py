@@ -9,6 +9,7 @@ import pyarrow as pa
 from selfrec.scoring.because import because
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.shards import seen_histories
+from selfrec.scoring.side import user_table_of
 from selfrec.scoring.single import Recommendation, named
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.settings.validation import validated
@@ -69,7 +70,9 @@ def explain(
     shown = Scorer(model, settings)
     config = model.config.model_copy(update={"source": source, "scoring": settings})
     with open_source(source_path, source) as opened:
-        shard = HistoryReader(opened, config, model.catalog).read_users(pa.array([str(user)]))
+        shard = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model)).read_users(
+            pa.array([str(user)])
+        )
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
     lists = shown.score(histories, seen_histories(shard, histories))
     longest = Scorer(model, settings.model_copy(update={"k": model.top_k}))

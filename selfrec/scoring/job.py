@@ -12,10 +12,12 @@ from selfrec.scoring.bias import ItemRules, item_bias
 from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
+from selfrec.scoring.side import user_table_of
 from selfrec.scoring.staging import CHANGES, SPILL, Staging
 from selfrec.scoring.summary import Progress, RunRow, RunSummary, Tell, peak_memory
 from selfrec.scoring.targets import Target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
+from selfrec.side_columns import SideTable
 from selfrec.source.fingerprints import Compared
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
@@ -32,6 +34,7 @@ def score_table(
     deny: str | None = None,
     allow: str | None = None,
     boost: str | None = None,
+    user_features: str | None = None,
     resume: bool = False,
     changed_only: bool = False,
     wait: float = 0.0,
@@ -41,11 +44,12 @@ def score_table(
     """Score every user of a source, or those of `users`, and put the lists in the target.
 
     source: where the events stand and what their columns are called; as the model was fitted when None.
-    users, deny, allow, boost: tables of the source, or files. resume: go on from the finished shards of a killed
-    run of the same model and options. changed_only: score the users whose events changed since the last such run of
-    the same model and options, and keep the rows of the others; where that cannot be told, everybody is scored and
-    the summary says why. wait: seconds to wait for another run that writes the same target, or for a source that is
-    open for writing. Until the end, and when anything fails, the target holds the old result.
+    users, deny, allow, boost: tables of the source, or files. user_features: where the user columns that the model
+    reads stand, `none` where they are unknown; as the model was fitted when None. resume: go on from the finished
+    shards of a killed run of the same model and options. changed_only: score the users whose events changed since the
+    last such run of the same model and options, and keep the rows of the others; where that cannot be told, everybody
+    is scored and the summary says why. wait: seconds to wait for another run that writes the same target, or for a
+    source that is open for writing. Until the end, and when anything fails, the target holds the old result.
 
     Raises SettingsError, SourceError, ColumnError, EmptyDataError, ModelError, TargetError.
     """
@@ -53,7 +57,10 @@ def score_table(
     source = model.config.source if source is None else source
     target.check(source_path=source_path, source_table=source.table)
     rules = ItemRules(deny, allow, boost)
+    user_table = user_table_of(model, user_features)
     options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
+    if user_table is not None:
+        options["user_features"] = user_table.place
     options["changed_only"] = changed_only
     with ExitStack() as held:
         staging = held.enter_context(Staging(target.staging, wait=wait))
@@ -75,13 +82,16 @@ def score_table(
             if earlier is not None:
                 every_list = settings_of(model, config, opened, bias, types, target.id_form)
                 changes = find_changes(model, config, opened, users, earlier, staging.folder / CHANGES, every_list)
-            reader = HistoryReader(opened, config, model.catalog, users=changes.users if changes else users)
+            reader = HistoryReader(
+                opened, config, model.catalog, users=changes.users if changes else users, user_table=user_table
+            )
             if not reader.users and changes is None:
                 raise EmptyDataError(f"{users or opened.name}: no users to score; the result stays as it was")
             identity = identity_of(model, settings, bias, types, reader.shards, target.id_form)
             staging.begin(identity, options, resume=resume)
             compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
-            notes = tuple(note for note in (staging.note, changes and changes.note) if note)
+            told = (staging.note, changes and changes.note, _columns_note(reader, user_table))
+            notes = tuple(note for note in told if note)
             _tell_begin(tell, compared, reader.shards, notes, unknown)
             run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress, tell)
             _write_shards(run, target)
@@ -106,6 +116,16 @@ def score_table(
     if tell is not None:
         tell("written", target=target.name, rows=rows)
     return _summary(run, target, compared, rows, time.monotonic() - started, unknown, notes)
+
+
+def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
+    """Whose columns are unknown, where the model reads some."""
+    if table is None or reader.users_with_columns is None or reader.users_with_columns == reader.users:
+        return None
+    return (
+        f"{reader.users_with_columns:,} of {reader.users:,} users are in {table.place!r}; the columns of the others count "
+        "as unknown"
+    )
 
 
 def _tell_begin(

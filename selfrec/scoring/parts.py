@@ -64,6 +64,8 @@ def hash_shard(shard: UserShard) -> str:
     digest.update(ids)
     for array in (shard.offsets, shard.items, shard.weights, shard.ages):
         digest.update(np.ascontiguousarray(array).data)
+    if shard.user_features is not None:
+        digest.update(np.ascontiguousarray(shard.user_features).data)
     return digest.hexdigest()
 
 

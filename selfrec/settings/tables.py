@@ -60,6 +60,20 @@ class CleaningSettings(Settings):
     max_history: int = Field(500, ge=1, le=100_000, description="A history keeps its newest items up to this many.")
 
 
+class FeatureSettings(Settings):
+    """The columns of users and items that `fit --user-features` and `--item-features` name a table of."""
+
+    user_columns: tuple[str, ...] = Field(
+        (), description="User columns to learn from. Empty: all numbers, text and booleans."
+    )
+    item_columns: tuple[str, ...] = Field(
+        (), description="Item columns to learn from. Empty: all numbers, text and booleans."
+    )
+    max_levels: int = Field(
+        100, ge=1, le=10_000, description="A column of text has at most so many levels of min_users_per_item users."
+    )
+
+
 class SplitSettings(Settings):
     """How rows are held out to choose (validation) and to measure (test)."""
 
@@ -148,7 +162,10 @@ class PipelineSettings(Settings):
         "best", description="Export the stages that won on the validation rows, or all of them."
     )
     popularity_half_life_days: float | None = Field(
-        None, gt=0, description="Decay of the popularity prior. Unset: a quarter of the time the events span."
+        None,
+        gt=0,
+        description="Decay of the popularity that cold users see and models are compared to. Unset: best on "
+        "the validation rows; the catalog is then ordered by a quarter of the time the events span.",
     )
 
 
@@ -189,6 +206,7 @@ class Config(Settings):
         "else events not named here are dropped.",
     )
     cleaning: CleaningSettings = Field(default_factory=CleaningSettings, description="Events to histories.")
+    features: FeatureSettings = Field(default_factory=FeatureSettings, description="Columns of users and items.")
     split: SplitSettings = Field(default_factory=SplitSettings, description="Train, validation, test.")
     training: TrainingSettings = Field(default_factory=TrainingSettings, description="Training.")
     search: SearchSettings = Field(default_factory=SearchSettings, description="The search for options.")

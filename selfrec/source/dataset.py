@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfrec.catalog import Catalog
 from selfrec.errors import EmptyDataError
-from selfrec.histories import Histories, Holdout
+from selfrec.histories import Float32, Histories, Holdout
 from selfrec.settings.tables import Config, SplitKind
+from selfrec.side_columns import SideTable
 from selfrec.source.cleaning import Cleaned, clean
 from selfrec.source.core import fold_and_core
 from selfrec.source.open import Source, open_source
@@ -16,6 +17,7 @@ from selfrec.source.parts import PartReader
 from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
+from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, told
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, split_events
 from selfrec.source.vocabulary import build_catalog, use_catalog
 
@@ -49,6 +51,12 @@ class Dataset:
     """SQL type name of the user ids."""
     item_type: str
     """SQL type name of the item ids."""
+    user_table: SideTable | None = None
+    """How the user columns became the histories' user_features; None where there are none."""
+    item_table: SideTable | None = None
+    """How the item columns became item_features."""
+    item_features: Float32 | None = None
+    """float32[N, I] the item columns as numbers; 0 is unknown."""
 
 
 def load_dataset(
@@ -58,7 +66,10 @@ def load_dataset(
     items: str | None = None,
     item_column: str | None = None,
     item_columns: tuple[str, ...] = (),
+    user_features: str | None = None,
+    item_features: str | None = None,
     catalog: Catalog | None = None,
+    user_table: SideTable | None = None,
     threads: int | None = None,
     temp_directory: str | None = None,
 ) -> Dataset:
@@ -67,8 +78,9 @@ def load_dataset(
     items: where item columns (titles, ...) stand: a Parquet or CSV path, `shop.duckdb::products`, or a table
     of the same DuckDB file; joined by `item_column` (default: the source's item column, else item_id);
     `item_columns` picks some of its columns (default: all of a simple type).
+    user_features, item_features: where the columns of users and items stand that the parts may learn from.
     catalog: number the items as this catalog does (to measure a model) instead of building one; then there is no
-    k-core. threads, temp_directory: DuckDB's.
+    k-core. user_table: the user columns as that model reads them. threads, temp_directory: DuckDB's.
 
     Rules on single events and on bots come first; then the split; then repeats are folded and the k-core is taken of
     the rows the model learns from. Held-out users need not be in the k-core: whoever has an item of the catalog to be
@@ -83,6 +95,7 @@ def load_dataset(
         threads=threads,
         temp_directory=temp_directory,
     ) as source:
+        users, its_items = _staged(source, config, user_features, item_features, user_table)
         with reading(source.name):
             cleaned = clean(source, config)
             split = split_events(cleaned, config)
@@ -96,7 +109,43 @@ def load_dataset(
             with reading(source.name):
                 map_items(source, catalog)
                 use_catalog(cleaned)
-        return _assemble(source, cleaned, split, config, built, learned, fixed=catalog is not None)
+        if users is not None and user_table is None:
+            user_table = _learned(users, user_features, cleaned, config)
+        columns = None if users is None or user_table is None else _user_columns(users, user_table, cleaned)
+        item_table, numbers = None, None
+        if its_items is not None:
+            item_table = _learned(its_items, item_features, cleaned, config)
+            numbers = by_code(its_items, item_table, len(built), "(SELECT item_id, number AS code FROM fit_catalog)")
+        data = _assemble(source, cleaned, split, config, built, learned, columns, fixed=catalog is not None)
+        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers)
+
+
+def _staged(
+    source: Source, config: Config, users: str | None, items: str | None, user_table: SideTable | None
+) -> tuple[StagedTable | None, StagedTable | None]:
+    """The tables of user and item columns, checked before the long work begins."""
+    place = users if users is not None or user_table is None else user_table.place
+    its_users = None
+    if place is not None and user_table is not None:
+        its_users = stage(source, "user", place, key=user_table.key, kinds=kinds_of(user_table))
+    elif place is not None:
+        its_users = stage(source, "user", place, wanted=config.features.user_columns)
+    its_items = None if items is None else stage(source, "item", items, wanted=config.features.item_columns)
+    return its_users, its_items
+
+
+def _learned(staged: StagedTable, place: str | None, cleaned: Cleaned, config: Config) -> SideTable:
+    least, most = config.cleaning.min_users_per_item, config.features.max_levels
+    table, known = learn(staged, place or "", min_users=least, max_levels=most)
+    code = "u" if staged.side == "user" else "i"
+    [(of,)] = cleaned.source.connection.execute(f"SELECT count(DISTINCT {code}) FROM fit_core").fetchall()
+    cleaned.report.tell(f"{staged.side} features", told(staged, known, int(of), staged.side))
+    return table
+
+
+def _user_columns(staged: StagedTable, table: SideTable, cleaned: Cleaned) -> Float32:
+    """float32[users, U] by the code of fit_users."""
+    return by_code(staged, table, cleaned.users, "(SELECT user_id, u AS code FROM fit_users)")
 
 
 def _assemble(
@@ -106,11 +155,12 @@ def _assemble(
     config: Config,
     catalog: Catalog,
     learned: tuple[Part, ...],
+    user_columns: Float32 | None,
     *,
     fixed: bool,
 ) -> Dataset:
     """Read the parts. `fixed`: the catalog was handed in."""
-    reader = PartReader(cleaned, config, len(catalog))
+    reader = PartReader(cleaned, config, len(catalog), user_columns)
     report = cleaned.report
     train, cut = reader.training((Part.TRAIN,), core_only=not fixed)
     if not fixed:

@@ -30,6 +30,8 @@ class PartReader:
     config: Config
     n_items: int
     """N."""
+    user_columns: Float32 | None = None
+    """float32[users, U] of every user of fit_users."""
 
     def training(self, parts: Sequence[Part], *, core_only: bool) -> tuple[Histories, int]:
         """Histories of these parts, and how many slots max_history cut. core_only: users of fit_core only."""
@@ -171,6 +173,7 @@ class PartReader:
             items=folded.items,
             weights=folded.weights,
             ages=np.where(folded.ticks > 0, days, 0.0).astype(np.float32),
+            user_features=self.user_columns,
         )
         return histories.take(rows)
 

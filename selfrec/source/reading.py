@@ -23,12 +23,14 @@ from selfrec.catalog import Catalog
 from selfrec.errors import SourceError
 from selfrec.histories import Float32, Histories, Int32, Int64
 from selfrec.settings.tables import Config
+from selfrec.side_columns import SideTable
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.ids import carried_sql
 from selfrec.source.item_lists import ItemList, read_items, text_ids
 from selfrec.source.open import Source
 from selfrec.source.session import reading
 from selfrec.source.setting_aside import SetAside
+from selfrec.source.side_tables import by_code, kinds_of, stage
 from selfrec.source.user_lists import LISTED, list_users
 from selfrec.source.weighting import weighting_of
 
@@ -62,6 +64,8 @@ class UserShard:
     """float32[slots] preference weight; 0 where the item was only seen (an excluded event, a bad weight)."""
     ages: Float32
     """float32[slots] days from the event to the reader's moment; 0 when unknown."""
+    user_features: Float32 | None = None
+    """float32[U, columns] the user columns the model reads, 0 where unknown; None where there are none."""
 
     def __len__(self) -> int:
         """U, the number of users."""
@@ -86,6 +90,7 @@ class UserShard:
             items=self.items[kept],
             weights=self.weights[kept],
             ages=self.ages[kept],
+            user_features=self.user_features,
         )
 
 
@@ -98,9 +103,21 @@ class HistoryReader:
     """How many users there are in all shards together."""
     moment: float | None
     """Epoch seconds that ages and decay count back from: the newest event of the source. None without times."""
+    users_with_columns: int | None
+    """Users with a row in the table of user columns; None where the model reads none."""
 
-    def __init__(self, source: Source, config: Config, catalog: Catalog, *, users: str | None = None) -> None:
-        """`users` names who is scored: a table or view of a DuckDB source, or a Parquet or CSV path, with the
+    def __init__(
+        self,
+        source: Source,
+        config: Config,
+        catalog: Catalog,
+        *,
+        users: str | None = None,
+        user_table: SideTable | None = None,
+    ) -> None:
+        """user_table: the user columns that the model reads and where they stand; None: they are unknown.
+
+        `users` names who is scored: a table or view of a DuckDB source, or a Parquet or CSV path, with the
         source's user column. Users without any event are scored too; nulls are dropped, repeats count once.
         Unset: every user of the source, cold ones included.
         """
@@ -117,6 +134,14 @@ class HistoryReader:
             self._hashed = users is None and source.user_type == "VARCHAR" and self._hashes_differ()
         self.users = int(self._starts[-1])
         self._aside: SetAside | None = None
+        self._user_table, self._user_columns = user_table, None
+        self.users_with_columns: int | None = None
+        if user_table is not None:
+            self._user_columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
+            with reading(source.name):
+                [(self.users_with_columns,)] = source.connection.execute(
+                    f"SELECT count(*) FROM {_USERS} SEMI JOIN {self._user_columns.relation} USING (user_id)"
+                ).fetchall()
 
     def read(self, shard: int) -> UserShard:
         """The users of one shard, 0 <= shard < shards: the same rows in the same order on every call and run.
@@ -135,7 +160,11 @@ class HistoryReader:
                 events = self._events_of_shard(shard, start)
             else:
                 events = events_of(self._arrow(self._events_sql(_USERS)))
-        return self._shard(ids.column("user_id").combine_chunks(), events)
+        features = self._user_features(
+            end - start,
+            f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
+        )
+        return self._shard(ids.column("user_id").combine_chunks(), events, features)
 
     def read_users(self, ids: pa.Array) -> UserShard:
         """Only these users (carried type or text), each once, in the same form; ids without any event come back
@@ -161,7 +190,7 @@ class HistoryReader:
         found = known.column("user_id").combine_chunks()
         if found.null_count:
             raise SourceError(f"{source.name}: an id that was asked for is no {source.user_type}; check --user")
-        return self._shard(found, events)
+        return self._shard(found, events, self._user_features(len(found), _ASKED))
 
     def _number_users(self) -> Int64:
         """Number the users by (shard, id); int64[shards + 1] first number of each shard.
@@ -234,7 +263,13 @@ class HistoryReader:
     def _arrow(self, sql: str) -> pa.Table:
         return self._source.connection.sql(sql).to_arrow_table()
 
-    def _shard(self, ids: pa.Array, events: Events) -> UserShard:
+    def _user_features(self, users: int, codes: str) -> Float32 | None:
+        """float32[users, U] of the users that the relation `codes` numbers."""
+        if self._user_columns is None or self._user_table is None:
+            return None
+        return by_code(self._user_columns, self._user_table, users, codes)
+
+    def _shard(self, ids: pa.Array, events: Events, features: Float32 | None) -> UserShard:
         clock = self._weighting.clock
         half_life = self._config.cleaning.half_life_days
         decay = None
@@ -245,7 +280,7 @@ class HistoryReader:
         if clock is not None and self.moment is not None:
             days = days_before(self.moment, folded.ticks, clock.epochs(folded.ticks))
             ages = np.where(folded.ticks > 0, days, 0.0).astype(np.float32)
-        return _by_length(ids, folded, ages)
+        return _by_length(ids, folded, ages, features)
 
 
 def map_items(source: Source, catalog: Catalog) -> None:
@@ -288,7 +323,7 @@ def _events(found: dict[str, Any]) -> Events:
     )
 
 
-def _by_length(ids: pa.Array, folded: Folded, ages: Float32) -> UserShard:
+def _by_length(ids: pa.Array, folded: Folded, ages: Float32, features: Float32 | None) -> UserShard:
     """The users sorted by their number of slots; equal ones stay sorted by id."""
     lengths = np.diff(folded.offsets)
     order = np.argsort(lengths, kind="stable")
@@ -302,4 +337,5 @@ def _by_length(ids: pa.Array, folded: Folded, ages: Float32) -> UserShard:
         items=folded.items[slots],
         weights=folded.weights[slots],
         ages=ages[slots],
+        user_features=None if features is None else features[order],
     )

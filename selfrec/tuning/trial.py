@@ -30,5 +30,6 @@ def run_trial(
         listener=Silent(),
         notify=lambda part, epoch, metrics: None,
         device=device,
+        item_features=dataset.item_features,
     )
     return StageTrainer(parts, popularity_prior(dataset.catalog)).select(dataset.train, validation).measured

@@ -11,6 +11,7 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
+from torch import Tensor, nn
 
 from selfrec.errors import ExportError
 from selfrec.export.check import cases, check_graph, difference
@@ -18,7 +19,7 @@ from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
 from selfrec.pipeline.parts import Part, build_part
 from selfrec.pipeline.recommender import Recommender
-from selfrec.plugin import EpochOptions
+from selfrec.plugin import EpochOptions, Ranker, UserBatch
 from tests.toys import Toys
 
 N_ITEMS = 60
@@ -28,6 +29,70 @@ N_ITEMS = 60
 def _no_grad() -> Iterator[None]:
     with torch.no_grad():
         yield
+
+
+class Warm(nn.Module):
+    """Scores plus what the age of the history and two user columns add."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.by_column = nn.Embedding(sizes.items + 1, sizes.user_features)
+
+    def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
+        of_user = torch.matmul(self.by_column(candidates), batch.user_features.unsqueeze(2)).squeeze(2)
+        return scores.sum(2) + of_user * (1 + batch.ages.sum(1, keepdim=True))
+
+
+def with_columns(*, columns: int = 2, ages: bool = True) -> Recommender:
+    """A pipeline whose ranker reads ages and user columns, on data that may lack them."""
+    toys = Toys()
+    extractor = build_part(toys.get("extractor", "factors"), "factors", EpochOptions(), Sizes(items=N_ITEMS), 1)
+    options = EpochOptions()
+    generator = Part(
+        kind="generator", label="factors", record=toys.get("generator", "factors"), options=options,
+        module=extractor.module,
+    )  # fmt: skip
+    record = Ranker(
+        name="warm", summary="", options=EpochOptions, build=lambda options, sizes: Warm(sizes),
+        inputs=frozenset({"ages", "user_features"}),
+    )  # fmt: skip
+    ranker = build_part(record, "warm", options, Sizes(items=N_ITEMS, user_features=max(columns, 1)), 3)
+    return Recommender(
+        extractors=[extractor], generators=[generator], weights=[1.0], ranker=ranker,
+        prior=torch.linspace(1, 0, N_ITEMS), candidates=20, top_k=10, user_features=columns, ages=ages,
+    )  # fmt: skip
+
+
+class TestFurtherInputs:
+    def test_onnxruntime_equals_torch(self, tmp_path: Path) -> None:
+        module = with_columns()
+        graph = to_graph(module)
+        inputs = {value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+                  for value in graph.graph.input}  # fmt: skip
+        assert list(inputs)[-2:] == ["ages", "user_features"]
+        assert inputs["ages"] == ["batch", "length"]
+        assert inputs["user_features"] == ["batch", 2]
+        write_graph(graph, tmp_path)
+        assert check_graph(tmp_path / "model.onnx", module) == len(list(cases(module)))
+
+    def test_the_graph_asks_for_nothing_that_the_data_lacks(self) -> None:
+        assert with_columns(ages=False).inputs == ["user_features"]
+        assert with_columns(columns=0).inputs == ["ages"]
+        assert with_columns(columns=0, ages=False).inputs == []
+
+    def test_neutral_values_give_the_list_of_an_unknown_user(self) -> None:
+        """User columns of 0 leave the generators' order; a cold user gets the prior, whatever the columns say."""
+        module = with_columns()
+        history, ones, bias = torch.tensor([[1, 2]]), torch.ones(1, 2), torch.zeros(N_ITEMS)
+        neutral, _ = module(history, ones, history, bias, torch.zeros(1, 2), torch.zeros(1, 2))
+        known, _ = module(history, ones, history, bias, torch.zeros(1, 2), torch.tensor([[5.0, -5.0]]))
+        scores = module.generator_scores(UserBatch(history, ones, torch.zeros(1, 2), torch.zeros(1, 2)))
+        scores[0, history[0]] = float("-inf")
+        assert neutral[0].tolist() == scores[0].topk(10).indices.tolist()
+        assert known[0].tolist() != neutral[0].tolist()
+        nothing = torch.full((1, 2), N_ITEMS)
+        cold, _ = module(nothing, ones, nothing, bias, torch.zeros(1, 2), torch.tensor([[5.0, -5.0]]))
+        assert cold[0].tolist() == list(range(10))
 
 
 SHAPES = ["prior", "one factored", "one dense", "two", "one with ranker", "two with ranker"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from selfrec.histories import Histories
-from selfrec.pipeline.hiding import hide_for_ranker, ranker_users
+from selfrec.pipeline.hiding import hide_for_ranker, hide_newest, ranker_users
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,27 @@ def test_newest_items_are_hidden_and_ages_count_from_then() -> None:
     assert holdout.inputs.items.tolist() == [0, 1, 2, 3]
     assert holdout.inputs.ages.tolist() == [4, 3, 2, 1]
     assert visible.ages.tolist() == [9, 8, 7, 6, 2, 1]
+
+
+def test_a_period_is_hidden_for_everyone() -> None:
+    """A third of nine slots: all of 2 days or younger. User 1 has nothing before, user 2 nothing after."""
+    rows = replace(
+        Histories.from_rows([[0, 1, 2, 3], [4, 5], [6, 0, 1]], 7),
+        ages=np.array([9, 8, 2, 0, 2, 1, 7, 6, 5], np.float32),
+        user_features=np.array([[1], [2], [3]], np.float32),
+    )
+    visible, holdout = hide_newest(rows, 1 / 3, seed=0)
+    assert visible.items.tolist() == [0, 1, 6, 0, 1]
+    assert visible.ages.tolist() == [7, 6, 5, 4, 3], "ages count from the moment of the cut"
+    assert visible.user_features is not None
+    assert visible.user_features.tolist() == [[1], [3]]
+    assert holdout.inputs.items.tolist() == [0, 1]
+    assert holdout.inputs.ages.tolist() == [7, 6]
+    assert holdout.targets.items.tolist() == [2, 3]
+
+
+def test_something_is_left_where_most_is_of_one_moment() -> None:
+    rows = replace(Histories.from_rows([[0, 1, 2]], 3), ages=np.array([1, 0, 0], np.float32))
+    visible, holdout = hide_newest(rows, 0.9, seed=0)
+    assert visible.items.tolist() == [0]
+    assert holdout.targets.items.tolist() == [1, 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,46 +162,147 @@ def test_no_hidden_item_no_loss() -> None:
         assert float(loss(torch.ones(2, 3), torch.zeros(2, 3), torch.ones(2, 3, dtype=torch.bool))) == 0
 
 
-def test_item_columns_are_standardised() -> None:
+def test_item_columns_by_hand() -> None:
+    """Two choices of item 0 long ago, one of item 1 today; the half-lives are 16, 4 and 1 days."""
+    histories = replace(Histories.from_rows([[0], [0], [1]], 3), ages=np.array([64, 64, 0], dtype=np.float32))
+    columns = item_columns(fitting_of(built(RECORD, SIZES), histories, Sizes(items=3))).double()
+    counts = torch.tensor([2.0, 1.0, 0.0]).double()
+    logs = [torch.log1p(counts)]
+    for half_life in (16, 4, 1):
+        recent = counts * 2.0 ** -torch.tensor([64 / half_life, 0, 0]).double()
+        logs.append(torch.log((recent * 3 / recent.sum() + 1) / (counts + 1)))
+    logs += [torch.tensor([math.log(65), 0, 0]).double(), torch.tensor([math.log(65), 0, math.log(65)]).double()]
+    expected = torch.stack([(log - log.mean()) / log.std(correction=0) for log in logs], dim=1)
+    torch.testing.assert_close(columns, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_item_columns_without_ages() -> None:
     histories = Histories.from_rows([[0, 1], [0]], 3)
-    part = built(RECORD, SIZES)
-    columns = item_columns(fitting_of(part, histories, Sizes(items=3), popularity=[3.0, 1.0, 0.0]))
-    assert columns.shape == (3, 4)
-    expected = np.log1p([3.0, 1.0, 0.0])
+    columns = item_columns(fitting_of(built(RECORD, SIZES), histories, Sizes(items=3)))
+    expected = np.log1p([2.0, 1.0, 0.0])
     torch.testing.assert_close(
         columns[:, 0], torch.from_numpy(((expected - expected.mean()) / expected.std()).astype(np.float32))
     )
-    assert torch.equal(columns[:, 2:], torch.zeros(3, 2)), "without ages there is nothing to tell items apart"
+    assert torch.equal(columns[:, 1:], torch.zeros(3, 5)), "without ages there is nothing to tell items apart"
+
+
+class TestPortable:
+    def test_features_are_not_read(self) -> None:
+        """Another training of the same stages turns the features about; the order must not hang on them."""
+        sizes = Sizes(items=ITEMS, generators=1, candidates=3, features=2)
+        module = built(RECORD, sizes).module
+        nn.init.normal_(module.out.weight)
+        batch, candidates = batch_of([[1, 2]], ITEMS), torch.tensor([[0, 3, 4]])
+        scores = torch.tensor([[[1.0], [2.0], [0.5]]])
+        first, second = (module.rank(batch, f, candidates, scores) for f in (torch.zeros(1, 2), torch.ones(1, 2)))
+        assert torch.equal(first, second)
+        assert RECORD.portable_with(MlpOptions())
+        assert not RECORD.portable_with(MlpOptions(textbook=True)), "the textbook's reads the features"
+
+    def test_prepare_fills_in_other_rows_and_leaves_the_rest(self) -> None:
+        part, _, _ = fitted(3)
+        weights = {name: value.clone() for name, value in part.module.named_parameters()}
+        other = Histories.from_rows([[0, 1], [0, 2], [0, 3]], ITEMS)
+        fitting = fitting_of(part, other, SIZES)
+        assert RECORD.prepare is not None
+        RECORD.prepare(part.module, fitting)
+        assert torch.equal(part.module.columns[:-1], item_columns(fitting)[:, :1])
+        assert part.module.columns[0, 0] > part.module.columns[1, 0]
+        assert all(torch.equal(value, weights[name]) for name, value in part.module.named_parameters())
+
+
+class TestColumns:
+    """Of two candidates with equal scores, the one is hidden that has the user's own column."""
+
+    SIZES = Sizes(items=ITEMS, generators=1, candidates=2, user_features=2, item_features=2)
+
+    def rows(self) -> CandidateRows:
+        users = 120
+        kind = np.arange(users) % 2
+        pairs = np.random.default_rng(0).permuted(np.arange(ITEMS).reshape(-1, 2)[:9].repeat(14, axis=0)[:users])
+        candidates = np.sort(np.stack([pairs[:, 0] // 2 * 2, pairs[:, 1] // 2 * 2 + 1], axis=1), axis=1)
+        inputs = replace(Histories.from_rows([[19]] * users, ITEMS), user_features=np.eye(2, dtype=np.float32)[kind])
+        labels = (candidates % 2 == kind[:, None]).astype(np.float32)
+        return CandidateRows(inputs, candidates, np.zeros((users, 2, 1), dtype=np.float32), labels)
+
+    def accuracy(self, **options: Any) -> float:
+        rows = self.rows()
+        part = built(RECORD, self.SIZES, **{**SMALL, "epochs": 40, "column_dropout": 0.0, **options})
+        fitting = fitting_of(part, rows.inputs, self.SIZES, rows=rows)
+        fitting.item_features = np.eye(2, dtype=np.float32)[np.arange(ITEMS) % 2]
+        trained(part, fitting)
+        return hits(part, rows)
+
+    def test_user_and_item_columns_meet(self) -> None:
+        assert self.accuracy() == 1
+
+    @pytest.mark.parametrize("left_out", ["user_features", "item_features"])
+    def test_one_without_the_other_says_nothing(self, left_out: str) -> None:
+        assert self.accuracy(**{left_out: False}) < 0.8
+
+    def test_unknown_users_and_items_are_neutral(self) -> None:
+        part = built(RECORD, self.SIZES)
+        assert torch.equal(part.module.columns, torch.zeros(ITEMS + 1, 3))
+        batch = batch_of([[1]], ITEMS)._replace(user_features=torch.zeros(1, 2))
+        final = part.rank(batch, none(batch), torch.tensor([[2, 3]]), torch.zeros(1, 2, 1))
+        assert final.tolist() == [[0, 0]]
+
+
+def test_time_since_the_last_event_and_profiles_by_age() -> None:
+    sizes = Sizes(items=4, generators=1, candidates=2, ages=True)
+    module = built(RECORD, sizes, width=2).module
+    module.items.copy_(torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1], [0, 0]]))
+    module.span.fill_(8.0)
+    # Padding stands before and after; the newest event is 3 days old, the other 5 days.
+    batch = UserBatch(
+        torch.tensor([[4, 0, 1, 4]]), torch.tensor([[0.0, 1, 1, 0]]), torch.tensor([[0.0, 5, 3, 0]]), torch.zeros(1, 0)
+    )
+    count, mean, newest = module._known(batch)[0][0], *(known[0] for known in module._known(batch)[1:])
+    assert float(newest) == pytest.approx(math.log(4) / 4)
+    assert float(mean) == pytest.approx((math.log(6) + math.log(4)) / 2 / 4)
+    assert float(count) == pytest.approx(math.log(3) / 4)
+    by_age = module._profiles(batch, module.items[batch.history])[3]
+    # The older event is 2 of 8 days older: it weighs e^(-4 / 4).
+    torch.testing.assert_close(by_age, torch.tensor([[math.exp(-1), 1.0]]) / (1 + math.exp(-1)))
 
 
 def test_inputs_follow_the_options() -> None:
-    assert inputs(MlpOptions()) == frozenset()
-    assert inputs(MlpOptions(ages=True, user_features=True)) == {"ages", "user_features"}
+    assert inputs(MlpOptions()) == {"ages", "user_features"}
+    assert inputs(MlpOptions(ages=False, user_features=False)) == frozenset()
     assert inputs(MlpOptions(ages=True, textbook=True)) == frozenset()
-    assert RECORD.reads(MlpOptions(ages=True)) == {"ages"}
+    assert RECORD.reads(MlpOptions(user_features=False)) == {"ages"}
 
 
 class Ranked(nn.Module):
     """The ranker as a graph of its own."""
 
-    def __init__(self, module: CandidateRanker | TextbookRanker) -> None:
+    def __init__(self, module: CandidateRanker | TextbookRanker, users: int = 0) -> None:
         super().__init__()
         self.module = module
+        self.users = users
 
     def forward(self, history: Tensor, weights: Tensor, ages: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
         features = torch.cat([weights.sum(1, keepdim=True), ages.sum(1, keepdim=True)], dim=1)
-        return self.module.rank(UserBatch(history, weights, ages, ages[:, :0]), features, candidates, scores)
+        users = torch.cat([weights.sum(1, keepdim=True), -features[:, :1]], dim=1)[:, : self.users]
+        return self.module.rank(UserBatch(history, weights, ages, users), features, candidates, scores)
 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"ages": True, "learn_items": True, "hidden": (8, 4), "activation": "leaky-relu"}, {"textbook": True}],
+    [
+        {"ages": False, "user_features": False, "item_features": False},
+        {"item_features": False},
+        {"learn_items": True, "hidden": (8, 4), "activation": "leaky-relu"},
+        {"textbook": True},
+    ],
 )
 def test_graph_is_the_module(options: dict[str, Any]) -> None:
-    sizes = Sizes(items=ITEMS, generators=2, candidates=6, features=2)
-    module = built(RECORD, sizes, **{**SMALL, **options}).module
+    sizes = Sizes(items=ITEMS, generators=2, candidates=6, features=2, user_features=2, item_features=3, ages=True)
+    module = built(RECORD, sizes, **{**SMALL, **options}).module.eval()
     assert isinstance(module, CandidateRanker | TextbookRanker)
     torch.manual_seed(0)
+    if isinstance(module, CandidateRanker):
+        module.columns.normal_()
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.3)
 
@@ -214,7 +316,16 @@ def test_graph_is_the_module(options: dict[str, Any]) -> None:
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
     slots = {0: batch, 1: length}
     names = ["history", "weights", "ages", "candidates", "scores"]
-    assert_same_in_onnx(Ranked(module), example, names, (slots, slots, slots, {0: batch}, {0: batch}))
+    assert_same_in_onnx(Ranked(module, users=2), example, names, (slots, slots, slots, {0: batch}, {0: batch}))
+
+
+def test_ages_in_any_order_are_finite() -> None:
+    """Nobody promises a graph's caller that the last event is the youngest, nor that ages end with the span."""
+    sizes = Sizes(items=ITEMS, generators=1, candidates=3, ages=True)
+    part = built(RECORD, sizes)
+    nn.init.normal_(part.module.out.weight)
+    batch = batch_of([[1, 2]], ITEMS)._replace(ages=torch.tensor([[0.0, 1e6]]))
+    assert torch.isfinite(part.rank(batch, none(batch), torch.tensor([[0, 3, 4]]), torch.ones(1, 3, 1))).all()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from selfrec.cli.log import EventLog, log_option
-from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
@@ -24,6 +24,7 @@ from selfrec.settings.tables import SourceSettings
     help="The rows to be predicted, apart, as published splits come: files, or FILE.duckdb::TABLE. All of SOURCE is "
     "then shown to the model.",
 )
+@user_features_option
 @click.option("--threads", type=int, metavar="N", help="Threads of the scorer. [default: all cores]")
 @log_option
 @json_option
@@ -34,6 +35,7 @@ def command(
     source: str,
     source_options: dict[str, Any],
     test: str | None,
+    user_features: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -57,6 +59,7 @@ def command(
             source,
             source_options,
             test=test,
+            user_features=user_features,
             threads=threads,
             on_users=lambda done, total: bars.update(task, description="scoring", completed=done, total=total),
         )

@@ -8,7 +8,7 @@ import click
 
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.log_fit import LoggedFit
-from selfrec.cli.options import config_options, settings_options, source_argument
+from selfrec.cli.options import config_options, settings_options, side_options, source_argument
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -29,6 +29,7 @@ from selfrec.settings.tables import SourceSettings
     metavar="TIME",
     help="Search the options that are left open on the validation part first, for 90s, 5m or 2h.",
 )
+@side_options
 @click.option("--resume", is_flag=True, help="Go on with a fit of the same options that was killed.")
 @click.option("--warm-start", metavar="MODEL", type=click.Path(), help="Start from a model's weights, items by id.")
 @log_option
@@ -43,6 +44,8 @@ def command(
     seed: int | None,
     source_options: dict[str, Any],
     items: str | None,
+    user_features: str | None,
+    item_features: str | None,
     budget: str | None,
     resume: bool,
     warm_start: str | None,
@@ -68,6 +71,8 @@ def command(
             out,
             config,
             items=items,
+            user_features=user_features,
+            item_features=item_features,
             resume=resume,
             warm_start=warm_start,
             listener=LoggedFit(listener, log),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfrec.cli.log import EventLog, log_option
-from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
 from selfrec.cli.output import print_json, print_pairs, progress
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--deny", metavar="F", help="Items nobody gets: a table or a file of ids.")
 @click.option("--allow", metavar="F", help="The only items anybody gets: a table or a file of ids.")
 @click.option("--boost", metavar="F", help="Items with a number that is added to their scores: a table or a file.")
+@user_features_option
 @click.option("--resume", is_flag=True, help="Go on from the finished shards of a run that was killed.")
 @click.option(
     "--changed-only",
@@ -54,6 +55,7 @@ def command(
     deny: str | None,
     allow: str | None,
     boost: str | None,
+    user_features: str | None,
     resume: bool,
     changed_only: bool,
     wait: float,
@@ -88,6 +90,7 @@ def command(
             deny=deny,
             allow=allow,
             boost=boost,
+            user_features=user_features,
             resume=resume,
             changed_only=changed_only,
             wait=wait,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from selfrec.cli.options import config_options, settings_options, source_argument
+from selfrec.cli.options import config_options, settings_options, side_options, source_argument
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -18,6 +18,7 @@ from selfrec.settings.tables import SourceSettings
 @config_options
 @settings_options(SourceSettings, "source_options")
 @click.option("--items", metavar="FILE|TABLE", help="Item columns, as of `fit`.")
+@side_options
 @click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Trials at most.")
 @click.option("--budget", metavar="TIME", help="Time at most: 90s, 5m or 2h. [default without --trials: 1h]")
 @click.option(
@@ -34,6 +35,8 @@ def command(
     seed: int | None,
     source_options: dict[str, Any],
     items: str | None,
+    user_features: str | None,
+    item_features: str | None,
     trials: int | None,
     budget: str | None,
     study: str | None,
@@ -60,7 +63,15 @@ def command(
     limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
     config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
     with fit_display(state) as listener:
-        found, rows = tune(source, config, items=items, study=study, listener=listener)
+        found, rows = tune(
+            source,
+            config,
+            items=items,
+            user_features=user_features,
+            item_features=item_features,
+            study=study,
+            listener=listener,
+        )
     click.echo()
     print_trials(rows)
     reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]

@@ -1,0 +1,122 @@
+"""The ranker's training: on items that the stages which scored them have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from selfrec.histories import Histories, Holdout
+from selfrec.host.records import Ranker, Sizes
+from selfrec.pipeline.candidates import candidate_rows, rank_candidates
+from selfrec.pipeline.chosen import Chosen
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.fitting import Validate
+from selfrec.pipeline.measure import Measured, measure
+from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.parts import Part, label_and_name, options_tables, part_options
+from selfrec.pipeline.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a ranker learns from."""
+
+    stages: Chosen
+    """Stages that were trained on the rows below and score the candidates."""
+    histories: Histories
+    """All rows with what stayed visible."""
+    holdout: Holdout
+    """Some of these rows, and what was hidden of them."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a ranker is trained for: the stages whose candidates it will order."""
+
+    stages: Chosen
+    histories: Histories
+    """The rows these stages were trained on."""
+    validation: Holdout | None
+
+
+class RankerTrainer:
+    """Trains rankers, and tells portable ones what is known of the items where they come to stand."""
+
+    def __init__(
+        self, parts: PartTrainer, recommender: Callable[[Chosen], Recommender], sizes: Callable[..., Sizes]
+    ) -> None:
+        self._parts, self._recommender, self._sizes = parts, recommender, sizes
+
+    def portable(self, text: str) -> bool:
+        """Whether the ranker that `text` names learns from other stages than it ranks for."""
+        label, name = label_and_name(text)
+        record = self._parts.records.get("ranker", name)
+        options = part_options(record, label, [options_tables(self._parts.config, "ranker", label)])
+        return isinstance(record, Ranker) and record.portable_with(options)
+
+    def train(
+        self, phase: str, text: str, lesson: Lesson, place: Place, *, like: str | None = None
+    ) -> tuple[Part, Measured | None] | None:
+        """The trained ranker, and how well the lists of `place` are with it; None where nothing can be learned."""
+        device = self._parts.device
+        rows = candidate_rows(self._recommender(lesson.stages), lesson.holdout, device, only_hits=True)
+        if len(rows.inputs) == 0:
+            self._parts.listener.message(f"ranker {text}: no hidden item came among the candidates; left out")
+            return None
+        sizes = self._sizes_of(lesson.stages, lesson.histories)
+        part = self._parts.build("ranker", text, sizes)
+        portable = self.portable(text)
+        at_place = self._prepared(part, sizes, place.histories) if portable else {}
+        rank = self._measuring(part, place, at_place)
+        validate: Validate | None = None if rank is None else lambda: rank().metrics
+        self._parts.train(
+            phase, part, sizes, lesson.histories, place.validation, Features(lesson.stages.extractors),
+            rows=rows, validate=validate, like=like,
+        )  # fmt: skip
+        _put(part.module, at_place)
+        return part, None if rank is None else rank()
+
+    def settle(self, part: Part, stages: Chosen, histories: Histories) -> Part:
+        """A portable ranker as it is, with what is known of the items from these rows."""
+        self._parts.prepare(part, self._sizes_of(stages, histories), histories)
+        return part
+
+    def _prepared(self, part: Part, sizes: Sizes, histories: Histories) -> dict[str, Tensor]:
+        self._parts.prepare(part, sizes, histories)
+        return _buffers(part.module)
+
+    def _measuring(self, part: Part, place: Place, at_place: dict[str, Tensor]) -> Callable[[], Measured] | None:
+        validation = place.validation
+        if validation is None:
+            return None
+        recommender = self._recommender(place.stages)
+        held = candidate_rows(recommender, validation, self._parts.device, only_hits=False)
+
+        def rank() -> Measured:
+            before = _buffers(part.module)
+            _put(part.module, at_place)
+            measured = measure(rank_candidates(part, recommender, held, self._parts.device), validation.targets)
+            _put(part.module, before)
+            return measured
+
+        return rank
+
+    def _sizes_of(self, stages: Chosen, histories: Histories) -> Sizes:
+        return self._sizes(
+            histories,
+            features=Features(stages.extractors).width,
+            generators=len(stages.generators),
+            candidates=self._recommender(stages).candidates,
+        )
+
+
+def _buffers(module: nn.Module) -> dict[str, Tensor]:
+    return {name: buffer.detach().clone() for name, buffer in module.named_buffers()}
+
+
+def _put(module: nn.Module, buffers: dict[str, Tensor]) -> None:
+    for name, buffer in module.named_buffers():
+        if name in buffers:
+            buffer.copy_(buffers[name])

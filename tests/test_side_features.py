@@ -1,0 +1,177 @@
+"""Columns of users and items from `fit` to `score`, `evaluate` and `recommend`, by the real command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from selfrec.histories import Histories
+from selfrec.model_folder.reading import open_model
+from selfrec.scoring.kernel import Scorer
+from tests.shop import HOUSEHOLDS, make_shop
+
+QUICK = [
+    "-o", "pipeline.generators=autoencoder", "-o", "pipeline.ranker=mlp", "-o", "pipeline.keep=all",
+    "-o", "extractor.autoencoder.width=16", "-o", "extractor.autoencoder.epochs=3", "-o", "ranker.mlp.epochs=8",
+    "-o", "pipeline.candidates=12", "-o", "pipeline.top_k=8",
+]  # fmt: skip
+
+
+def selfrec(*arguments: str | Path, fails: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "selfrec", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == fails, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop, and of 200 of its 240 households the aisle and whether their number is even."""
+    path = make_shop(tmp_path_factory.mktemp("columns") / "shop.duckdb")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE people AS SELECT 'house ' || h AS user_id, h % 4 AS aisle, "
+            "CASE WHEN h % 2 = 0 THEN 'even' ELSE 'odd' END AS kind FROM range(200) houses(h)"
+        )
+        connection.execute(
+            "CREATE TABLE goods AS SELECT (1000 + i)::INTEGER AS item_id, i * 1.5 AS price, "
+            "'aisle ' || (i % 4) AS aisle FROM range(48) goods(i)"
+        )
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(shop: Path) -> Path:
+    out = shop.parent / "model"
+    features = ["--user-features", "people", "--item-features", "goods"]
+    done = selfrec("fit", shop, "--table", "events", "--out", out, *features, *QUICK)
+    assert "has 200 of 240 users" in " ".join(done.stderr.split()) + " ".join(done.stdout.split())
+    return out
+
+
+def rows(path: Path) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = {}
+    for user, item in duckdb.sql(f"SELECT user_id, item_id FROM '{path}' ORDER BY user_id, rank").fetchall():
+        found.setdefault(user, []).append(item)
+    return found
+
+
+def scored(model: Path, shop: Path, out: Path, *options: str | Path) -> dict[Any, list[Any]]:
+    selfrec("score", model, shop, "--to", out, "-k", "5", *options)
+    return rows(out)
+
+
+class TestModel:
+    def test_the_manifest_says_how_columns_become_numbers(self, model: Path) -> None:
+        manifest = json.loads((model / "manifest.json").read_text())
+        assert manifest["user_features"] == ["aisle", "kind=even", "kind=odd"]
+        table = manifest["user_table"]
+        assert (table["place"], table["key"]) == ("people", "user_id")
+        assert table["columns"][0]["mean"] == 1.5
+        assert table["columns"][0]["scale"] == pytest.approx(np.std([0, 1, 2, 3]))
+        assert table["columns"][1]["levels"] == ["even", "odd"]
+        assert [column["name"] for column in manifest["item_table"]["columns"]] == ["price", "aisle"]
+
+    def test_the_graph_asks_for_them(self, model: Path) -> None:
+        opened = open_model(model)
+        assert opened.extra_inputs == ("ages", "user_features")
+        assert opened.surface.user_features == 3
+
+    def test_no_user_id_is_in_the_folder(self, model: Path) -> None:
+        assert not any(b"house 1" in path.read_bytes() for path in model.iterdir())
+
+
+class TestScore:
+    def test_columns_are_joined_and_unknown_users_are_neutral(self, shop: Path, model: Path, tmp_path: Path) -> None:
+        known = scored(model, shop, tmp_path / "known.parquet")
+        neutral = scored(model, shop, tmp_path / "neutral.parquet", "--user-features", "none")
+        assert len(known) == len(neutral) == HOUSEHOLDS
+        strangers = {f"house {h}" for h in range(200, HOUSEHOLDS)}
+        assert all(known[user] == neutral[user] for user in strangers)
+        assert any(known[user] != neutral[user] for user in known)
+
+    def test_another_table_takes_its_place(self, shop: Path, model: Path, tmp_path: Path) -> None:
+        """Columns that are all null are unknown; those of a file are those of the table."""
+        people, empty = tmp_path / "people.parquet", tmp_path / "empty.csv"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            connection.execute(f"COPY people TO '{people}'")
+            connection.execute(f"COPY (SELECT user_id, NULL::INT AS aisle, NULL AS kind FROM people) TO '{empty}'")
+        first = scored(model, shop, tmp_path / "table.parquet")
+        assert scored(model, shop, tmp_path / "file.parquet", "--user-features", people) == first
+        nothing = scored(model, shop, tmp_path / "nothing.parquet", "--user-features", "none")
+        assert scored(model, shop, tmp_path / "null.parquet", "--user-features", empty) == nothing
+
+    def test_a_source_without_the_table_says_what_to_do(self, model: Path, tmp_path: Path) -> None:
+        bare = make_shop(tmp_path / "bare.duckdb")
+        done = selfrec("score", model, bare, "--to", tmp_path / "lists.parquet", fails=1)
+        assert "has no table 'people'" in done.stderr
+        assert "--user-features" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    def test_a_model_without_columns_refuses_them(self, shop: Path, tmp_path: Path) -> None:
+        plain, out = tmp_path / "plain", tmp_path / "lists.parquet"
+        only = ["-o", "pipeline.extractors=", "-o", "pipeline.generators=popularity"]
+        done = selfrec("fit", shop, "--table", "events", "--out", plain, "--user-features", "people", *only)
+        assert "no part of the exported pipeline reads them" in " ".join(done.stderr.split())
+        assert json.loads((plain / "manifest.json").read_text())["user_table"] is None
+        done = selfrec("score", plain, shop, "--to", out, "--user-features", "people", fails=2)
+        assert "reads no user columns; leave the option out" in done.stderr
+        selfrec("score", plain, shop, "--to", out, "--user-features", "none")
+
+    def test_ages_reach_the_graph(self, shop: Path, model: Path, tmp_path: Path) -> None:
+        """The lists are those of the reader's ages, not of ages of 0."""
+        from selfrec.source.open import open_source
+        from selfrec.source.reading import HistoryReader
+
+        opened = open_model(model)
+        with open_source(str(shop), opened.config.source) as source:
+            reader = HistoryReader(source, opened.config, opened.catalog, user_table=opened.manifest.user_table)
+            shard = reader.read(0)
+        histories = shard.histories(opened.n_items, 500)
+        assert histories.ages.max() == 7.0, "eight days of events"
+        settings = opened.config.scoring.model_copy(update={"k": 5})
+        lists = Scorer(opened, settings).score(histories)
+        expected = scored(opened.path, shop, tmp_path / "lists.parquet")
+        ids = np.array([*opened.catalog.item_ids.to_pylist(), None], dtype=object)
+        found = dict(zip(shard.user_ids.to_pylist(), ids[lists.items].tolist(), strict=True))
+        assert {user: [item for item in row if item is not None] for user, row in found.items()} == expected
+
+
+class TestEvaluateAndRecommend:
+    def test_evaluate_joins_them_too(self, shop: Path, model: Path) -> None:
+        figures = [
+            json.loads(selfrec("evaluate", model, shop, "--json", *more).stdout)["groups"][0]["model"]["ndcg@5"]
+            for more in ([], ["--user-features", "none"])
+        ]
+        assert figures[0] != figures[1]
+
+    def test_evaluate_apart_finds_the_table_of_the_source(self, shop: Path, model: Path, tmp_path: Path) -> None:
+        """The rows to be predicted come from a file; the user columns still stand in the source."""
+        later = tmp_path / "later.parquet"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            connection.execute(
+                f"COPY (SELECT user_id, (item_id + 4)::INTEGER AS item_id, timestamp, weight FROM events) TO '{later}'"
+            )
+        figures = [
+            json.loads(selfrec("evaluate", model, shop, "--test", later, "--json", *more).stdout)["groups"][0]
+            for more in ([], ["--user-features", "none"])
+        ]
+        assert figures[0]["users"] == HOUSEHOLDS
+        assert figures[0]["model"]["ndcg@5"] != figures[1]["model"]["ndcg@5"]
+
+    def test_recommend_is_neutral(self, model: Path) -> None:
+        """The list of a user of whom nothing but the history is known: the graph with ages and columns of 0."""
+        shown = json.loads(selfrec("recommend", model, "--history", "1002,1006,1010", "-k", "4", "--json").stdout)
+        opened = open_model(model)
+        numbers = opened.catalog.numbers([1002, 1006, 1010]).tolist()
+        lists = Scorer(opened).score(Histories.from_rows([numbers], opened.n_items))
+        ids = [opened.catalog.item_ids[int(number)].as_py() for number in lists.items[0, :4]]
+        assert [item["item_id"] for item in shown["items"]] == ids
