@@ -133,13 +133,14 @@ def write_model_folder(
     top_k: int,
     item_ids: pa.Array | None = None,
     user_type: str = "VARCHAR",
-    item_type: str = "BIGINT",
+    item_type: str | None = None,
     config: Config | None = None,
     user_features: tuple[str, ...] = (),
     columns: Mapping[str, pa.Array] | None = None,
 ) -> None:
     """A model folder around any graph of the contract; columns: further item columns, such as a title."""
     ids = pa.array(range(1000, 1000 + n_items), pa.int64()) if item_ids is None else item_ids
+    item_type = item_type or ("VARCHAR" if pa.types.is_string(ids.type) else "BIGINT")
     popularity = np.linspace(n_items, 1, n_items, dtype=np.float32)
     numbers = pa.array(range(n_items), pa.int32())
     table = pa.table({"item_number": numbers, "item_id": ids, "popularity": popularity, **(columns or {})})
