@@ -34,7 +34,8 @@ def model_of(folder: Path, shape: str, n_items: int = N_ITEMS, ids: pa.Array | N
     """A model folder of one of the shapes of test_export; item ids are 1,000 + number where none are given."""
     with torch.no_grad():
         graph = to_graph(recommender(shape, n_items, TOP_K))
-    write_model_folder(folder, graph, n_items=n_items, top_k=min(TOP_K, n_items), item_ids=ids)
+    kind = "BIGINT" if ids is None else {"string": "VARCHAR", "int32": "INTEGER"}[str(ids.type)]
+    write_model_folder(folder, graph, n_items=n_items, top_k=min(TOP_K, n_items), item_ids=ids, item_type=kind)
     return open_model(folder)
 
 
