@@ -123,8 +123,8 @@ def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
     if table is None or reader.users_with_columns is None or reader.users_with_columns == reader.users:
         return None
     return (
-        f"{reader.users_with_columns:,} of {reader.users:,} users are in {table.place!r}; the columns of the others count "
-        "as unknown"
+        f"{reader.users_with_columns:,} of {reader.users:,} users are in {table.place!r}; the columns of the others "
+        "count as unknown"
     )
 
 
