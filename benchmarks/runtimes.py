@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="names of runtimes")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        text = page(measure(Path(folder), chosen.repeat, chosen.only), chosen.repeat, os.getloadavg()[2])
+        text = page(measure(Path(folder), chosen.repeat, chosen.only), chosen.repeat, os.getloadavg()[1])
     if chosen.into:
         chosen.into.write_text(text, encoding="utf-8")
     else:
