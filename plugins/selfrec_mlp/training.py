@@ -45,9 +45,19 @@ def prepare(module: CandidateRanker | TextbookRanker, fitting: Fitting) -> None:
 
 
 def item_vectors(fitting: Fitting, width: int) -> Tensor:
-    """float32[N + 1, width] singular vectors of the rows, each item's of length 1; 0 for items of no row."""
-    vectors = item_directions(fitting.histories, width, seed=fitting.seed)
-    return functional.pad(functional.normalize(vectors, dim=1), (0, 0, 0, 1))
+    """float32[N + 1, width] singular vectors of the rows, each times its strength, which is how far the users
+    spread along it; then each item's of length 1, and 0 for items of no row. Weak directions tell little: where
+    the width comes near the rank of the rows, unscaled ones would make every item like itself alone.
+    """
+    rows = fitting.histories
+    vectors = item_directions(rows, width, seed=fitting.seed)
+    shares = torch.from_numpy(rows.lengths).float().clamp_min(1).rsqrt()[torch.from_numpy(rows.row_numbers)]
+    users = functional.embedding_bag(
+        torch.from_numpy(rows.items).long(), vectors, torch.from_numpy(rows.offsets), mode="sum",
+        per_sample_weights=shares, include_last_offset=True,
+    )  # fmt: skip
+    strength = users.std(0, correction=0) if len(rows) else users.new_zeros(width)
+    return functional.pad(functional.normalize(vectors * strength, dim=1), (0, 0, 0, 1))
 
 
 def item_columns(fitting: Fitting) -> Tensor:

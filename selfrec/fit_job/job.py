@@ -132,8 +132,6 @@ def _fit(
     chosen, final = _train(stages, dataset, validation, config)
     stages.settle_prior(dataset.refit)
     recommender = stages.recommender(final)
-    if dataset.user_table is not None and "user_features" not in recommender.inputs:
-        listener.message("user features: no part of the exported pipeline reads them, so the graph does not ask")
     listener.message("exporting and checking the graph")
     write_graph(to_graph(recommender), writer.folder)
     batches = check_graph(writer.folder / "model.onnx", recommender)

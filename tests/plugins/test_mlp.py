@@ -22,7 +22,7 @@ from selfrec_mlp.module import CandidateRanker
 from selfrec_mlp.options import MlpOptions
 from selfrec_mlp.scores import standardised
 from selfrec_mlp.textbook import TextbookRanker
-from selfrec_mlp.training import item_columns
+from selfrec_mlp.training import item_columns, item_vectors
 from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
 
 (RECORD,) = selfrec_rankers()
@@ -184,6 +184,19 @@ def test_item_columns_without_ages() -> None:
         columns[:, 0], torch.from_numpy(((expected - expected.mean()) / expected.std()).astype(np.float32))
     )
     assert torch.equal(columns[:, 1:], torch.zeros(3, 5)), "without ages there is nothing to tell items apart"
+
+
+def test_items_of_the_same_users_are_alike_however_wide_the_vectors() -> None:
+    """Unscaled singular vectors of full width would be orthogonal for every two items."""
+    rows = [[0, 1, 2], [0, 1], [1, 2], [3, 4, 5], [3, 5], [4, 5]]
+    histories = Histories.from_rows(rows, 7)
+    vectors = item_vectors(fitting_of(built(RECORD, SIZES), histories, Sizes(items=7)), 6)
+    alike = vectors @ vectors.T
+    assert vectors.shape == (8, 6)
+    assert torch.allclose(alike.diagonal(), torch.tensor([1.0] * 6 + [0.0] * 2))
+    assert alike[0, 1] > 0.5
+    assert alike[3, 5] > 0.5
+    assert float(alike[:3, 3:6].max()) < 0
 
 
 class TestPortable:

@@ -84,4 +84,6 @@ def command(
         print_trials(model.manifest.search)
         click.echo()
     print_stages(model.manifest)
+    if user_features is not None and model.manifest.user_table is None:
+        click.echo("\n--user-features: no part of the exported pipeline reads them; `--preset full` has one that can")
     state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")
