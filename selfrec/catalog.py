@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfrec import columns
+from selfrec.errors import ColumnError
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,56 @@ class Catalog:
 
     def name(self, number: int) -> str:
         """What to show a person: the first text column that was given, or the id."""
-        for column in self.table.column_names:
-            if column not in (columns.ITEM_NUMBER, columns.ITEM_ID, columns.POPULARITY):
-                value = self.table.column(column)[number].as_py()
-                if isinstance(value, str) and value:
-                    return value
+        for column in self._given:
+            value = self.table.column(column)[number].as_py()
+            if isinstance(value, str) and value:
+                return value
         return str(self.table.column(columns.ITEM_ID)[number].as_py())
 
+    def texts(self, column: str | None = None) -> list[str]:
+        """A column of the item table as text by item number, "" where unknown; the first text column unless named.
+
+        Raises ColumnError where there is none.
+        """
+        if column is None:
+            named = [name for name in self._given if pa.types.is_string(self.table.schema.field(name).type)]
+            if not named:
+                raise self._missing("a column of text")
+            column = named[0]
+        elif column not in self._given:
+            raise self._missing(f"a column {column!r}")
+        values = self.table.column(column).to_pylist()
+        return ["" if value is None else str(value) for value in values]
+
+    def vectors(self, column: str) -> npt.NDArray[np.float32]:
+        """float32[N, e] a column of the item table that holds e numbers an item; 0 where unknown.
+
+        Raises ColumnError where there is none, or where the items have vectors of different lengths.
+        """
+        if column not in self._given or not pa.types.is_list(self.table.schema.field(column).type):
+            raise self._missing(f"a column {column!r} of vectors (FLOAT[])")
+        lists = self.table.column(column).combine_chunks()
+        lengths = lists.value_lengths()
+        known = np.flatnonzero(np.asarray(lengths.is_valid().to_numpy(zero_copy_only=False)))
+        widths = set(lengths.drop_null().to_pylist())
+        if len(widths) != 1:
+            raise ColumnError(f"item column {column!r} has vectors of {sorted(widths)} numbers; give all of one length")
+        vectors = np.zeros((len(self), widths.pop()), dtype=np.float32)
+        numbers = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
+        vectors[known] = np.nan_to_num(numbers.reshape(len(known), -1), posinf=0, neginf=0)
+        return vectors
+
     def write(self, path: Path) -> None:
-        """Write items.parquet."""
-        pq.write_table(self.table, path, compression="zstd", store_schema=True)
+        """Write items.parquet. Vectors are for the parts, which keep what they need of them; they stay out."""
+        flat = [field.name for field in self.table.schema if not pa.types.is_nested(field.type)]
+        pq.write_table(self.table.select(flat), path, compression="zstd", store_schema=True)
+
+    @property
+    def _given(self) -> list[str]:
+        """The item columns that were given."""
+        own = (columns.ITEM_NUMBER, columns.ITEM_ID, columns.POPULARITY)
+        return [name for name in self.table.column_names if name not in own]
+
+    def _missing(self, what: str) -> ColumnError:
+        given = ", ".join(self._given) or "none"
+        return ColumnError(f"the item table lacks {what}; give one with `selfrec fit --items` (its columns: {given})")

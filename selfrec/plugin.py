@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from selfrec.pipeline.directions import item_directions
     from selfrec.pipeline.fitting import Epoch, Fitting
     from selfrec.pipeline.loop import train_by_epochs
+    from selfrec.pipeline.newest import newest
     from selfrec.pipeline.prior import half_lives, recent_popularity
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "half_lives",
     "hookimpl",
     "item_directions",
+    "newest",
     "pool",
     "recent_popularity",
     "searched",
@@ -60,6 +62,7 @@ _HEAVY = {
     "Fitting": "selfrec.pipeline.fitting",
     "UserBatch": "selfrec.pipeline.batch",
     "half_lives": "selfrec.pipeline.prior",
+    "newest": "selfrec.pipeline.newest",
     "item_directions": "selfrec.pipeline.directions",
     "pool": "selfrec.pipeline.batch",
     "recent_popularity": "selfrec.pipeline.prior",

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +12,9 @@ from torch import Tensor
 from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
+from selfrec.export.blame import explained
 from selfrec.export.portable import zeros_by_expanding
+from selfrec.export.quiet import quiet
 from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
 from selfrec.host.records import ExtraInput
 from selfrec.pipeline.recommender import Recommender
@@ -41,7 +38,7 @@ def to_graph(recommender: Recommender) -> ModelProto:
     arguments = _example(recommender, extras)
     dims = {"batch": Dim("batch"), "length": Dim("length"), "excluded": Dim("excluded")}
     shapes = {name: {axis: dims[dim] for axis, dim in _axes(name).items()} or None for name in arguments}
-    with _quiet() as said:
+    with quiet() as said:
         try:
             program = torch.onnx.export(
                 recommender,
@@ -55,10 +52,7 @@ def to_graph(recommender: Recommender) -> ModelProto:
                 verbose=False,
             )
         except Exception as error:
-            raise ExportError(
-                f"export: a part does not become a graph ({type(error).__name__}: {one_line(error)[:400]}); "
-                "`selfrec plugins check NAME` finds the part"
-            ) from error
+            raise explained(error, recommender) from error
     if program is None:
         raise ExportError(f"export: torch gave no graph ({one_line(Exception(said.getvalue()))[:400]})")
     return canonical(program.model_proto, list(arguments), recommender.columns)
@@ -161,17 +155,3 @@ def _example(recommender: Recommender, extras: list[ExtraInput]) -> dict[str, Te
     if "user_features" in extras:
         arguments["user_features"] = torch.zeros(3, recommender.user_features)
     return arguments
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[io.StringIO]:
-    """Torch's exporter talks on both streams and in the log about things a user cannot change."""
-    said = io.StringIO()
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            warnings.simplefilter("ignore")
-            yield said
-    finally:
-        logging.disable(before)

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from selfrec.errors import SettingsError
 from selfrec.evaluation.evaluate import evaluate_model
 from selfrec.evaluation.result import Evaluation
+from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
@@ -133,7 +135,9 @@ def _fit(
     stages.settle_prior(dataset.refit)
     recommender = stages.recommender(final)
     listener.message("exporting and checking the graph")
-    write_graph(to_graph(recommender), writer.folder)
+    graph = to_graph(recommender)
+    check_operations(graph, recommender)
+    write_graph(graph, writer.folder)
     batches = check_graph(writer.folder / "model.onnx", recommender)
     dataset.catalog.write(writer.folder / ITEMS)
     write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
@@ -168,17 +172,24 @@ def sampled_validation(validation: Holdout, config: Config) -> Holdout | None:
 def _identity(config: Config, dataset: Dataset, warm_start: str | None) -> dict[str, Any]:
     """What makes two fits the same fit, so that one may go on where the other was killed."""
     warm = None if warm_start is None else open_model(warm_start).sha256
-    ids = hashlib.sha256("\n".join(map(str, dataset.catalog.item_ids.to_pylist())).encode()).hexdigest()
     return {
         "selfrec": version("selfrec"),
         "torch": torch.__version__,
         "config": config.model_dump(mode="json"),
         "data": dataset.fingerprint,
-        "items": ids,
+        "items": _content(dataset.catalog.table),
         "user_table": _told(dataset.user_table, dataset.refit.user_features),
         "item_table": _told(dataset.item_table, dataset.item_features),
         "warm_start": warm,
     }
+
+
+def _content(table: pa.Table) -> str:
+    """sha256 of the items with their ids, popularity and columns."""
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return hashlib.sha256(stream.getvalue()).hexdigest()
 
 
 def _told(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
@@ -226,7 +237,7 @@ def torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
     memory.fill_uninitialized_memory = False
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
             yield _device(settings.device)
     finally:
         torch.set_num_threads(threads)

@@ -149,7 +149,7 @@ class Fitting:
 
     def _close(self, module: nn.Module, epoch: Epoch) -> float:
         """Check, validate and tell; returns the figure that the best epoch is chosen by, higher is better."""
-        name = f"{self.part.kind} {self.part.record.name!r}"
+        name = self.part.name
         if not epoch.metrics:
             raise PluginError(f"{name}: epoch {epoch.number} ended without `epoch.report(loss=...)`")
         for figure, number in epoch.metrics.items():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from selfrec.errors import PluginError
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.fitting import Epoch, Fitting
+from selfrec.pipeline.parts import wanted_of
 from selfrec.settings.base import EpochOptions
 
 
@@ -20,11 +21,12 @@ def train_by_epochs(module: nn.Module, fitting: Fitting) -> None:
     The options must be EpochOptions: epochs, batch_size, learning_rate, weight_decay, patience.
     """
     options = fitting.options
-    name = f"{fitting.part.kind} {fitting.part.record.name!r}"
+    name = fitting.part.name
     loss_of: Callable[..., Tensor] | None = getattr(module, "training_loss", None)
     if not isinstance(options, EpochOptions) or loss_of is None:
         raise PluginError(
-            f"{name}: without a trainer it needs options derived from EpochOptions and a method `training_loss`"
+            f"{name}: without a trainer it needs options derived from EpochOptions and a method "
+            f"{wanted_of(fitting.part.kind, 'training_loss')}"
         )
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not parameters:
@@ -35,13 +37,25 @@ def train_by_epochs(module: nn.Module, fitting: Fitting) -> None:
     for epoch in fitting.epochs(module, options.epochs, state={"optimizer": optimizer}, patience=options.patience):
         total, users = 0.0, 0
         for arguments in _arguments(fitting, options.batch_size, epoch):
-            loss = fitting.part.call("training_loss", loss_of, *arguments)
+            loss = _scalar(fitting, fitting.part.call("training_loss", loss_of, *arguments))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             size = len(arguments[0].history)
             total, users = total + float(loss.detach()) * size, users + size
         epoch.report(loss=total / max(1, users))
+
+
+def _scalar(fitting: Fitting, loss: Any) -> Tensor:
+    """The loss, when it is one number that gradients can be taken of."""
+    if isinstance(loss, Tensor) and loss.dim() == 0 and loss.requires_grad:
+        return loss
+    found = f"{loss.dtype} {list(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+    without = " without gradients" if isinstance(loss, Tensor) and loss.dim() == 0 else ""
+    raise PluginError(
+        f"{fitting.part.name}: `training_loss` returned {found}{without}; the contract wants torch.float32 [] that "
+        "depends on the module's parameters"
+    )
 
 
 def _arguments(fitting: Fitting, size: int, epoch: Epoch) -> Iterator[tuple[Any, ...]]:
@@ -56,7 +70,7 @@ def _arguments(fitting: Fitting, size: int, epoch: Epoch) -> Iterator[tuple[Any,
     else:
         rows = fitting.candidate_rows
         if rows is None:
-            raise PluginError(f"ranker {fitting.part.record.name!r}: there are no candidate rows to learn from")
+            raise PluginError(f"{fitting.part.name}: there are no candidate rows to learn from")
         for chosen in fitting.row_batches(size, epoch, rows=len(rows.inputs)):
             batch = UserBatch.of(rows.inputs, chosen, device=fitting.device)
             arrays = (rows.candidates[chosen], rows.scores[chosen], rows.labels[chosen])

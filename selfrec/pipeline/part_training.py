@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Float32, Histories, Holdout
 from selfrec.host.records import Kind, Sizes
+from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint, Workshop
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
@@ -21,6 +25,9 @@ from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
+
+PROBED = 16
+"""Rows that a trained part is asked for at once."""
 
 APPRENTICE = "apprentice"
 """The phase of stages that are trained for a ranker to learn from, and then dropped."""
@@ -111,7 +118,8 @@ class PartTrainer:
         prepare = getattr(part.record, "prepare", None)
         if prepare is not None:
             fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
-            _guarded(part, "prepare", lambda: prepare(part.module, fitting))
+            with _naming(part, "prepare", "prepare(module, fitting)"):
+                prepare(part.module, fitting)
 
     def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
         return Fitting(
@@ -136,27 +144,57 @@ class PartTrainer:
 
 
 def run_trainer(part: Part, fitting: Fitting) -> None:
-    """Run the part's trainer, or the shared loop; any failure names the plugin and the stage."""
+    """Run the part's trainer, or the shared loop, and look at what came of it."""
     trainer = part.record.trainer or train_by_epochs
-    _guarded(part, "training", lambda: trainer(part.module, fitting))
+    with _naming(part, "training", "trainer(module, fitting)"):
+        trainer(part.module, fitting)
     part.module.eval()
     for name, value in part.module.state_dict().items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise PluginError(
-                f"{part.kind} {part.record.name!r}: after training {name} holds NaN or infinity; "
+                f"{part.name}: after training {name} holds NaN or infinity; the contract wants finite weights: "
                 "try a smaller learning rate"
             )
+    probe(part, fitting)
 
 
-def _guarded(part: Part, what: str, run: Callable[[], None]) -> None:
+@torch.no_grad()
+def probe(part: Part, fitting: Fitting) -> None:
+    """Ask the trained part for a few training rows, as scoring will: shapes, types and finite numbers.
+
+    Raises PluginError that names the method and what the contract wants of it.
+    """
+    if part.kind == "ranker":
+        rows = fitting.candidate_rows
+        if rows is None:
+            return
+        batch = UserBatch.of(rows.inputs, np.arange(min(PROBED, len(rows.inputs))), device=fitting.device)
+        arrays = (rows.candidates[:PROBED], rows.scores[:PROBED])
+        candidates, scores = (torch.from_numpy(array).to(fitting.device) for array in arrays)
+        finite = part.rank(batch, fitting.features_of(batch), candidates, scores)[candidates < fitting.sizes.items]
+        part.check_finite("rank", finite)
+        return
+    batch = fitting.batch(np.arange(min(PROBED, len(fitting.histories))))
+    if part.kind == "extractor":
+        part.check_finite("extract", part.extract(batch))
+    else:
+        part.check_finite("generate", part.generate(batch, fitting.features_of(batch), fitting.sizes.items))
+
+
+@contextmanager
+def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
+    """Whatever goes wrong inside names the plugin, the stage and what the contract wanted of it."""
     try:
-        run()
-    except SelfrecError:
+        with warnings.catch_warnings():
+            # Torch's own words on sparse tensors, which closed forms are full of.
+            warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
+            yield
+    except (PluginError, KeyboardInterrupt, MemoryError):
         raise
-    except (KeyboardInterrupt, MemoryError):
-        raise
+    except SelfrecError as error:
+        raise PluginError(f"{part.name}: {what} failed: {one_line(error)}") from error
     except Exception as error:
         raise PluginError(
-            f"{part.kind} {part.record.name!r}: {what} failed: {type(error).__name__}: {one_line(error)}; "
-            "run with --verbose for the traceback"
+            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants {wanted} to "
+            "run to its end: --verbose shows the traceback"
         ) from error

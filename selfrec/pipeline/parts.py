@@ -18,6 +18,18 @@ from selfrec.settings.tables import Config
 
 T = TypeVar("T")
 
+METHODS: Mapping[tuple[Kind, str], str] = {
+    ("extractor", "extract"): "extract(batch) -> float32[B, width]",
+    ("extractor", "training_loss"): "training_loss(batch) -> float32[]",
+    ("generator", "generate"): "generate(batch, features) -> float32[B, N]",
+    ("generator", "query"): "query(batch, features) -> float32[B, d]",
+    ("generator", "item_factors"): "item_factors() -> float32[N, d]",
+    ("generator", "training_loss"): "training_loss(batch, features) -> float32[]",
+    ("ranker", "rank"): "rank(batch, features, candidates, scores) -> float32[B, C]",
+    ("ranker", "training_loss"): "training_loss(batch, features, candidates, scores, labels) -> float32[]",
+}
+"""What the contract wants of a module, by kind and method."""
+
 
 class Records(Protocol):
     """Where records come from: the plugin host, or a test."""
@@ -46,16 +58,21 @@ class Part:
         """Whether a generator's scores are the product of a query and item factors."""
         return hasattr(self.module, "query") and hasattr(self.module, "item_factors")
 
+    @property
+    def name(self) -> str:
+        """How errors call it: its kind, which is its stage, and the plugin's name for it."""
+        return f"{self.kind} {self.record.name!r}"
+
     def call(self, what: str, method: Callable[..., T], *args: Any) -> T:
-        """Run a method of the module; a failure names the plugin, the stage and what was asked of it."""
+        """Run a method of the module; a failure names the plugin, the stage and what the contract wants."""
         try:
             return method(*args)
         except PluginError:
             raise
         except Exception as error:
             raise PluginError(
-                f"{self.kind} {self.record.name!r}: {what} failed: {type(error).__name__}: {one_line(error)}; "
-                "see `selfrec plugins show` and the plugin's own documentation"
+                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants "
+                f"{wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
             ) from error
 
     @property
@@ -72,17 +89,23 @@ class Part:
     def query(self, batch: UserBatch, features: Tensor) -> Tensor:
         """float32[B, d], the user's side of a factored generator's scores."""
         method: Callable[[UserBatch, Tensor], Tensor] = self._method("query")
-        return self.call("query", method, batch, features)
+        return self._shaped("query", self.call("query", method, batch, features), (batch.history.shape[0], None))
 
     def item_factors(self) -> Tensor:
         """float32[N, d], the items' side of a factored generator's scores."""
         method: Callable[[], Tensor] = self._method("item_factors")
-        return self.call("item_factors", method)
+        return self._shaped("item_factors", self.call("item_factors", method), (None, None))
 
     def generate(self, batch: UserBatch, features: Tensor, items: int) -> Tensor:
         """A score for every item, float32[B, N]."""
         if self.factored:
-            scores = self.query(batch, features) @ self.item_factors().T
+            query, factors = self.query(batch, features), self.item_factors()
+            if query.shape[1] != factors.shape[1]:
+                raise PluginError(
+                    f"{self.name}: `query` returned {list(query.shape)} and `item_factors` {list(factors.shape)}; "
+                    "the contract wants [B, d] and [N, d] of one d"
+                )
+            scores = query @ factors.T
         else:
             scores = self.call("generate", self._method("generate"), batch, features)
         return self._shaped("generate", scores, (batch.history.shape[0], items))
@@ -92,24 +115,43 @@ class Part:
         final = self.call("rank", self._method("rank"), batch, features, candidates, scores)
         return self._shaped("rank", final, tuple(candidates.shape))
 
+    def check_finite(self, what: str, value: Tensor) -> None:
+        """Raises PluginError where the method's output, of users with a history, holds NaN or infinity."""
+        if not bool(torch.isfinite(value).all()):
+            raise PluginError(
+                f"{self.name}: `{what}` returned NaN or infinity after training; the contract wants finite numbers"
+            )
+
     def _method(self, name: str) -> Callable[..., Any]:
         method = getattr(self.module, name, None)
         if not callable(method):
             raise PluginError(
-                f"{self.kind} {self.record.name!r}: its module {type(self.module).__name__} has no method "
-                f"`{name}`; selfrec.plugin lists what a {self.kind} needs"
+                f"{self.name}: its module {type(self.module).__name__} has no method `{name}`; the contract wants "
+                f"{wanted_of(self.kind, name)}"
             )
         return method  # type: ignore[no-any-return]
 
-    def _shaped(self, what: str, value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def _shaped(self, what: str, value: Any, shape: tuple[int | None, ...]) -> Tensor:
+        """The value itself where it is float32 of this shape; None stands for any size."""
         if torch.compiler.is_exporting():
-            return value
-        if tuple(value.shape) != shape or value.dtype != torch.float32:
+            return value  # type: ignore[no-any-return]
+        wanted = f"the contract wants torch.float32 {wanted_of(self.kind, what).rpartition('float32')[2]}"
+        if not isinstance(value, Tensor):
+            raise PluginError(f"{self.name}: `{what}` returned a {type(value).__name__}; {wanted}")
+        fits = len(value.shape) == len(shape) and all(
+            size in (None, own) for own, size in zip(value.shape, shape, strict=True)
+        )
+        if not fits or value.dtype != torch.float32:
+            sizes = ", ".join("any" if size is None else str(size) for size in shape)
             raise PluginError(
-                f"{self.kind} {self.record.name!r}: `{what}` returned {value.dtype} {list(value.shape)}; "
-                f"the contract wants torch.float32 {list(shape)}"
+                f"{self.name}: `{what}` returned {value.dtype} {list(value.shape)}; {wanted}, here [{sizes}]"
             )
         return value
+
+
+def wanted_of(kind: Kind, method: str) -> str:
+    """The contract's words for a method. An extractor's module may have a generator's methods as well."""
+    return METHODS.get((kind, method)) or METHODS["generator", method]
 
 
 def label_and_name(text: str) -> tuple[str, str]:

@@ -51,7 +51,7 @@ class Recommender(nn.Module):
         self.candidates = min(max(candidates, self.top_k), self.n_items)
         self._features, self._generators, self._ranker = Features(extractors), list(generators), ranker
         self._weights = list(weights)
-        self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self._all_parts()})
+        self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self.all_parts})
         self._factored = [(p, w) for p, w in zip(generators, weights, strict=True) if p.factored]
         self._dense = [(p, w) for p, w in zip(generators, weights, strict=True) if not p.factored]
         self.columns = -(-(self.n_items + 1) // BLOCK) * BLOCK
@@ -79,7 +79,7 @@ class Recommender(nn.Module):
     @property
     def inputs(self) -> list[ExtraInput]:
         """Graph inputs beyond the four that every graph has, in the order of the graph."""
-        asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self._all_parts()))
+        asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self.all_parts))
         order: list[ExtraInput] = ["ages", "user_features"]
         return [name for name in order if name in asked and name not in self._lacking]
 
@@ -109,6 +109,10 @@ class Recommender(nn.Module):
             best, items = scores.topk(self.top_k, dim=1)
             return items, best
         return self._ranked(batch, each, queries, warm, bias, scores)
+
+    def features_width(self, part: Part) -> int:
+        """F as this generator or ranker sees it: the other face of an extractor sees that extractor's own."""
+        return next((e.width for e in self._features.extractors if e.module is part.module), self._features.width)
 
     def features(self, batch: UserBatch) -> Tensor:
         """float32[B, F], all extractors side by side."""
@@ -204,7 +208,9 @@ class Recommender(nn.Module):
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
         return _finite(scores, left)
 
-    def _all_parts(self) -> list[Part]:
+    @property
+    def all_parts(self) -> list[Part]:
+        """Extractors, generators, ranker. Two faces of one module are two parts."""
         return [*self._features.extractors, *self._generators, *([self._ranker] if self._ranker else [])]
 
 

@@ -5,6 +5,8 @@ The session's table fit_catalog has i, number afterwards, for the items of the d
 
 from __future__ import annotations
 
+import re
+
 import pyarrow as pa
 
 from selfrec import columns
@@ -134,11 +136,19 @@ def _simple(sql_type: str) -> bool:
         or sql_type.startswith("ENUM")
         or is_number(sql_type)
         or is_time(sql_type)
+        or _is_vector(sql_type)
     )
+
+
+def _is_vector(sql_type: str) -> bool:
+    """An embedding: FLOAT[], DOUBLE[] or one of a fixed length. The parts see it, the model folder does not hold it."""
+    return re.fullmatch(r"(FLOAT|DOUBLE)\[\d*\]", sql_type) is not None
 
 
 def _plain(name: str, sql_type: str) -> str:
     """The column in a type that every reader of Parquet has."""
     if sql_type.startswith("ENUM") or sql_type in ("UUID", "HUGEINT", "UHUGEINT"):
         return f"CAST({identifier(name)} AS VARCHAR)"
+    if _is_vector(sql_type):
+        return f"CAST({identifier(name)} AS FLOAT[])"
     return identifier(name)

@@ -84,6 +84,23 @@ class Bench:
             ages=ages.astype(np.float32),
         )
 
+    @property
+    def catalog(self) -> Catalog:
+        """The items, with columns that parts may read: `title` and `group` (text), `price`, `embedding` (a vector)."""
+        numbers = pa.array(range(ITEMS), pa.int32())
+        colours = ["white", "black"] * (ITEMS // 2)
+        rng = np.random.default_rng(0)
+        colour = np.where(np.arange(ITEMS) % 2 == 0, 1.0, -1.0)
+        vectors = np.stack([colour, *rng.normal(size=(3, ITEMS))], axis=1)
+        given = {
+            "title": pa.array([f"{colour} thing {number}" for number, colour in enumerate(colours)]),
+            "group": pa.array(colours),
+            "price": pa.array(1.0 + colour + rng.random(ITEMS)),
+            "embedding": pa.array(vectors.tolist(), pa.list_(pa.float32())),
+        }
+        popularity = pa.array(self.rows.item_counts(), pa.float32())
+        return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": popularity, **given}))
+
     @cached_property
     def fitted(self) -> Fitted:
         """The part trained once; checks that only look share it."""
@@ -120,12 +137,10 @@ class Bench:
 
     def _trainer(self, seed: int) -> PartTrainer:
         records = {(r.kind, r.name): r for r in (FEATURES, READOUT, BLIND, *self.beside, self.record)}
-        numbers = pa.array(range(ITEMS), pa.int32())
-        popularity = pa.array(self.rows.item_counts(), pa.float32())
         return PartTrainer(
             config=self.config(seed),
             records=_Records(records),
-            catalog=Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": popularity})),
+            catalog=self.catalog,
             workshop=Workshop(None),
             listener=Silent(),
             notify=lambda part, epoch, metrics: None,

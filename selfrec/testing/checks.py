@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.histories import Float32
@@ -197,7 +198,9 @@ def check_graph_equals_torch(bench: Bench) -> None:
 
 def check_graph_is_allowed(bench: Bench) -> None:
     """The graph holds only operations that every runtime has: no control flow, no functions, opset 18."""
-    read_graph(memoryview(to_graph(bench.fitted.recommender).SerializeToString()))
+    graph = to_graph(bench.fitted.recommender)
+    check_operations(graph, bench.fitted.recommender)
+    read_graph(memoryview(graph.SerializeToString()))
 
 
 def check_graph_bytes_are_stable(bench: Bench) -> None:

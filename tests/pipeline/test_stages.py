@@ -15,7 +15,7 @@ from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.stages import Chosen, StageTrainer
-from selfrec.plugin import EpochOptions, Generator
+from selfrec.plugin import Generator
 from selfrec.settings.tables import Config
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.toys import Dense, NoOptions, Toys
@@ -193,26 +193,6 @@ class TestResume:
 
 
 class TestBrokenParts:
-    def test_nan_loss_names_the_plugin(self) -> None:
-        class Broken(Dense):
-            def training_loss(self, batch: object, features: object) -> torch.Tensor:
-                return self.layer.weight.sum() * float("nan")
-
-        record = Generator(name="broken", summary="", options=EpochOptions, build=lambda options, sizes: Broken(sizes))
-        stages = trainer(toys=Toys(record), pipeline={"generators": ("broken",)})
-        with pytest.raises(PluginError, match=r"generator 'broken': loss is nan in epoch 1"):
-            stages.select(checkerboard(), checkerboard_holdout())
-
-    def test_wrong_shape_says_what_the_contract_wants(self) -> None:
-        class Broken(Dense):
-            def generate(self, batch: object, features: torch.Tensor) -> torch.Tensor:
-                return super().generate(batch, features)[:, 1:]  # type: ignore[arg-type]
-
-        record = Generator(name="broken", summary="", options=EpochOptions, build=lambda options, sizes: Broken(sizes))
-        stages = trainer(toys=Toys(record), pipeline={"generators": ("broken",)})
-        with pytest.raises(PluginError, match=r"`generate` returned .* \[40, 19\]; the contract wants .* \[40, 20\]"):
-            stages.select(checkerboard(), checkerboard_holdout())
-
     def test_failing_build_names_the_plugin(self) -> None:
         def build(options: object, sizes: object) -> torch.nn.Module:
             raise RuntimeError("no\nluck")

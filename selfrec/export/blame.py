@@ -1,0 +1,121 @@
+"""Which part is to blame when the whole recommender does not become a graph: each is exported by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from onnx import ModelProto
+from torch import Tensor, nn
+from torch.export import Dim
+
+from selfrec.errors import ExportError, one_line
+from selfrec.export.quiet import quiet
+from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recommender import Recommender
+
+
+class Face(nn.Module):
+    """What a part does when scoring, as a module of its own. Arguments: see `arguments`."""
+
+    def __init__(self, part: Part, items: int) -> None:
+        super().__init__()
+        self.part, self.items, self.module = part, items, part.module
+
+    def forward(
+        self,
+        history: Tensor,
+        weights: Tensor,
+        ages: Tensor,
+        users: Tensor,
+        features: Tensor | None = None,
+        candidates: Tensor | None = None,
+        scores: Tensor | None = None,
+    ) -> Tensor:
+        """Features, scores of all items (of a factored generator its query) or final scores of candidates."""
+        batch = UserBatch(history, weights, ages, users)
+        if features is None:
+            return self.part.extract(batch)
+        if candidates is not None and scores is not None:
+            return self.part.rank(batch, features, candidates, scores)
+        if self.part.factored:
+            return self.part.query(batch, features)
+        return self.part.generate(batch, features, self.items)
+
+
+def check_operations(model: ModelProto, recommender: Recommender) -> None:
+    """Raises ExportError that names the operations off the allow-list and the part that uses them."""
+    foreign = {node.op_type for node in model.graph.node} - ALLOWED_OPS
+    if not foreign and not model.functions:
+        return
+    told = ", ".join(sorted(foreign)) or f"the function {model.functions[0].name}"
+    users = [part for part, used in _operations(recommender) if isinstance(used, set) and used & foreign]
+    names = " and ".join(part.name for part in users) or "the pipeline"
+    first = users[0].record.name if users else "NAME"
+    raise ExportError(
+        f"export: {names} becomes a graph with {told}; the contract wants operations that every runtime has "
+        f"(docs/plugins.md): write it without, and try `selfrec plugins check {first}`"
+    )
+
+
+def explained(error: Exception, recommender: Recommender) -> ExportError:
+    """The error of an export, with the part that it comes from and the innermost reason."""
+    for part, outcome in _operations(recommender):
+        if isinstance(outcome, Exception):
+            return ExportError(
+                f"export: {part.name} does not become a graph ({reason(outcome)}); the contract wants code whose "
+                f"course no value and no size decides: `selfrec plugins check {part.record.name}`"
+            )
+    return ExportError(f"export: the pipeline does not become a graph ({reason(error)})")
+
+
+def reason(error: BaseException) -> str:
+    """The first lines of the innermost exception; torch wraps it in its own several times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {one_line(error)[:300]}"
+
+
+def _operations(recommender: Recommender) -> Iterator[tuple[Part, set[str] | Exception]]:
+    """The operations that each part becomes, or why it becomes none."""
+    for part in recommender.all_parts:
+        if part.kind == "extractor" and not callable(getattr(part.module, "extract", None)):
+            continue
+        given, shapes = arguments(part, recommender)
+        try:
+            with quiet():
+                program = torch.onnx.export(
+                    Face(part, recommender.n_items).eval(),
+                    given,
+                    dynamo=True,
+                    opset_version=OPSET,
+                    dynamic_shapes=shapes,
+                    verbose=False,
+                )
+            operations = set() if program is None else {node.op_type for node in program.model.graph}
+        except Exception as error:
+            yield part, error
+        else:
+            yield part, operations
+
+
+def arguments(part: Part, recommender: Recommender) -> tuple[tuple[Tensor, ...], tuple[dict[int, Dim], ...]]:
+    """Example arguments of a part's face, and which of their axes may have any size."""
+    users, slots = Dim("users"), Dim("slots")
+    history = torch.arange(15).reshape(3, 5) % recommender.n_items
+    features = recommender.features_width(part)
+    given: list[tuple[Tensor, dict[int, Dim]]] = [
+        (history, {0: users, 1: slots}),
+        (torch.ones(3, 5), {0: users, 1: slots}),
+        (torch.ones(3, 5), {0: users, 1: slots}),
+        (torch.zeros(3, recommender.user_features), {0: users}),
+    ]
+    if part.kind != "extractor":
+        given.append((torch.ones(3, features), {0: users}))
+    if part.kind == "ranker":
+        count = recommender.candidates
+        given.append((torch.arange(count).repeat(3, 1), {0: users}))
+        given.append((torch.rand(3, count, recommender.generator_count), {0: users}))
+    return tuple(value for value, _ in given), tuple(axes for _, axes in given)

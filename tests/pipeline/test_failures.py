@@ -1,0 +1,256 @@
+"""A plugin that fails in `fit`: the error names the plugin, the stage and what the contract wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from selfrec.errors import ExportError, PluginError, SelfrecError
+from selfrec.export.blame import check_operations
+from selfrec.export.graph import to_graph
+from selfrec.host.records import PartRecord
+from selfrec.pipeline.stages import StageTrainer
+from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, Ranker, Sizes, UserBatch
+from selfrec.testing import checkerboard, checkerboard_holdout
+from tests.pipeline.test_stages import trainer
+from tests.toys import AgeRanker, Dense, Factors, NoOptions, Toys, build_dense, keep_as_built
+
+OPTIONS: dict[str, Any] = {"summary": "a toy", "options": EpochOptions}
+
+
+class Short(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features)[:, 1:]
+
+
+class Number(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Any:
+        return 3.0
+
+
+class NotFinite(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) / 0
+
+
+class Falls(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        raise KeyError("colour")
+
+
+class NoLoss(Dense):
+    training_loss = None  # type: ignore[assignment]
+
+
+class Vector(Dense):
+    def training_loss(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return self.layer(features).sum(1)
+
+
+class Detached(Dense):
+    def training_loss(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return torch.tensor(1.0)
+
+
+class Diverges(Dense):
+    def training_loss(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return self.layer.weight.sum() * float("nan")
+
+
+class TwoWidths(nn.Module):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.items = sizes.items
+
+    def query(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return batch.weights.new_zeros(len(batch.history), 3)
+
+    def item_factors(self) -> Tensor:
+        return torch.zeros(self.items, 4)
+
+
+class NarrowFeatures(Factors):
+    width = 9
+
+
+class FewerCandidates(AgeRanker):
+    def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
+        return super().rank(batch, features, candidates, scores).double()
+
+
+def falling(module: nn.Module, fitting: Fitting) -> None:
+    raise ZeroDivisionError("no\nusers")
+
+
+def silent(module: nn.Module, fitting: Fitting) -> None:
+    for _ in fitting.epochs(module, 2):
+        pass
+
+
+def infinite(module: nn.Module, fitting: Fitting) -> None:
+    with torch.no_grad():
+        module.layer.weight.fill_(float("inf"))  # type: ignore[operator, union-attr]
+
+
+def reads_a_column(module: nn.Module, fitting: Fitting) -> None:
+    fitting.catalog.texts("title")
+
+
+def generator(build: Callable[[Sizes], Any] = Dense, trainer: Any = None) -> Generator:
+    return Generator(name="broken", build=lambda options, sizes: build(sizes), trainer=trainer, **OPTIONS)
+
+
+def extractor(build: Callable[[Sizes], Any]) -> FeatureExtractor:
+    return FeatureExtractor(name="broken", build=lambda options, sizes: build(sizes), **OPTIONS)
+
+
+def ranker(build: Callable[[Sizes], Any]) -> Ranker:
+    return Ranker(name="broken", build=lambda options, sizes: build(sizes), trainer=keep_as_built, **OPTIONS)
+
+
+def fit(record: PartRecord) -> StageTrainer:
+    """Select a pipeline with the part in it, on the checkerboard."""
+    pipeline: dict[str, Any] = {"keep": "all"}
+    if record.kind == "extractor":
+        pipeline |= {"extractors": ("broken",), "generators": ("dense",)}
+    elif record.kind == "generator":
+        pipeline |= {"generators": ("broken",)}
+    else:
+        pipeline |= {"generators": ("dense",), "ranker": "broken"}
+    tables: dict[str, Any] = {"extractor": {}, "generator": {}, "ranker": {}}
+    stages = trainer(toys=Toys(record), pipeline=pipeline, **tables)
+    stages.select(checkerboard(), checkerboard_holdout())
+    return stages
+
+
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        (
+            generator(trainer=falling),
+            "generator 'broken': training failed: ZeroDivisionError: no users; the contract wants "
+            "trainer(module, fitting) to run to its end: --verbose shows the traceback",
+        ),
+        (
+            generator(trainer=silent),
+            "generator 'broken': epoch 1 ended without `epoch.report(loss=...)`",
+        ),
+        (
+            generator(Diverges),
+            "generator 'broken': loss is nan in epoch 1; the contract wants finite losses: try a smaller learning rate",
+        ),
+        (
+            generator(trainer=infinite),
+            "generator 'broken': after training layer.weight holds NaN or infinity; the contract wants finite weights: "
+            "try a smaller learning rate",
+        ),
+        (
+            generator(trainer=reads_a_column),
+            "generator 'broken': training failed: the item table lacks a column 'title'; give one with "
+            "`selfrec fit --items` (its columns: none)",
+        ),
+        (
+            generator(NoLoss),
+            "generator 'broken': without a trainer it needs options derived from EpochOptions and a method "
+            "training_loss(batch, features) -> float32[]",
+        ),
+        (
+            generator(Vector),
+            "generator 'broken': `training_loss` returned torch.float32 [40]; the contract wants torch.float32 [] that "
+            "depends on the module's parameters",
+        ),
+        (
+            generator(Detached),
+            "generator 'broken': `training_loss` returned torch.float32 [] without gradients; the contract wants "
+            "torch.float32 [] that depends on the module's parameters",
+        ),
+        (
+            generator(Short, keep_as_built),
+            "generator 'broken': `generate` returned torch.float32 [16, 19]; the contract wants torch.float32 [B, N], "
+            "here [16, 20]",
+        ),
+        (
+            generator(Number, keep_as_built),
+            "generator 'broken': `generate` returned a float; the contract wants torch.float32 [B, N]",
+        ),
+        (
+            generator(NotFinite, keep_as_built),
+            "generator 'broken': `generate` returned NaN or infinity after training; the contract wants finite numbers",
+        ),
+        (
+            generator(Falls, keep_as_built),
+            "generator 'broken': generate failed: KeyError: 'colour'; the contract wants "
+            "generate(batch, features) -> float32[B, N]: `selfrec plugins check broken`",
+        ),
+        (
+            generator(lambda sizes: nn.Linear(1, 1), keep_as_built),
+            "generator 'broken': its module Linear has no method `generate`; the contract wants "
+            "generate(batch, features) -> float32[B, N]",
+        ),
+        (
+            generator(TwoWidths, keep_as_built),
+            "generator 'broken': `query` returned [16, 3] and `item_factors` [20, 4]; the contract wants [B, d] and "
+            "[N, d] of one d",
+        ),
+        (
+            extractor(lambda sizes: NarrowFeatures(sizes.items)),
+            "extractor 'broken': `extract` returned torch.float32 [40, 8]; the contract wants torch.float32 "
+            "[B, width], here [40, 9]",
+        ),
+        (
+            ranker(FewerCandidates),
+            "ranker 'broken': `rank` returned torch.float64 [16, 20]; the contract wants torch.float32 [B, C], "
+            "here [16, 20]",
+        ),
+    ],
+)
+def test_a_failure_in_training(record: PartRecord, wanted: str) -> None:
+    with pytest.raises(PluginError) as raised:
+        fit(record)
+    assert str(raised.value) == wanted
+
+
+class DependsOnValues(Dense):
+    """Exports to no graph: a value decides what is done."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores * 2 if bool(scores.max() > 0.5) else scores
+
+
+class OffTheList(Dense):
+    """Exports to an operation that not every runtime has."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return torch.acos(super().generate(batch, features))
+
+
+def exported(module: type[Dense]) -> SelfrecError:
+    record = Generator(name="broken", options=NoOptions, summary="", build=lambda options, sizes: module(sizes),
+                       trainer=keep_as_built)  # fmt: skip
+    sound = Generator(name="sound", options=NoOptions, summary="", build=build_dense, trainer=keep_as_built)
+    pipeline = {"generators": ("factors", "sound", "broken"), "keep": "all"}
+    stages = trainer(toys=Toys(record, sound), pipeline=pipeline, generator={})
+    recommender = stages.recommender(stages.select(checkerboard(), None))
+    with pytest.raises(ExportError) as raised:
+        check_operations(to_graph(recommender), recommender)
+    return raised.value
+
+
+def test_code_that_values_decide_names_its_part() -> None:
+    text = str(exported(DependsOnValues))
+    assert text.startswith("export: generator 'broken' does not become a graph (")
+    assert "data-dependent" in text
+    assert text.endswith("code whose course no value and no size decides: `selfrec plugins check broken`")
+    assert "\n" not in text
+
+
+def test_an_operation_off_the_list_names_its_part() -> None:
+    assert str(exported(OffTheList)) == (
+        "export: generator 'broken' becomes a graph with Acos; the contract wants operations that every runtime has "
+        "(docs/plugins.md): write it without, and try `selfrec plugins check broken`"
+    )
