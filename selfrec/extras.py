@@ -16,6 +16,7 @@ EXTRA_OF = {
     "optuna": "tune",
     "pyspark": "spark",
     "safetensors": "train",
+    "tensorboardX": "tracking",
     "torch": "train",
 }
 
