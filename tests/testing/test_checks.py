@@ -173,7 +173,6 @@ ALONE = set(BROKEN) - {
     "graph_bytes_are_stable",  # a graph that changes is not the module either
     "independent_of_padding",  # a graph puts one padding slot in front, for runtimes without empty tensors
     "independent_of_the_batch",  # the checkerboard and the graph's edge batches see it too
-    "independent_of_padding",  # the graph pads every history by a slot
     "refits",
 }
 """Broken parts that only their own check may notice. `light_import` has a test of its own."""
