@@ -1,6 +1,6 @@
-"""Curves for TensorBoard: every epoch of a fit, written to the folder that SELFREC_TRACK names. Off unless it is set.
+"""Curves for TensorBoard: each epoch of a fit, in the folder that SELFREC_TRACK_DIR names. Off unless it is set.
 
-    SELFREC_TRACK=curves selfrec fit shop.duckdb --out model
+    SELFREC_TRACK_DIR=curves selfrec fit shop.duckdb --out model
     tensorboard --logdir curves
 
 Needs the package tensorboardX: pip install 'selfrec[tracking]'.
@@ -17,7 +17,7 @@ from selfrec.plugin import hookimpl
 if TYPE_CHECKING:
     from selfrec_tracking.curves import Curves
 
-FOLDER = "SELFREC_TRACK"
+FOLDER = "SELFREC_TRACK_DIR"
 """Environment variable: where the curves go; unset or empty, nothing is written or imported."""
 
 _open: dict[str, Curves] = {}

@@ -23,7 +23,7 @@ class Curves:
             import tensorboardX  # noqa: F401
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(
-                "SELFREC_TRACK needs the package tensorboardX: pip install 'selfrec[tracking]'"
+                "SELFREC_TRACK_DIR needs the package tensorboardX: pip install 'selfrec[tracking]'"
             ) from error
         self.folder = Path(folder) / f"{datetime.now():%Y-%m-%dT%H.%M.%S}-{os.getpid()}"
         self._writers: dict[int, Any] = {}

@@ -53,7 +53,7 @@ def scalars(run: Path) -> Scalars:
 def test_a_fit_writes_every_figure_of_every_epoch(tmp_path: Path) -> None:
     shop = write_shop(tmp_path / "shop.duckdb")
     command = ["-m", "selfrec", "fit", shop, "--out", tmp_path / "model", "--log-json", tmp_path / "log.jsonl", *FIT]
-    environment = {**os.environ, "SELFREC_TRACK": str(tmp_path / "curves")}
+    environment = {**os.environ, "SELFREC_TRACK_DIR": str(tmp_path / "curves")}
     subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, env=environment)
     wanted: list[Scalars] = [{}, {}]
     phases = {"selection": 0, "refit": 1}
@@ -81,7 +81,7 @@ def test_nothing_is_written_or_imported_unless_asked(tmp_path: Path) -> None:
         "import sys, selfrec_tracking; selfrec_tracking.selfrec_epoch_end('generator', 'gan', 1, {'loss': 1.0});"
         "print([name for name in ('tensorboardX', 'torch', 'selfrec_tracking.curves') if name in sys.modules])"
     )
-    environment = {key: value for key, value in os.environ.items() if key != "SELFREC_TRACK"}
+    environment = {key: value for key, value in os.environ.items() if key != "SELFREC_TRACK_DIR"}
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment, cwd=tmp_path
     )
@@ -90,7 +90,7 @@ def test_nothing_is_written_or_imported_unless_asked(tmp_path: Path) -> None:
 
 
 def test_epochs_that_begin_again_are_another_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SELFREC_TRACK", str(tmp_path))
+    monkeypatch.setenv("SELFREC_TRACK_DIR", str(tmp_path))
     for plugin, epoch, loss in [("a", 1, 4.0), ("a", 2, 3.0), ("b", 1, 9.0), ("a", 1, 2.0), ("b", 3, 8.0)]:
         selfrec_tracking.selfrec_epoch_end("generator", plugin, epoch, {"loss": loss})
     (process,) = tmp_path.iterdir()
@@ -106,13 +106,13 @@ def test_epochs_that_begin_again_are_another_training(tmp_path: Path, monkeypatc
 def test_a_missing_package_is_said_once_and_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("SELFREC_TRACK", str(tmp_path))
+    monkeypatch.setenv("SELFREC_TRACK_DIR", str(tmp_path))
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     plugins = PluginManager.load()
     with caplog.at_level(logging.WARNING):
         for epoch in (1, 2):
             plugins.epoch_end("generator", "gan", epoch, {"loss": 0.5})
     assert [record.getMessage() for record in caplog.records] == [
-        "plugin 'tracking' failed in selfrec_epoch_end and is told no more: ModuleNotFoundError: SELFREC_TRACK needs "
-        "the package tensorboardX: pip install 'selfrec[tracking]'"
+        "plugin 'tracking' failed in selfrec_epoch_end and is told no more: ModuleNotFoundError: SELFREC_TRACK_DIR "
+        "needs the package tensorboardX: pip install 'selfrec[tracking]'"
     ]
