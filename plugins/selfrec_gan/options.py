@@ -13,7 +13,7 @@ class GanOptions(EpochOptions):
     """Both networks and their training. Losses are means over users, so their weights do not depend on the data."""
 
     epochs: int = Field(12, ge=1, le=10_000, description="Most passes over the training histories.")
-    batch_size: int = Field(128, ge=1, le=1_000_000, description="Users in a training batch.")
+    batch_size: int = Field(128, ge=1, le=1_000_000, description="Users in a training batch, a quarter of all at most.")
     learning_rate: float = Field(0.002, gt=0, le=10, description="Peak learning rate of the generator's AdamW.")
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay of both networks.")
 

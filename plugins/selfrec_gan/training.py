@@ -14,6 +14,9 @@ from selfrec_gan.module import Discriminator, PreferenceGenerator
 from selfrec_gan.options import GanOptions
 from selfrec_gan.start import start_from_svd
 
+LEAST_BATCHES = 4
+"""Batches an epoch at the least: 12 epochs of one step each taught the networks next to nothing."""
+
 if TYPE_CHECKING:
     from selfrec.plugin import Epoch, Fitting, UserBatch
 
@@ -94,8 +97,9 @@ class Contest:
 
     def _works(self, epoch: Epoch) -> Iterator[Work]:
         """The epoch's batches; the learning rates follow a cosine over all epochs."""
-        steps = math.ceil(len(self.fitting.histories) / self.options.batch_size)
-        for step, whole in enumerate(self.fitting.batches(self.options.batch_size, epoch)):
+        size = batch_size(self.options, len(self.fitting.histories))
+        steps = math.ceil(len(self.fitting.histories) / size)
+        for step, whole in enumerate(self.fitting.batches(size, epoch)):
             progress = (epoch.number - 1 + step / steps) / epoch.limit
             factor = 0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2
             _set_rate(self.generator_optimizer, self.options.learning_rate * factor)
@@ -193,6 +197,11 @@ class Tally:
     def means(self) -> dict[str, float]:
         """Every figure's mean."""
         return {name: float(value) / max(1, self.users) for name, value in self.sums.items()}
+
+
+def batch_size(options: GanOptions, users: int) -> int:
+    """Users in a batch: the option's, but no more than a quarter of all, so that few users too give many steps."""
+    return min(options.batch_size, max(1, math.ceil(users / LEAST_BATCHES)))
 
 
 def without_slots(batch: UserBatch, share: float, padding: int) -> UserBatch:

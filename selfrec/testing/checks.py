@@ -30,7 +30,7 @@ Check = Callable[[Bench], None]
 CLOSE = 1e-4
 """Largest difference, as a share of the largest output, of outputs that must be the same."""
 
-LEARNED = 0.8
+LEARNED = 0.9
 """Share of the first recommended items that must have the parity of the user's own; guessing gives 0.5."""
 
 FIRST = 3

@@ -23,7 +23,7 @@ from selfrec.testing import checkerboard, checkerboard_holdout
 from selfrec_gan import selfrec_generators
 from selfrec_gan.module import BatchNorm, PreferenceGenerator
 from selfrec_gan.options import GanOptions
-from selfrec_gan.training import softmax_loss, without_slots, working_items
+from selfrec_gan.training import batch_size, softmax_loss, without_slots, working_items
 from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
 
 (RECORD,) = selfrec_generators()
@@ -253,3 +253,8 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("users", "size"), [(3, 1), (120, 30), (121, 31), (512, 128), (100_000, 128)])
+def test_few_users_give_four_batches_too(users: int, size: int) -> None:
+    assert batch_size(GanOptions(), users) == size
