@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from selfrec.pipeline.batch import UserBatch, pool
     from selfrec.pipeline.directions import item_directions
     from selfrec.pipeline.fitting import Epoch, Fitting
+    from selfrec.pipeline.gram import gram_matrix
     from selfrec.pipeline.loop import train_by_epochs
     from selfrec.pipeline.newest import newest
     from selfrec.pipeline.prior import half_lives, recent_popularity
@@ -46,6 +47,7 @@ __all__ = [
     "Ranker",
     "Sizes",
     "UserBatch",
+    "gram_matrix",
     "half_lives",
     "hookimpl",
     "item_directions",
@@ -63,6 +65,7 @@ _HEAVY = {
     "UserBatch": "selfrec.pipeline.batch",
     "half_lives": "selfrec.pipeline.prior",
     "newest": "selfrec.pipeline.newest",
+    "gram_matrix": "selfrec.pipeline.gram",
     "item_directions": "selfrec.pipeline.directions",
     "pool": "selfrec.pipeline.batch",
     "recent_popularity": "selfrec.pipeline.prior",

@@ -11,20 +11,16 @@ B on the histories, |X B - X B_r|, when V holds the r first eigenvectors of B^T 
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from selfrec.plugin import Histories
+from selfrec.plugin import Histories, gram_matrix
 from selfrec_autoencoder.choice import Plan
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 
 DROPOUT = 0.5
 """p."""
-
-ROWS = 4096
-"""Histories that are dense at a time while G is summed."""
 
 
 def can_fold(module: LinearAutoencoder, plan: Plan) -> bool:
@@ -37,7 +33,7 @@ def fold_edlae(module: LinearAutoencoder, histories: Histories, plan: Plan) -> N
     """Replace ELSA's columns by those of the sum of ELSA and EDLAE, each at a spread of scores of 1."""
     split = int(module.split)
     table = functional.normalize(module.encoder[:-1, split:], dim=1).double()
-    gram = gram_matrix(histories).to(table.device)
+    gram = gram_matrix(histories, weighted=True).to(table.device)
     elsa = table @ table.T
     elsa.fill_diagonal_(0)
     both = sum((one / _spread(one, gram) for one in (elsa, edlae(gram, plan.options.closed_form_l2))), elsa * 0)
@@ -58,18 +54,6 @@ def edlae(gram: Tensor, l2: float, dropout: float = DROPOUT) -> Tensor:
     inverse = torch.linalg.inv(gram + torch.diag(damping))
     weights: Tensor = -inverse / inverse.diagonal()
     return weights.fill_diagonal_(0)
-
-
-def gram_matrix(histories: Histories) -> Tensor:
-    """float64[N, N] X^T X of the histories' weights."""
-    n_items = histories.n_items
-    gram = torch.zeros(n_items, n_items, dtype=torch.float64)
-    for start in range(0, len(histories), ROWS):
-        part = histories.take(np.arange(start, min(start + ROWS, len(histories))))
-        rows = torch.zeros(len(part), n_items)
-        rows[torch.from_numpy(part.row_numbers), torch.from_numpy(part.items).long()] = torch.from_numpy(part.weights)
-        gram += (rows.T @ rows).double()
-    return gram
 
 
 def _spread(weights: Tensor, gram: Tensor) -> Tensor:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from selfrec.plugin import gram_matrix
 from selfrec_ease.module import Ease
 
 if TYPE_CHECKING:
-    from selfrec.plugin import Fitting, Histories
+    from selfrec.plugin import Fitting
 
 RIDGES = (100.0, 300.0, 1000.0, 30.0)
 """Tried where none is given, the likeliest first."""
@@ -26,19 +27,6 @@ def solve(module: Ease, fitting: Fitting) -> None:
             weights, loss = item_weights(gram, ridge)
             module.weights.copy_(weights)
         epoch.report(loss=loss, ridge=ridge)
-
-
-def gram_matrix(rows: Histories) -> Tensor:
-    """float64[N, N] X^T X of the rows as 0 and 1, a batch of users at a time so that X is never dense."""
-    gram = torch.zeros(rows.n_items, rows.n_items, dtype=torch.float64)
-    users, items = torch.from_numpy(rows.row_numbers), torch.from_numpy(rows.items).long()
-    size = max(1, (32 << 20) // max(1, rows.n_items))
-    for start in range(0, len(rows), size):
-        first, last = (int(rows.offsets[min(end, len(rows))]) for end in (start, start + size))
-        chosen = torch.zeros(min(size, len(rows) - start), rows.n_items)
-        chosen[users[first:last] - start, items[first:last]] = 1
-        gram += chosen.T @ chosen
-    return gram
 
 
 def item_weights(gram: Tensor, ridge: float) -> tuple[Tensor, float]:

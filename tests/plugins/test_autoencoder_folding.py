@@ -9,9 +9,10 @@ import torch
 import selfrec_autoencoder
 from selfrec.histories import Histories
 from selfrec.host.records import Sizes
+from selfrec.plugin import gram_matrix
 from selfrec.testing.checkerboard import checkerboard
 from selfrec_autoencoder.choice import plan_for
-from selfrec_autoencoder.edlae import edlae, fold_edlae, gram_matrix
+from selfrec_autoencoder.edlae import edlae, fold_edlae
 from selfrec_autoencoder.linear import LinearAutoencoder
 from selfrec_autoencoder.options import AutoencoderOptions
 from tests.plugins.kit import built, fitting_of, trained
@@ -24,14 +25,9 @@ SOFTMAX = 4
 """Columns of softmax in these tests; the others are the linear half."""
 
 
-def test_the_gram_matrix_sums_products_of_weights() -> None:
-    rows = Histories.from_rows([[0, 1], [1]], 2, [[2.0, 1.0], [3.0]])
-    assert gram_matrix(rows).tolist() == [[4.0, 2.0], [2.0, 10.0]]
-
-
 def test_the_closed_form_minimises_its_loss() -> None:
     """Off the diagonal, the slope of |X - XB|^2 + |L^1/2 B|^2 is 0 for L = l2 + p / (1 - p) diag(G)."""
-    gram = gram_matrix(ROWS)
+    gram = gram_matrix(ROWS, weighted=True)
     weights = edlae(gram, 2.0, 0.5)
     assert not weights.diagonal().any()
     slope = (gram + torch.diag(2.0 + gram.diagonal())) @ weights - gram
@@ -51,7 +47,7 @@ def folded(width: int) -> tuple[LinearAutoencoder, torch.Tensor]:
     module = LinearAutoencoder(options, Sizes(items=ITEMS))
     module.split.fill_(SOFTMAX)
     table = torch.nn.functional.normalize(module.encoder[:-1, SOFTMAX:].detach(), dim=1).double()
-    gram = gram_matrix(ROWS)
+    gram = gram_matrix(ROWS, weighted=True)
     elsa = (table @ table.T).fill_diagonal_(0)
     both = torch.zeros_like(gram)
     for one in (elsa, edlae(gram, options.closed_form_l2)):

@@ -8,10 +8,10 @@ import torch
 
 from selfrec.errors import PluginError
 from selfrec.histories import Holdout
-from selfrec.plugin import Histories, Sizes
+from selfrec.plugin import Histories, Sizes, gram_matrix
 from selfrec.testing import checkerboard, checkerboard_holdout
 from selfrec_ease import selfrec_generators
-from selfrec_ease.training import RIDGES, gram_matrix, item_weights
+from selfrec_ease.training import RIDGES, item_weights
 from tests.plugins.kit import batch_of, built, fitting_of, none, trained
 
 (RECORD,) = selfrec_generators()
