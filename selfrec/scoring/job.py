@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import ExitStack
+from typing import Any
 
 from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
@@ -59,11 +59,9 @@ def score_table(
     rules = ItemRules(deny, allow, boost)
     user_table = user_table_of(model, user_features)
     options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
-    if user_table is not None:
-        options["user_features"] = user_table.place
+    options |= {} if user_table is None else {"user_features": user_table.place}
     options["changed_only"] = changed_only
-    with ExitStack() as held:
-        staging = held.enter_context(Staging(target.staging, wait=wait))
+    with Staging(target.staging, wait=wait) as staging:
         earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
         with open_source(
@@ -95,27 +93,33 @@ def score_table(
             _tell_begin(tell, compared, reader.shards, notes, unknown)
             run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress, tell)
             _write_shards(run, target)
-        seconds = time.monotonic() - started
-        row = RunRow(
-            run_id=staging.run_id,
-            model_sha256=model.sha256,
-            source=_source_name(source_path, opened, source),
-            options=json.dumps(options, sort_keys=True),
-            started=staging.started,
-            users=compared.users,
-            rows=run.rows,
-            users_per_second=(compared.scored - run.resumed_users) / seconds,
-            peak_memory=peak_memory(),
-            scored=compared.scored,
-            kept=compared.kept,
-            removed=compared.removed,
-        )
+        row = _run_row(run, model, _source_name(source_path, opened, source), options, compared, started)
         parts = staging.complete(reader.shards)
         rows = target.publish(parts, types, row, changes.companion if changes else None)
         staging.finish()
     if tell is not None:
         tell("written", target=target.name, rows=rows)
     return _summary(run, target, compared, rows, time.monotonic() - started, unknown, notes)
+
+
+def _run_row(
+    run: ShardRun, model: Model, source: str, options: dict[str, Any], compared: Compared, began: float
+) -> RunRow:
+    """The run table's line; began: when the job began, time.monotonic()."""
+    return RunRow(
+        run_id=run.staging.run_id,
+        model_sha256=model.sha256,
+        source=source,
+        options=json.dumps(options, sort_keys=True),
+        started=run.staging.started,
+        users=compared.users,
+        rows=run.rows,
+        users_per_second=(compared.scored - run.resumed_users) / (time.monotonic() - began),
+        peak_memory=peak_memory(),
+        scored=compared.scored,
+        kept=compared.kept,
+        removed=compared.removed,
+    )
 
 
 def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
