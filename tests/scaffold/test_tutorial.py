@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+import selfrec.plugin
 from selfrec.testing.checks import CHECKS
 from tests.cli.conftest import write_shop
 from tests.scaffold.place import Place
@@ -32,3 +33,9 @@ def test_every_command_works(tmp_path: Path) -> None:
 def test_the_page_counts_the_checks() -> None:
     assert "sixteen promises" in PAGE
     assert len(CHECKS) == 16
+
+
+def test_names_on_the_page_are_public() -> None:
+    for name in ("newest", "item_directions", "gram_matrix", "searched"):
+        assert f"`{name}" in PAGE
+        assert name in selfrec.plugin.__all__
