@@ -242,7 +242,7 @@ def test_init(cli: Cli, tmp_path: Path) -> None:
 def test_plugins(cli: Cli) -> None:
     listed = json.loads(cli("plugins", "list", "--json").out)
     shipped = {plugin["name"]: plugin["status"] for plugin in listed if plugin["distribution"] == "selfrec"}
-    assert shipped == {"autoencoder": "loaded", "gan": "loaded", "mlp": "loaded", "popularity": "loaded"}
+    assert shipped == dict.fromkeys(("autoencoder", "ease", "gan", "mlp", "popularity", "tracking"), "loaded")
     shown = cli("plugins", "show", "gan")
     assert shown.code == 0
     assert "epochs" in shown.out
