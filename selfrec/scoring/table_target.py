@@ -205,7 +205,7 @@ class TableTarget:
 
     def _session(self, *, read_only: bool, files: list[Path] | None = None) -> duckdb.DuckDBPyConnection:
         """A locked session with the database attached as `target`; waits while another process has it open."""
-        connection = start_session(512, None, str(self.staging / SPILL))
+        connection = start_session(256, None, str(self.staging / SPILL))
         try:
             connection.execute("SET preserve_insertion_order = true")
             self._attach(connection, "READ_ONLY, " if read_only else "")
