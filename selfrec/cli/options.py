@@ -56,7 +56,7 @@ def config_options(function: F) -> F:
     for option in reversed(
         (
             click.option("--config", "config_path", metavar="F", type=click.Path(), help="A TOML file; see `init`."),
-            click.option("--preset", metavar="P", help="default, fast or classic."),
+            click.option("--preset", metavar="P", help="default, full, fast or classic."),
             click.option(
                 "-o", "overrides", metavar="NAME=VALUE", multiple=True, help="Set one option: generator.gan.epochs=20."
             ),

@@ -194,7 +194,7 @@ PartTables = dict[str, dict[str, Any]]
 class Config(Settings):
     """The whole configuration: selfrec.toml, or what a model's manifest keeps of it."""
 
-    preset: str = Field("default", description="default, fast or classic: where the unset options come from.")
+    preset: str = Field("default", description="default, full, fast or classic: where the unset options come from.")
     seed: int = Field(0, ge=0, lt=2**31, description="One seed gives the same bytes on the same machine.")
     disable_plugins: tuple[str, ...] = Field(
         (), description="Plugins not to load, by the names that `selfrec plugins` shows; SELFREC_DISABLE_PLUGINS adds."
