@@ -67,9 +67,9 @@ class Scorer:
         self.repeats = settings.repeats
         self._model = model
         self._batch_bytes = settings.batch_megabytes * 1_000_000
-        self._threads = settings.threads or available_cores()
+        self.threads = settings.threads or available_cores()
         # A few dozen tensors of a batch's size a thread; a graph that wants more is no recommender of this size.
-        working = _LIVE_TENSORS * self._threads * max(self._batch_bytes, 4 * model.n_items)
+        working = _LIVE_TENSORS * self.threads * max(self._batch_bytes, 4 * model.n_items)
         self._session = model.session(threads=1, top_k=self.k, working_bytes=WORKING_BYTES + working)
         self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
         if self._bias.shape != (model.n_items,):
@@ -117,7 +117,7 @@ class Scorer:
         return self.score(histories, seen).items
 
     def _run_all(self, run: Callable[[Batch], None], batches: list[Batch]) -> None:
-        workers = min(self._threads, len(batches))
+        workers = min(self.threads, len(batches))
         if workers <= 1:
             for batch in batches:
                 run(batch)

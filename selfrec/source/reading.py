@@ -10,6 +10,7 @@ Only weighting and the catalog's mapping apply here: no user is too short or too
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,10 @@ class UserShard:
 
 
 class HistoryReader:
-    """Reads the users of a source shard by shard. One reader, one thread: it owns the source's connection."""
+    """Reads the users of a source shard by shard. It owns the source's connection.
+
+    `read` may be called from several threads at once: they take turns at the connection, and fold events side by side.
+    """
 
     shards: int
     """How many shards there are; the same for the same source and settings."""
@@ -133,6 +137,7 @@ class HistoryReader:
             self._starts = self._number_users()
             self._hashed = users is None and source.user_type == "VARCHAR" and self._hashes_differ()
         self.users = int(self._starts[-1])
+        self._turn = threading.Lock()
         self._aside: SetAside | None = None
         self._user_table, self._user_columns = user_table, None
         self.users_with_columns: int | None = None
@@ -151,7 +156,7 @@ class HistoryReader:
         if not 0 <= shard < self.shards:
             raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
         start, end = int(self._starts[shard]), int(self._starts[shard + 1])
-        with reading(self._source.name):
+        with self._turn, reading(self._source.name):
             ids = self._arrow(
                 f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id FROM {_USERS} "
                 f"WHERE code >= {start} AND code < {end} ORDER BY code"
@@ -160,10 +165,10 @@ class HistoryReader:
                 events = self._events_of_shard(shard, start)
             else:
                 events = events_of(self._arrow(self._events_sql(_USERS)))
-        features = self._user_features(
-            end - start,
-            f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
-        )
+            features = self._user_features(
+                end - start,
+                f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
+            )
         return self._shard(ids.column("user_id").combine_chunks(), events, features)
 
     def read_users(self, ids: pa.Array) -> UserShard:

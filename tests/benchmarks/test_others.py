@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import memory, scaling, startup
+from benchmarks import memory, scaling, shortcut, startup
+from benchmarks.measure import run
 
 
 def test_startup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,3 +50,29 @@ def test_exponents() -> None:
     assert scaling.exponent([(x, 3 * x**1.5) for x in (1, 2, 7)]) == pytest.approx(1.5)
     assert scaling.exponent([(1, 2), (10, 2)]) == 0
     assert math.isnan(scaling.exponent([(1, 2), (2, -1)]))
+
+
+def test_shortcut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--users", "60", "--items", "1000", "--width", "40", "--mean-items", "10"]
+    run([sys.executable, "-m", "benchmarks.synthetic", str(tmp_path), *sizes])
+    words = [str(tmp_path / "model"), str(tmp_path / "shop.duckdb"), "--users", "20", "-k", "3", "--repeats", "1"]
+    shortcut.main([*words, "--json", str(tmp_path / "figures.json")])
+    found = json.loads((tmp_path / "figures.json").read_text())["first_pass"]
+    assert [row[:2] for row in found] == [["32", "100"], ["32", "200"]]
+    shares = [float(row[2]) for row in found]
+    assert 0.5 < shares[0] <= shares[1] <= 1
+    assert "N 992, d 40, 20 users, k 3" in capsys.readouterr().out
+
+
+def test_a_rotation_leaves_the_products_and_orders_the_energy() -> None:
+    rng = np.random.default_rng(0)
+    queries, factors = rng.standard_normal((50, 8)), rng.standard_normal((70, 8)) * np.arange(1, 9)
+    turns = shortcut.rotation(queries.astype(np.float32), factors.astype(np.float32))
+    turned, turned_factors = queries @ turns[0], factors @ turns[1]
+    assert np.allclose(turned @ turned_factors.T, queries @ factors.T, rtol=1e-3, atol=1e-3)
+    energy = (turned**2).mean(axis=0) * (turned_factors**2).mean(axis=0)
+    assert (np.diff(energy) < 0).all()
+    # With all columns a block is spared exactly where its best product is below the k-th best.
+    spared = shortcut.spared_blocks(turned, turned_factors, 70, 8, 7)
+    assert spared == 0
+    assert shortcut.found_share(np.array([[1, 2], [3, 4]]), np.array([[2, 9, 1], [4, 8, 7]])) == 0.75

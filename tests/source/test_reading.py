@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -136,6 +137,17 @@ def test_shards_are_the_same_in_every_run_and_order(big: str) -> None:
                 assert getattr(shard, name).tobytes() == getattr(first[number], name).tobytes()
         with pytest.raises(ValueError, match=r"not in 0\.\.6"):
             reader.read(7)
+
+
+def test_shards_are_the_same_from_several_threads(big: str) -> None:
+    config = loose(scoring={"shard_rows": 3000})
+    first = read(big, config, FIFTY)
+    with open_source(big, config.source) as source, ThreadPoolExecutor(4) as pool:
+        shards = list(pool.map(HistoryReader(source, config, FIFTY).read, [*range(7), *range(7)]))
+    for number, shard in enumerate(shards):
+        assert shard.user_ids == first[number % 7].user_ids
+        for name in ("offsets", "items", "weights", "ages"):
+            assert getattr(shard, name).tobytes() == getattr(first[number % 7], name).tobytes()
 
 
 def test_scoring_weighs_as_training_does(big: str) -> None:
