@@ -24,9 +24,13 @@ class Plan:
     epochs: int
     batch_size: int
     learning_rate: float
+    bias_rate: float
+    """The learning rate of the items' bias, as a multiple."""
     dropout: float
     elsa_dropout: float
     temperature: float
+    temperature_rate: float
+    """As bias_rate; at 0 the temperature stays as it is."""
 
     def steps(self, users: int) -> int:
         """Optimizer steps of an epoch."""
@@ -37,6 +41,7 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
     """The plan for these rows."""
     users = max(1, len(histories))
     dense = len(histories.items) / (users * max(1, histories.n_items)) >= DENSE
+    sparse_softmax = options.objective in ("auto", "softmax") and not dense
     batch_size = options.batch_size or _batch_size(users)
     shallow = {"softmax": options.width, "elsa": 0, "auto": options.width // 2 if dense else options.width}
     return Plan(
@@ -44,10 +49,12 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
         split=shallow.get(options.objective, options.width),
         epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,
-        learning_rate=options.learning_rate or _learning_rate(options),
+        learning_rate=options.learning_rate or _learning_rate(options, sparse_softmax),
+        bias_rate=3.0 if sparse_softmax else 1.0,
         dropout=_first(options.dropout, _dropout(options, dense)),
         elsa_dropout=_first(options.dropout, 0.3),
         temperature=_first(options.temperature, 0.15 if dense else 0.12),
+        temperature_rate=0.0 if sparse_softmax else 1.0,
     )
 
 
@@ -71,5 +78,7 @@ def _epochs(steps: int) -> int:
     return int(np.clip(350 // steps, 6, 20))
 
 
-def _learning_rate(options: AutoencoderOptions) -> float:
-    return 0.005 if options.objective == "squared_error" else 0.003
+def _learning_rate(options: AutoencoderOptions, sparse_softmax: bool) -> float:
+    if options.objective == "squared_error":
+        return 0.005
+    return 0.01 if sparse_softmax else 0.003

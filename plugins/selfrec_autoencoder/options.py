@@ -55,7 +55,7 @@ class AutoencoderOptions(PartOptions):
         gt=0,
         le=10,
         json_schema_extra=searched(0.08, 0.12, 0.18, 0.25),
-        description="softmax: where the learned temperature of the cosine scores starts.",
+        description="softmax: temperature of the cosine scores; on dense data where it starts, as it is learned there.",
     )
     popularity_exponent: float = Field(
         0.5,

@@ -5,6 +5,10 @@
     l_t = (z - w_t gain_t E_t) . D_t / (|z - w_t gain_t E_t| |D_t| tau) + c_t    for its own items t
     loss = sum_u sum_t |H_u|^-a [log(e^l_t + sum_j e^L_j / q_j) - l_t] / sum_u |H_u|^(1-a)
 
+On sparse rows tau is not trained. The likelihood of rows seen again and again drives it down: they are memorised, and
+lists become worse, most of all for items far from the history. A fixed tau bounds the scores, and the bias, which tells
+how popular an item is, has to rise quickly beside them.
+
 The rest of the history never stands as a vector of its own: its product and its length follow from z . D_t, z . E_t,
 E_t . D_t and |E_t|^2, so that a batch costs one dense product [B, d] x [d, candidates] and three sparse ones.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -109,7 +110,7 @@ def _minimise(module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses) -
     """AdamW over the epochs; the learning rate rises, then falls along a cosine, as a function of the step alone."""
     options, steps = plan.options, plan.steps(len(fitting.histories))
     optimizer = torch.optim.AdamW(
-        [parameter for parameter in module.parameters() if parameter.numel() > 0],
+        _groups(module, plan),
         lr=plan.learning_rate,
         betas=(0.9, 0.99),
         weight_decay=options.weight_decay,
@@ -119,12 +120,22 @@ def _minimise(module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses) -
         total, step = 0.0, steps * (epoch.number - 1)
         for loss in losses(epoch):
             for group in optimizer.param_groups:
-                group["lr"] = plan.learning_rate * _rate(step, steps * plan.epochs)
+                group["lr"] = group["multiple"] * plan.learning_rate * _rate(step, steps * plan.epochs)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total, step = total + float(loss.detach()), step + 1
         epoch.report(loss=total / max(1, steps))
+
+
+def _groups(module: nn.Module, plan: Plan) -> list[dict[str, Any]]:
+    """The parameters by the multiple of the learning rate at which they are trained; none where it is 0."""
+    multiples = {"bias": plan.bias_rate, "log_temperature": plan.temperature_rate}
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.numel() > 0:
+            groups.setdefault(multiples.get(name, 1.0), []).append(parameter)
+    return [{"params": those, "multiple": multiple} for multiple, those in groups.items() if multiple > 0]
 
 
 def _rate(step: int, steps: int) -> float:

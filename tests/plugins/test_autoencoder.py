@@ -72,8 +72,29 @@ class TestPlan:
         assert (plan.batch_size, plan.learning_rate, plan.temperature) == (7, 0.5, 0.3)
         assert plan.dropout == plan.elsa_dropout == 0.25
 
+    @pytest.mark.parametrize("objective", ["auto", "softmax"])
+    def test_sparse_softmax_keeps_its_temperature_and_hurries_its_bias(self, objective: Any) -> None:
+        sparse = Histories.from_rows([[u, u + 1] for u in range(300)], 400)
+        plan = plan_for(AutoencoderOptions(objective=objective), sparse)
+        assert (plan.learning_rate, plan.bias_rate, plan.temperature_rate) == (0.01, 3, 0)
+
+    @pytest.mark.parametrize("objective", ["elsa", "multinomial"])
+    def test_the_others_train_all_parameters_alike(self, objective: Any) -> None:
+        sparse = Histories.from_rows([[u, u + 1] for u in range(300)], 400)
+        plan = plan_for(AutoencoderOptions(objective=objective), sparse)
+        assert (plan.learning_rate, plan.bias_rate, plan.temperature_rate) == (0.003, 1, 1)
+
     def test_steps_count_the_last_short_batch(self) -> None:
         assert plan_for(AutoencoderOptions(batch_size=16), checkerboard(users=40)).steps(40) == 3
+
+
+def test_the_temperature_is_trained_on_dense_rows_only() -> None:
+    sparse = Histories.from_rows([[u, (u + 1) % 200] for u in range(200)], 200)
+    for rows, moves in ((checkerboard(), True), (sparse, False)):
+        sizes = Sizes(items=rows.n_items)
+        one = built(record(), sizes, objective="softmax", width=8, epochs=2, temperature=0.2)
+        trained(one, fitting_of(one, rows, sizes))
+        assert (abs(float(one.module.log_temperature.detach().exp()) - 0.2) > 1e-4) is moves
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
