@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, write_shop
 
 
 def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
@@ -28,3 +28,12 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     assert ran.out.count(" ok") == 15
     assert cli("plugins", "check", "popularity", "--kind", "ranker").code == 1
     assert "unknown plugin or part 'popularty'; did you mean 'popularity'?" in cli("plugins", "check", "popularty").err
+
+
+def test_a_plugin_that_the_configuration_disables_takes_no_part(tmp_path: Path, cli: Cli) -> None:
+    shop = write_shop(tmp_path / "shop.duckdb")
+    for verb in (("fit", shop, "--out", tmp_path / "model"), ("tune", shop, "--out", tmp_path / "found.toml")):
+        ran = cli(*verb, "-o", "pipeline.generators=ease", "-o", "disable_plugins=mlp,ease")
+        assert ran.code == 1, verb
+        assert "Error: unknown generator 'ease'" in ran.err
+        assert "plugin 'ease' is disabled: left out by request" in ran.err
