@@ -45,12 +45,17 @@ class Face(nn.Module):
         return self.part.generate(batch, features, self.items)
 
 
+def foreign_operations(model: ModelProto) -> set[str]:
+    """The operations of a graph that are off the allow-list; a function of its own is one."""
+    return {node.op_type for node in model.graph.node} - ALLOWED_OPS | {function.name for function in model.functions}
+
+
 def check_operations(model: ModelProto, recommender: Recommender) -> None:
     """Raises ExportError that names the operations off the allow-list and the part that uses them."""
-    foreign = {node.op_type for node in model.graph.node} - ALLOWED_OPS
-    if not foreign and not model.functions:
+    foreign = foreign_operations(model)
+    if not foreign:
         return
-    told = ", ".join(sorted(foreign)) or f"the function {model.functions[0].name}"
+    told = ", ".join(sorted(foreign))
     users = [part for part, used in _operations(recommender) if isinstance(used, set) and used & foreign]
     names = " and ".join(part.name for part in users) or "the pipeline"
     first = users[0].record.name if users else "NAME"

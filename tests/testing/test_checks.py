@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, field_serializer
 from torch import Tensor, nn
 
-from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch
+from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
 from selfrec.testing.checks import CHECKS, check_light_import
 from selfrec.testing.kit import name_of, outcome_of
@@ -203,6 +203,25 @@ def test_a_broken_part_is_found(name: str) -> None:
     assert "\n" not in outcome.reason
     if name in ALONE:
         assert set(failures(bench)) == {name}
+
+
+class Gru(Neighbours):
+    """onnxruntime's GRU aborts the process when it is given no users."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.gru = nn.GRU(1, 1, batch_first=True)
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        seen = newest(batch, 3, self.items)
+        states, _ = self.gru(seen.weights.unsqueeze(2))
+        return super().generate(batch, features) + 1e-3 * states[:, -1]
+
+
+def test_a_graph_off_the_list_is_refused_and_not_run() -> None:
+    reasons = failures(Bench(record(Gru)))
+    assert list(reasons) == ["graph_is_allowed"]
+    assert "generator 'toy' becomes a graph with GRU" in reasons["graph_is_allowed"]
 
 
 def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
