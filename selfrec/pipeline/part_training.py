@@ -193,7 +193,7 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
         raise
     except SelfrecError as error:
         raise PluginError(f"{part.name}: {what} failed: {one_line(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants {wanted} to "
             "run to its end: --verbose shows the traceback"

@@ -190,7 +190,7 @@ def check_state_round_trips(bench: Bench) -> None:
 
 
 def check_graph_equals_torch(bench: Bench) -> None:
-    """The exported graph, of allowed operations, gives in onnxruntime what the module gives in torch, on edge batches."""
+    """The exported graph, of allowed operations, gives in onnxruntime what torch gives, on edge batches."""
     graph = to_graph(bench.fitted.recommender)
     if foreign_operations(graph):
         # Nothing is promised of these, and some abort the process: onnxruntime does in a GRU of no users.
