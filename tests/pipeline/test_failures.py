@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -15,7 +18,11 @@ from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
 from selfrec.export.culprit import culprit
 from selfrec.export.graph import to_graph, write_graph
-from selfrec.host.records import PartRecord
+from selfrec.host.records import ExtraInput, PartRecord
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.fitting import CandidateRows
+from selfrec.pipeline.part_training import probe
+from selfrec.pipeline.parts import Part, build_part
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, Ranker, Sizes, UserBatch
@@ -239,6 +246,30 @@ def test_a_failure_in_training(record: PartRecord, wanted: str) -> None:
     with pytest.raises(PluginError) as raised:
         fit(record)
     assert str(raised.value) == wanted
+
+
+def told_of(inputs: frozenset[ExtraInput]) -> Part:
+    """A ranker that reads ages, after a look at what it does on rows with times and a user column."""
+    record = replace(ranker(AgeRanker), inputs=inputs)
+    part = build_part(record, "broken", NoOptions(), Sizes(items=20, generators=1, candidates=20), 0)
+    rows = checkerboard()
+    rows = replace(rows, ages=np.ones_like(rows.weights), user_features=np.ones((len(rows), 2), np.float32))
+    seen = (np.tile(np.arange(20), (40, 1)), np.zeros((40, 20, 1), np.float32), np.zeros((40, 20), np.float32))
+    fitting: Any = SimpleNamespace(
+        candidate_rows=CandidateRows(rows, *seen), features_of=Features([]), device="cpu", sizes=Sizes(items=20)
+    )
+    probe(part, fitting)
+    return part
+
+
+def test_a_part_that_reads_what_its_record_does_not_ask_for() -> None:
+    with pytest.raises(PluginError) as raised:
+        told_of(frozenset())
+    assert str(raised.value) == (
+        "ranker 'broken': `rank` reads batch.ages, which its record does not ask for, so that the graph would give it "
+        "0; the contract wants inputs=frozenset({'ages'}) in the record"
+    )
+    assert told_of(frozenset({"ages"})).label == "broken"
 
 
 class DependsOnValues(Dense):
