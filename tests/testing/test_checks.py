@@ -12,6 +12,7 @@ import torch
 from pydantic import Field, field_serializer
 from torch import Tensor, nn
 
+from selfrec.errors import PluginError
 from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
 from selfrec.testing.checks import CHECKS, check_light_import
@@ -238,3 +239,11 @@ def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
 def test_expected_failures_must_name_a_check() -> None:
     with pytest.raises(ValueError, match="no check: learns_chess"):
         parametrize_with_checks(benches([record()]), expected_failures={"learns_chess": "it is hard"})
+
+
+def test_excuses_must_name_a_check() -> None:
+    with pytest.raises(PluginError) as raised:
+        benches([record(excused={"learns_the_checkerbord": "it is hard"})])
+    assert str(raised.value) == (
+        "generator 'toy': excused names no check 'learns_the_checkerbord'; did you mean 'learns_the_checkerboard'?"
+    )
