@@ -247,3 +247,37 @@ def test_excuses_must_name_a_check() -> None:
     assert str(raised.value) == (
         "generator 'toy': excused names no check 'learns_the_checkerbord'; did you mean 'learns_the_checkerboard'?"
     )
+
+
+class ReadsColumns(Neighbours):
+    """Columns of users and items meet in a matrix, on top of a sound part."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.register_buffer("meeting", torch.zeros(sizes.user_features, sizes.item_features))
+        self.register_buffer("columns", torch.zeros(sizes.items, sizes.item_features))
+
+    meeting: Tensor
+    columns: Tensor
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) + batch.user_features @ self.meeting @ self.columns.T
+
+
+def count_and_keep_columns(module: ReadsColumns, fitting: Fitting) -> None:
+    count(module, fitting)
+    assert fitting.item_features is not None
+    module.columns.copy_(torch.from_numpy(fitting.item_features))
+    module.meeting.fill_(1e-3)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_columns_of_users_and_items_are_on_the_bench(asked: bool) -> None:
+    inputs: Any = frozenset({"user_features"}) if asked else frozenset()
+    bench = Bench(record(ReadsColumns, trainer=count_and_keep_columns, inputs=inputs))
+    if asked:
+        assert failures(bench) == {}
+        assert bench.fitted.recommender.inputs == ["user_features"]
+    else:
+        reasons = failures(bench)
+        assert "reads batch.user_features, which its record does not ask for" in reasons["shapes_and_dtypes"]
