@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from selfrec.errors import PluginError
 from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
-from selfrec.testing.checks import CHECKS, check_light_import
+from selfrec.testing.checks import CHECKS, check_light_import, check_same_seed_same_weights
 from selfrec.testing.kit import name_of, outcome_of
 
 
@@ -239,6 +239,23 @@ def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
 def test_expected_failures_must_name_a_check() -> None:
     with pytest.raises(ValueError, match="no check: learns_chess"):
         parametrize_with_checks(benches([record()]), expected_failures={"learns_chess": "it is hard"})
+
+
+def with_a_start_from_torch(module: Neighbours, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.similar.add_(1e-3 * torch.rand(module.similar.shape))
+
+
+def test_torch_draws_from_the_seed_whatever_was_drawn_before() -> None:
+    bench = Bench(record(trainer=with_a_start_from_torch))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = bench.fit().part.module.state_dict()["similar"]
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(7)
+    assert torch.equal(first, bench.fit().part.module.state_dict()["similar"])
+    assert not torch.equal(first, bench.fit(seed=1).part.module.state_dict()["similar"])
+    assert outcome_of(check_same_seed_same_weights, bench).passed
 
 
 def test_excuses_must_name_a_check() -> None:
