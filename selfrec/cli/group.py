@@ -62,7 +62,10 @@ class Group(click.Group):
                 raise
             from selfrec.settings.validation import suggestion
 
-            raise click.UsageError(f"unknown command {args[0]!r}; {suggestion(args[0], COMMANDS)}", ctx) from None
+            manager = _plugins()
+            names = [*COMMANDS, *(added.name for added in manager.commands(taken=COMMANDS))]
+            told = f"unknown command {args[0]!r}; {suggestion(args[0], names)}{manager.troubles()}"
+            raise click.UsageError(told, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [*COMMANDS.items(), *self._plugin_commands().items()]

@@ -101,3 +101,12 @@ def test_a_command_that_takes_a_name_of_selfrec_is_listed_as_broken(greeting: Ca
     listed = {info["name"]: info for info in json.loads(cli("plugins", "list", "--json").out)}
     assert listed["greeting"]["status"] == "broken"
     assert listed["greeting"]["reason"] == "command 'fit' is selfrec's own; the plugin must choose another name"
+    ran = cli("greet", "you")
+    assert ran.code == 2
+    assert "unknown command 'greet'; known: " in ran.err
+    assert "; plugin 'greeting' is broken: command 'fit' is selfrec's own" in ran.err
+
+
+def test_a_misspelt_command_of_a_plugin(greeting: Callable[[str], None], cli: Cli) -> None:
+    greeting("greet")
+    assert "unknown command 'gret'; did you mean 'greet'?" in cli("gret", "you").err
