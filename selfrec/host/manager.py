@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
@@ -90,7 +91,11 @@ class PluginManager:
         return [self._with_conflicts(loaded.info) for loaded in self._plugins.values()]
 
     def epoch_end(self, stage: str, plugin: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Tell every plugin of an epoch. A listener that fails is warned about once and told no more."""
+        """Tell every plugin of an epoch. A listener that fails is warned about once and told no more.
+
+        metrics cannot be written to: the best epoch is chosen by them.
+        """
+        metrics = MappingProxyType(dict(metrics))
         for loaded in self._plugins.values():
             name = loaded.info.name
             if loaded.plugin is None or name in self._silenced:
