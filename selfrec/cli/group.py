@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.state import State, verbose_option
+
 if TYPE_CHECKING:
     from selfrec.host.manager import PluginManager
 
@@ -43,7 +45,12 @@ class Group(click.Group):
             command: click.Command = import_module(f"selfrec.cli.commands.{cmd_name}").command
             return command
         added = _plugins().command(cmd_name, taken=COMMANDS)
-        return added.command if added else None
+        if added is None:
+            return None
+        ctx.ensure_object(State).plugin = f"plugin {added.plugin.name!r} ({added.plugin.provider})"
+        if not any("--verbose" in parameter.opts for parameter in added.command.params):
+            verbose_option(added.command)
+        return added.command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -55,7 +62,10 @@ class Group(click.Group):
                 raise
             from selfrec.settings.validation import suggestion
 
-            raise click.UsageError(f"unknown command {args[0]!r}; {suggestion(args[0], COMMANDS)}", ctx) from None
+            manager = _plugins()
+            names = [*COMMANDS, *(added.name for added in manager.commands(taken=COMMANDS))]
+            told = f"unknown command {args[0]!r}; {suggestion(args[0], names)}{manager.troubles()}"
+            raise click.UsageError(told, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [*COMMANDS.items(), *self._plugin_commands().items()]

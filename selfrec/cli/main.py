@@ -91,7 +91,8 @@ def _failure(error: Exception, state: State) -> tuple[str, int]:
     if isinstance(error, SelfrecError):
         return one_line(error), error.exit_code
     hint = "" if state.verbose else "; run it again with --verbose for the traceback"
-    return f"unexpected {type(error).__name__}: {one_line(error)}{hint}", FAILED
+    whose = f"{state.plugin}: " if state.plugin else ""
+    return f"{whose}unexpected {type(error).__name__}: {one_line(error)}{hint}", FAILED
 
 
 def _check_encoding(args: Sequence[str]) -> None:

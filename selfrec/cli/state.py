@@ -19,6 +19,8 @@ class State:
 
     quiet: bool = False
     verbose: bool = False
+    plugin: str = ""
+    """Whose command it is, where a plugin adds it."""
 
     @property
     def shows_progress(self) -> bool:
@@ -43,13 +45,18 @@ def selfrec_command(**attributes: Any) -> Callable[[F], click.Command]:
         # Click lists parameters from the end; these two shall come after the command's own.
         own = list(getattr(function, "__click_params__", []))
         run.__click_params__ = []  # type: ignore[attr-defined]
-        _flag(run, "--verbose", "Show the traceback of an error.")
+        verbose_option(run)
         _flag(run, "--quiet", "Show no progress.")
         run.__click_params__ += own  # type: ignore[attr-defined]
         made: click.Command = click.command(**attributes)(run)
         return made
 
     return decorate
+
+
+def verbose_option(command: Callable[..., Any]) -> None:
+    """--verbose, for a function that becomes a command or for a command that is one."""
+    _flag(command, "--verbose", "Show the traceback of an error.")
 
 
 def _flag(function: Callable[..., Any], flag: str, text: str) -> None:

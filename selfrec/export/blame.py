@@ -45,13 +45,19 @@ class Face(nn.Module):
         return self.part.generate(batch, features, self.items)
 
 
+def foreign_operations(model: ModelProto) -> set[str]:
+    """The operations of a graph that are off the allow-list; a function of its own is one."""
+    return {node.op_type for node in model.graph.node} - ALLOWED_OPS | {function.name for function in model.functions}
+
+
 def check_operations(model: ModelProto, recommender: Recommender) -> None:
     """Raises ExportError that names the operations off the allow-list and the part that uses them."""
-    foreign = {node.op_type for node in model.graph.node} - ALLOWED_OPS
-    if not foreign and not model.functions:
+    foreign = foreign_operations(model)
+    if not foreign:
         return
-    told = ", ".join(sorted(foreign)) or f"the function {model.functions[0].name}"
-    users = [part for part, used in _operations(recommender) if isinstance(used, set) and used & foreign]
+    told = ", ".join(sorted(foreign))
+    graphs = ((part, graph) for part, graph in part_graphs(recommender) if not isinstance(graph, Exception))
+    users = [part for part, graph in graphs if foreign_operations(graph) & foreign]
     names = " and ".join(part.name for part in users) or "the pipeline"
     first = users[0].record.name if users else "NAME"
     raise ExportError(
@@ -62,7 +68,7 @@ def check_operations(model: ModelProto, recommender: Recommender) -> None:
 
 def explained(error: Exception, recommender: Recommender) -> ExportError:
     """The error of an export, with the part that it comes from and the innermost reason."""
-    for part, outcome in _operations(recommender):
+    for part, outcome in part_graphs(recommender):
         if isinstance(outcome, Exception):
             return ExportError(
                 f"export: {part.name} does not become a graph ({reason(outcome)}); the contract wants code whose "
@@ -78,8 +84,8 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {one_line(error)[:300]}"
 
 
-def _operations(recommender: Recommender) -> Iterator[tuple[Part, set[str] | Exception]]:
-    """The operations that each part becomes, or why it becomes none."""
+def part_graphs(recommender: Recommender) -> Iterator[tuple[Part, ModelProto | Exception]]:
+    """The graph that each part becomes by itself, or why it becomes none."""
     for part in recommender.all_parts:
         if part.kind == "extractor" and not callable(getattr(part.module, "extract", None)):
             continue
@@ -94,11 +100,11 @@ def _operations(recommender: Recommender) -> Iterator[tuple[Part, set[str] | Exc
                     dynamic_shapes=shapes,
                     verbose=False,
                 )
-            operations = set() if program is None else {node.op_type for node in program.model.graph}
+            graph = ModelProto() if program is None else program.model_proto
         except Exception as error:
             yield part, error
         else:
-            yield part, operations
+            yield part, graph
 
 
 def arguments(part: Part, recommender: Recommender) -> tuple[tuple[Tensor, ...], tuple[dict[int, Dim], ...]]:

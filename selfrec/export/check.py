@@ -12,6 +12,7 @@ import torch
 from selfrec.errors import ExportError, one_line
 from selfrec.export.agreement import TOLERANCE, difference
 from selfrec.export.batches import Array, Case, Feeds, edge_batches
+from selfrec.export.culprit import culprit
 from selfrec.pipeline.recommender import Recommender
 
 __all__ = ["TOLERANCE", "Array", "Case", "Feeds", "cases", "check_graph", "difference"]
@@ -27,18 +28,36 @@ def check_graph(path: Path, recommender: Recommender) -> int:
     except onnx.checker.ValidationError as error:
         raise ExportError(f"{path.name}: not a valid graph ({one_line(error)[:300]})") from error
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    # What goes wrong is said in the error below, once.
+    options.log_severity_level = 4
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     count = 0
     for case in cases(recommender):
         with torch.no_grad():
             wanted_items, wanted = recommender(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
-        items, scores = session.run(["items", "scores"], dict(case.feeds))
+        try:
+            items, scores = session.run(["items", "scores"], dict(case.feeds))
+        except Exception as error:
+            # onnxruntime raises types of its own, among them bare RuntimeErrors.
+            told = f"onnxruntime fails on {case.name} ({one_line(error)[:300]})"
+            raise ExportError(f"{path.name}: {told}{_blame(recommender)}") from error
         problem = difference(items, scores, wanted_items.numpy(), wanted.numpy())
         if problem:
-            raise ExportError(f"{path.name}: onnxruntime and torch differ on {case.name}: {problem}")
+            told = f"onnxruntime and torch differ on {case.name}: {problem}"
+            raise ExportError(f"{path.name}: {told}{_blame(recommender)}")
         count += 1
     return count
+
+
+def _blame(recommender: Recommender) -> str:
+    """The part it comes from, and what is wanted of it; nothing where every part by itself is sound."""
+    part = culprit(recommender)
+    if part is None:
+        return ""
+    return (
+        f"; it comes from {part.name}: the contract wants code whose course no value and no size decides "
+        f"(batch.history.shape[0], not len(batch.history)): `selfrec plugins check {part.record.name}`"
+    )
 
 
 def cases(recommender: Recommender) -> Iterator[Case]:

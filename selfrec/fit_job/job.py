@@ -77,7 +77,7 @@ def fit(
     Raises SelfrecError of every kind; the folder that stood at `out` is then still there.
     """
     listener = listener or Silent()
-    plugins = PluginManager.load()
+    plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
     writer = ModelWriter(out)
     try:

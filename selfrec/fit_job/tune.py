@@ -35,7 +35,7 @@ def tune(
     Raises SelfrecError of every kind.
     """
     listener = listener or Silent()
-    plugins = PluginManager.load()
+    plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
     with extra_needed("selfrec tune"):
         sampler = OptunaSampler(space_of(config, plugins), config.seed, None if study is None else Path(study))

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any
 
 import pluggy
@@ -76,7 +77,7 @@ class PluginManager:
         offers = self._offers(kind)
         found = offers.get(name, [])
         if not found:
-            raise PluginError(f"unknown {kind} {name!r}; {suggestion(name, offers)}{self._troubles()}")
+            raise PluginError(f"unknown {kind} {name!r}; {suggestion(name, offers)}{self.troubles()}")
         if len(found) > 1:
             raise PluginError(_conflict(f"{kind} {name!r}", [info for info, _ in found]))
         return found[0][1]
@@ -90,7 +91,11 @@ class PluginManager:
         return [self._with_conflicts(loaded.info) for loaded in self._plugins.values()]
 
     def epoch_end(self, stage: str, plugin: str, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Tell every plugin of an epoch. A listener that fails is warned about once and told no more."""
+        """Tell every plugin of an epoch. A listener that fails is warned about once and told no more.
+
+        metrics cannot be written to: the best epoch is chosen by them.
+        """
+        metrics = MappingProxyType(dict(metrics))
         for loaded in self._plugins.values():
             name = loaded.info.name
             if loaded.plugin is None or name in self._silenced:
@@ -130,6 +135,11 @@ class PluginManager:
         if len(found) > 1:
             raise PluginError(_conflict(f"command {name!r}", [command.plugin for command in found]))
         return found[0] if found else None
+
+    def troubles(self) -> str:
+        """A hint for a name that is missing because its plugin is: each that takes no part, and why; else empty."""
+        missing = [info for info in self.listing() if info.status is not Status.LOADED]
+        return "".join(f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing)
 
     def _load(self, point: EntryPoint) -> None:
         info = PluginInfo.of(point)
@@ -210,11 +220,6 @@ class PluginManager:
             if len(rivals) > 1:
                 return info.noting(_conflict(f"{record.kind} {record.name!r}", rivals))
         return info
-
-    def _troubles(self) -> str:
-        """A hint for a name that is missing because its plugin is."""
-        missing = [info for info in self.listing() if info.status is not Status.LOADED]
-        return "".join(f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing)
 
 
 def _names(text: str) -> set[str]:

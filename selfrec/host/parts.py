@@ -15,9 +15,11 @@ from selfrec.settings.validation import suggestion, validated
 def check_parts(config: Config, plugins: PluginManager) -> dict[Kind, dict[str, PartRecord]]:
     """The records the pipeline names, by kind and label, once their names and options are found to be sound.
 
-    Raises PluginError for an unknown part, SettingsError for a wrong option or a label used twice.
+    Raises PluginError for an unknown part, SettingsError for a wrong option, a label used twice or a generator without
+    the extractor that it is the other face of.
     """
     found: dict[Kind, dict[str, PartRecord]] = {kind: _named(config, kind, plugins) for kind in get_args(Kind)}
+    _check_faces(config, found, plugins)
     for kind, records in found.items():
         for label, record in records.items():
             validated(record.options, _table(config, kind, label), f"{kind}.{label}")
@@ -40,6 +42,20 @@ def _named(config: Config, kind: Kind, plugins: PluginManager) -> dict[str, Part
             raise SettingsError(f"{kind} {label!r} is named twice in [pipeline]; give one a label: second:{label}")
         records[label] = plugins.get(kind, name or label)
     return records
+
+
+def _check_faces(config: Config, found: dict[Kind, dict[str, PartRecord]], plugins: PluginManager) -> None:
+    """A generator that shares its module with an extractor reads that extractor's features and is trained with it."""
+    for label, record in found["generator"].items():
+        twins = [other for _, other in plugins.parts("extractor") if other.name == record.name]
+        beside = found["extractor"].get(label)
+        if any(twin.build is record.build for twin in twins) and (beside is None or beside.build is not record.build):
+            named = label if label == record.name else f"{label}:{record.name}"
+            wanted = ",".join([*config.pipeline.extractors, named])
+            raise SettingsError(
+                f"generator {named!r} is the other face of extractor {named!r} and reads its features, but [pipeline] "
+                f"names no such extractor; add it: -o pipeline.extractors={wanted}"
+            )
 
 
 def _table(config: Config, kind: Kind, label: str) -> dict[str, Any]:

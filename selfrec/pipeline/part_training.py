@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Float32, Histories, Holdout
-from selfrec.host.records import Kind, Sizes
+from selfrec.host.records import ExtraInput, Kind, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint, Workshop
 from selfrec.pipeline.features import Features
@@ -118,7 +119,7 @@ class PartTrainer:
         prepare = getattr(part.record, "prepare", None)
         if prepare is not None:
             fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
-            with _naming(part, "prepare", "prepare(module, fitting)"):
+            with _naming(part, "prepare", "prepare(module, fitting)"), _seeded(fitting.seed):
                 prepare(part.module, fitting)
 
     def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
@@ -146,7 +147,7 @@ class PartTrainer:
 def run_trainer(part: Part, fitting: Fitting) -> None:
     """Run the part's trainer, or the shared loop, and look at what came of it."""
     trainer = part.record.trainer or train_by_epochs
-    with _naming(part, "training", "trainer(module, fitting)"):
+    with _naming(part, "training", "trainer(module, fitting)"), _seeded(fitting.seed):
         trainer(part.module, fitting)
     part.module.eval()
     for name, value in part.module.state_dict().items():
@@ -160,10 +161,11 @@ def run_trainer(part: Part, fitting: Fitting) -> None:
 
 @torch.no_grad()
 def probe(part: Part, fitting: Fitting) -> None:
-    """Ask the trained part for a few training rows, as scoring will: shapes, types and finite numbers.
+    """Ask the trained part for a few training rows, as scoring will: shapes, types, finite numbers, declared inputs.
 
     Raises PluginError that names the method and what the contract wants of it.
     """
+    run: Callable[[UserBatch], Tensor]
     if part.kind == "ranker":
         rows = fitting.candidate_rows
         if rows is None:
@@ -171,14 +173,38 @@ def probe(part: Part, fitting: Fitting) -> None:
         batch = UserBatch.of(rows.inputs, np.arange(min(PROBED, len(rows.inputs))), device=fitting.device)
         arrays = (rows.candidates[:PROBED], rows.scores[:PROBED])
         candidates, scores = (torch.from_numpy(array).to(fitting.device) for array in arrays)
-        finite = part.rank(batch, fitting.features_of(batch), candidates, scores)[candidates < fitting.sizes.items]
-        part.check_finite("rank", finite)
-        return
-    batch = fitting.batch(np.arange(min(PROBED, len(fitting.histories))))
-    if part.kind == "extractor":
-        part.check_finite("extract", part.extract(batch))
+        features, real = fitting.features_of(batch), candidates < fitting.sizes.items
+        method, run = "rank", lambda batch: part.rank(batch, features, candidates, scores)[real]
     else:
-        part.check_finite("generate", part.generate(batch, fitting.features_of(batch), fitting.sizes.items))
+        batch = fitting.batch(np.arange(min(PROBED, len(fitting.histories))))
+        if part.kind == "extractor":
+            method, run = "extract", part.extract
+        else:
+            features = fitting.features_of(batch)
+            method, run = "generate", lambda batch: part.generate(batch, features, fitting.sizes.items)
+    output = run(batch)
+    part.check_finite(method, output)
+    for name in get_args(ExtraInput):
+        without = batch._replace(**{name: torch.zeros_like(getattr(batch, name))})
+        asked = name in part.record.reads(part.options)
+        # A part that draws gives other numbers anyway: nothing can be told of it here.
+        if not asked and _moved(output, run(without)) and not _moved(output, run(batch)):
+            raise PluginError(
+                f"{part.name}: `{method}` reads batch.{name}, which its record does not ask for, so that the graph "
+                f"would give it 0; the contract wants inputs=frozenset({{{name!r}}}) in the record"
+            )
+
+
+def _moved(output: Tensor, other: Tensor) -> bool:
+    return not torch.allclose(output, other, rtol=1e-4, atol=1e-6)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Torch's own generator begins at the part's seed, whatever was drawn before, and is then as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager
@@ -193,7 +219,7 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
         raise
     except SelfrecError as error:
         raise PluginError(f"{part.name}: {what} failed: {one_line(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants {wanted} to "
             "run to its end: --verbose shows the traceback"

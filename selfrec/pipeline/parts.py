@@ -30,6 +30,9 @@ METHODS: Mapping[tuple[Kind, str], str] = {
 }
 """What the contract wants of a module, by kind and method."""
 
+BUILD = "build(options, sizes) -> torch.nn.Module"
+"""What it wants of a record's `build`."""
+
 
 class Records(Protocol):
     """Where records come from: the plugin host, or a test."""
@@ -69,7 +72,7 @@ class Part:
             return method(*args)
         except PluginError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants "
                 f"{wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
@@ -186,14 +189,16 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
     """Build the module with its own seed, so that one part's draws do not move another's."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        name, wanted = f"{record.kind} {record.name!r}", f"the contract wants {BUILD}"
         try:
             module = record.build(options, sizes)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
-                f"{record.kind} {record.name!r}: build failed: {type(error).__name__}: {one_line(error)}"
+                f"{name}: build failed: {type(error).__name__}: {one_line(error)}; {wanted}: --verbose shows the "
+                "traceback"
             ) from error
     if not isinstance(module, nn.Module):
-        raise PluginError(f"{record.kind} {record.name!r}: build returned {type(module).__name__}, not a torch Module")
+        raise PluginError(f"{name}: build returned a {type(module).__name__}; {wanted}")
     return Part(kind=record.kind, label=label, record=record, options=options, module=module)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from selfrec.catalog import Catalog
-from selfrec.histories import Histories
+from selfrec.histories import Float32, Histories
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.listener import Silent
@@ -30,6 +30,8 @@ ITEMS = 20
 USERS = 120
 LIST = 5
 """K of the bench's pipeline."""
+COLUMNS = 2
+"""U and I: columns of users and of items as numbers. They are noise, so that what is learned comes from histories."""
 
 
 @dataclass
@@ -73,7 +75,7 @@ class Bench:
 
     @property
     def rows(self) -> Histories:
-        """Training rows: user u has 8 of the 10 items of u's own parity, a day apart."""
+        """Training rows: user u has 8 of the 10 items of u's own parity, a day apart, and columns that are noise."""
         rows = checkerboard(USERS, ITEMS, share=0.8)
         ages = rows.offsets[1:][rows.row_numbers] - np.arange(len(rows.items)) - 1
         return Histories(
@@ -82,6 +84,7 @@ class Bench:
             items=rows.items,
             weights=rows.weights,
             ages=ages.astype(np.float32),
+            user_features=_noise(USERS),
         )
 
     @property
@@ -145,6 +148,7 @@ class Bench:
             listener=Silent(),
             notify=lambda part, epoch, metrics: None,
             device=torch.device("cpu"),
+            item_features=_noise(ITEMS),
         )
 
     def config(self, seed: int) -> Config:
@@ -163,3 +167,7 @@ class Bench:
     def _two_faces(self) -> bool:
         mine = self.record
         return any(r.name == mine.name and r.build is mine.build and r.kind != mine.kind for r in self.beside)
+
+
+def _noise(count: int) -> Float32:
+    return np.random.default_rng([count, COLUMNS]).normal(size=(count, COLUMNS)).astype(np.float32)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfrec.errors import SelfrecError, one_line
+from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.host.records import Kind, PartRecord
+from selfrec.settings.validation import suggestion
 from selfrec.testing.bench import Bench
 from selfrec.testing.checks import CHECKS, Check
 
@@ -42,8 +43,18 @@ class Outcome:
 def benches(
     records: Iterable[PartRecord], options: Mapping[tuple[Kind, str], Mapping[str, Any]] | None = None
 ) -> list[Bench]:
-    """A bench for each record, with the others beside it; options by kind and name."""
+    """A bench for each record, with the others beside it; options by kind and name.
+
+    Raises PluginError where a record is excused from a check that does not exist.
+    """
     records = list(records)
+    names = [name_of(check) for check in CHECKS]
+    for record in records:
+        for excuse in record.excused:
+            if excuse not in names:
+                raise PluginError(
+                    f"{record.kind} {record.name!r}: excused names no check {excuse!r}; {suggestion(excuse, names)}"
+                )
     return [
         Bench(
             record,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.cli.conftest import Cli
+import pytest
+
+from tests.cli.conftest import Cli, write_shop
 
 
 def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
@@ -28,3 +33,80 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     assert ran.out.count(" ok") == 15
     assert cli("plugins", "check", "popularity", "--kind", "ranker").code == 1
     assert "unknown plugin or part 'popularty'; did you mean 'popularity'?" in cli("plugins", "check", "popularty").err
+
+
+def test_a_plugin_that_the_configuration_disables_takes_no_part(tmp_path: Path, cli: Cli) -> None:
+    shop = write_shop(tmp_path / "shop.duckdb")
+    for verb in (("fit", shop, "--out", tmp_path / "model"), ("tune", shop, "--out", tmp_path / "found.toml")):
+        ran = cli(*verb, "-o", "pipeline.generators=ease", "-o", "disable_plugins=mlp,ease")
+        assert ran.code == 1, verb
+        assert "Error: unknown generator 'ease'" in ran.err
+        assert "plugin 'ease' is disabled: left out by request" in ran.err
+
+
+COMMAND = """
+import click
+from selfrec.plugin import hookimpl
+
+@hookimpl
+def selfrec_commands(cli):
+    @cli.command()
+    @click.argument("who")
+    def {name}(who):
+        "Greet WHO."
+        if who == "nobody":
+            raise LookupError("nobody is there")
+        click.echo(f"hello {{who}}")
+"""
+
+
+@pytest.fixture
+def greeting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lay out the distribution `greeting`, whose plugin adds a command of this name."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def lay_out(name: str) -> None:
+        sys.modules.pop("selfrec_greeting", None)
+        info = tmp_path / "greeting-1.5.dist-info"
+        info.mkdir()
+        (tmp_path / "selfrec_greeting.py").write_text(COMMAND.format(name=name))
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeting\nVersion: 1.5\n")
+        (info / "entry_points.txt").write_text("[selfrec]\ngreeting = selfrec_greeting\n")
+
+    return lay_out
+
+
+def test_a_command_of_a_plugin(greeting: Callable[[str], None], cli: Cli) -> None:
+    greeting("greet")
+    assert cli("greet", "you").out == "hello you\n"
+    assert "greet       Greet WHO." in cli("--help").out
+    assert "command greet" in cli("plugins").out
+    listed = {info["name"]: info["commands"] for info in json.loads(cli("plugins", "list", "--json").out)}
+    assert (listed["greeting"], listed["tracking"]) == (["greet"], [])
+
+
+def test_a_command_that_fails_names_its_plugin(greeting: Callable[[str], None], cli: Cli) -> None:
+    greeting("greet")
+    ran = cli("greet", "nobody")
+    assert ran.code == 1
+    assert ran.err == (
+        "Error: plugin 'greeting' (greeting 1.5): unexpected LookupError: nobody is there; "
+        "run it again with --verbose for the traceback\n"
+    )
+    assert "Traceback" in cli("greet", "nobody", "--verbose").err
+
+
+def test_a_command_that_takes_a_name_of_selfrec_is_listed_as_broken(greeting: Callable[[str], None], cli: Cli) -> None:
+    greeting("fit")
+    listed = {info["name"]: info for info in json.loads(cli("plugins", "list", "--json").out)}
+    assert listed["greeting"]["status"] == "broken"
+    assert listed["greeting"]["reason"] == "command 'fit' is selfrec's own; the plugin must choose another name"
+    ran = cli("greet", "you")
+    assert ran.code == 2
+    assert "unknown command 'greet'; known: " in ran.err
+    assert "; plugin 'greeting' is broken: command 'fit' is selfrec's own" in ran.err
+
+
+def test_a_misspelt_command_of_a_plugin(greeting: Callable[[str], None], cli: Cli) -> None:
+    greeting("greet")
+    assert "unknown command 'gret'; did you mean 'greet'?" in cli("gret", "you").err

@@ -202,6 +202,16 @@ def test_epochs_are_told_and_a_failing_listener_only_once(install: Install, capl
     ]
 
 
+def test_a_listener_cannot_change_the_figures(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    """They choose the best epoch."""
+    install("vain", LISTENER.format(then="metrics['ndcg@20'] = 1.0"))
+    figures = {"loss": 0.5, "ndcg@20": 0.25}
+    with caplog.at_level(logging.WARNING):
+        load().epoch_end("generator", "gan", 1, figures)
+    assert figures == {"loss": 0.5, "ndcg@20": 0.25}
+    assert "plugin 'vain' failed in selfrec_epoch_end" in caplog.text
+
+
 COMMAND = """
     import click
     from selfrec.plugin import hookimpl

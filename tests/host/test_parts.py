@@ -86,3 +86,30 @@ def test_a_wrong_configuration(plugins: PluginManager, override: str, error: typ
     with pytest.raises(error) as raised:
         check_parts(load_config(overrides=[*BASE, override]), plugins)
     assert str(raised.value) == message
+
+
+class TestFaces:
+    """Extractor and generator `ae` are built by one function: two faces of one module."""
+
+    @pytest.mark.parametrize(
+        ("extractors", "generators", "named", "wanted"),
+        [
+            ("", "ae", "ae", "ae"),
+            ("wide:ae", "ae", "ae", "wide:ae,ae"),
+            ("ae", "ae,wide:ae", "wide:ae", "ae,wide:ae"),
+        ],
+    )
+    def test_a_generator_without_its_extractor(
+        self, plugins: PluginManager, extractors: str, generators: str, named: str, wanted: str
+    ) -> None:
+        overrides = [*BASE, f"pipeline.extractors={extractors}", f"pipeline.generators={generators}"]
+        with pytest.raises(SettingsError) as raised:
+            check_parts(load_config(overrides=overrides), plugins)
+        assert str(raised.value) == (
+            f"generator '{named}' is the other face of extractor '{named}' and reads its features, but [pipeline] "
+            f"names no such extractor; add it: -o pipeline.extractors={wanted}"
+        )
+
+    def test_an_extractor_may_stand_alone(self, plugins: PluginManager) -> None:
+        overrides = [*BASE, "pipeline.extractors=ae,wide:ae", "pipeline.generators=wide:ae"]
+        assert list(check_parts(load_config(overrides=overrides), plugins)["generator"]) == ["wide"]

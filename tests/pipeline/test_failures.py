@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from selfrec.errors import ExportError, PluginError, SelfrecError
 from selfrec.export.blame import check_operations
-from selfrec.export.graph import to_graph
-from selfrec.host.records import PartRecord
+from selfrec.export.check import check_graph
+from selfrec.export.culprit import culprit
+from selfrec.export.graph import to_graph, write_graph
+from selfrec.host.records import ExtraInput, PartRecord
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.fitting import CandidateRows
+from selfrec.pipeline.part_training import probe
+from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, Ranker, Sizes, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout
@@ -86,6 +97,14 @@ def falling(module: nn.Module, fitting: Fitting) -> None:
     raise ZeroDivisionError("no\nusers")
 
 
+def leaving(module: nn.Module, fitting: Fitting) -> None:
+    raise SystemExit(0)
+
+
+def refusing(sizes: Sizes) -> nn.Module:
+    raise ValueError("20 items are\ntoo few")
+
+
 def silent(module: nn.Module, fitting: Fitting) -> None:
     for _ in fitting.epochs(module, 2):
         pass
@@ -134,6 +153,21 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(trainer=falling),
             "generator 'broken': training failed: ZeroDivisionError: no users; the contract wants "
             "trainer(module, fitting) to run to its end: --verbose shows the traceback",
+        ),
+        (
+            generator(trainer=leaving),
+            "generator 'broken': training failed: SystemExit: 0; the contract wants "
+            "trainer(module, fitting) to run to its end: --verbose shows the traceback",
+        ),
+        (
+            generator(refusing),
+            "generator 'broken': build failed: ValueError: 20 items are too few; the contract wants "
+            "build(options, sizes) -> torch.nn.Module: --verbose shows the traceback",
+        ),
+        (
+            generator(lambda sizes: None),
+            "generator 'broken': build returned a NoneType; the contract wants "
+            "build(options, sizes) -> torch.nn.Module",
         ),
         (
             generator(trainer=silent),
@@ -214,6 +248,30 @@ def test_a_failure_in_training(record: PartRecord, wanted: str) -> None:
     assert str(raised.value) == wanted
 
 
+def told_of(inputs: frozenset[ExtraInput]) -> Part:
+    """A ranker that reads ages, after a look at what it does on rows with times and a user column."""
+    record = replace(ranker(AgeRanker), inputs=inputs)
+    part = build_part(record, "broken", NoOptions(), Sizes(items=20, generators=1, candidates=20), 0)
+    rows = checkerboard()
+    rows = replace(rows, ages=np.ones_like(rows.weights), user_features=np.ones((len(rows), 2), np.float32))
+    seen = (np.tile(np.arange(20), (40, 1)), np.zeros((40, 20, 1), np.float32), np.zeros((40, 20), np.float32))
+    fitting: Any = SimpleNamespace(
+        candidate_rows=CandidateRows(rows, *seen), features_of=Features([]), device="cpu", sizes=Sizes(items=20)
+    )
+    probe(part, fitting)
+    return part
+
+
+def test_a_part_that_reads_what_its_record_does_not_ask_for() -> None:
+    with pytest.raises(PluginError) as raised:
+        told_of(frozenset())
+    assert str(raised.value) == (
+        "ranker 'broken': `rank` reads batch.ages, which its record does not ask for, so that the graph would give it "
+        "0; the contract wants inputs=frozenset({'ages'}) in the record"
+    )
+    assert told_of(frozenset({"ages"})).label == "broken"
+
+
 class DependsOnValues(Dense):
     """Exports to no graph: a value decides what is done."""
 
@@ -229,13 +287,32 @@ class OffTheList(Dense):
         return torch.acos(super().generate(batch, features))
 
 
-def exported(module: type[Dense]) -> SelfrecError:
+class CountsUsers(Dense):
+    """The number of users of the example becomes a constant of the graph."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) + torch.arange(len(batch.history))[:, None] * 0.1
+
+
+class Another(Dense):
+    """The graph is another function than the module."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores if torch.compiler.is_exporting() else scores * 1.01 + 0.5 * (batch.history == 3).any(1)[:, None]
+
+
+def recommender_with(module: type[Dense]) -> Recommender:
     record = Generator(name="broken", options=NoOptions, summary="", build=lambda options, sizes: module(sizes),
                        trainer=keep_as_built)  # fmt: skip
     sound = Generator(name="sound", options=NoOptions, summary="", build=build_dense, trainer=keep_as_built)
     pipeline = {"generators": ("factors", "sound", "broken"), "keep": "all"}
     stages = trainer(toys=Toys(record, sound), pipeline=pipeline, generator={})
-    recommender = stages.recommender(stages.select(checkerboard(), None))
+    return stages.recommender(stages.select(checkerboard(), None))
+
+
+def exported(module: type[Dense]) -> SelfrecError:
+    recommender = recommender_with(module)
     with pytest.raises(ExportError) as raised:
         check_operations(to_graph(recommender), recommender)
     return raised.value
@@ -254,3 +331,28 @@ def test_an_operation_off_the_list_names_its_part() -> None:
         "export: generator 'broken' becomes a graph with Acos; the contract wants operations that every runtime has "
         "(docs/plugins.md): write it without, and try `selfrec plugins check broken`"
     )
+
+
+@pytest.mark.parametrize(
+    ("module", "wanted"),
+    [
+        (CountsUsers, "onnxruntime fails on 0 users with 0 items ("),
+        (Another, "onnxruntime and torch differ on 1 users with 1 items: scores differ by "),
+    ],
+)
+def test_a_graph_that_is_not_the_module_names_its_part(module: type[Dense], wanted: str, tmp_path: Path) -> None:
+    recommender = recommender_with(module)
+    write_graph(to_graph(recommender), tmp_path)
+    with pytest.raises(ExportError) as raised:
+        check_graph(tmp_path / "model.onnx", recommender)
+    text = str(raised.value)
+    assert text.startswith(f"model.onnx: {wanted}")
+    assert text.endswith(
+        "; it comes from generator 'broken': the contract wants code whose course no value and no size decides "
+        "(batch.history.shape[0], not len(batch.history)): `selfrec plugins check broken`"
+    )
+    assert "\n" not in text
+
+
+def test_sound_parts_are_not_blamed() -> None:
+    assert culprit(recommender_with(Dense)) is None

@@ -28,6 +28,14 @@ def test_every_command_works(tmp_path: Path) -> None:
         assert con.execute("SELECT count(DISTINCT user_id) FROM recommendations").fetchone() == (60,)
     # The test on the page is the one that was written.
     assert BLOCKS["kit"].split() == (tmp_path / "mine/test_selfrec_mine.py").read_text().split('"""')[-1].split()
+    # The other examples: a test with a fixture, and a command.
+    (tmp_path / "mine/test_more.py").write_text(BLOCKS["fixtures"])
+    assert "1 passed" in place.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "mine/test_more.py")
+    with (tmp_path / "mine/selfrec_mine.py").open("a") as module:
+        module.write(BLOCKS["command"])
+    place.run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--force-reinstall", "./mine")
+    files = sum(path.stat().st_size for path in (tmp_path / "model").iterdir())
+    assert place.run("-m", "selfrec", "weigh", "model") == f"{files}\n"
 
 
 def test_the_page_counts_the_checks() -> None:

@@ -12,9 +12,10 @@ import torch
 from pydantic import Field, field_serializer
 from torch import Tensor, nn
 
-from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch
+from selfrec.errors import PluginError
+from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
-from selfrec.testing.checks import CHECKS, check_light_import
+from selfrec.testing.checks import CHECKS, check_light_import, check_same_seed_same_weights
 from selfrec.testing.kit import name_of, outcome_of
 
 
@@ -205,6 +206,25 @@ def test_a_broken_part_is_found(name: str) -> None:
         assert set(failures(bench)) == {name}
 
 
+class Gru(Neighbours):
+    """onnxruntime's GRU aborts the process when it is given no users."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.gru = nn.GRU(1, 1, batch_first=True)
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        seen = newest(batch, 3, self.items)
+        states, _ = self.gru(seen.weights.unsqueeze(2))
+        return super().generate(batch, features) + 1e-3 * states[:, -1]
+
+
+def test_a_graph_off_the_list_is_refused_and_not_run() -> None:
+    reasons = failures(Bench(record(Gru)))
+    assert list(reasons) == ["graph_is_allowed"]
+    assert "generator 'toy' becomes a graph with GRU" in reasons["graph_is_allowed"]
+
+
 def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "heavy_plugin.py").write_text("import torch\ndef build(options, sizes): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -219,3 +239,62 @@ def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
 def test_expected_failures_must_name_a_check() -> None:
     with pytest.raises(ValueError, match="no check: learns_chess"):
         parametrize_with_checks(benches([record()]), expected_failures={"learns_chess": "it is hard"})
+
+
+def with_a_start_from_torch(module: Neighbours, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.similar.add_(1e-3 * torch.rand(module.similar.shape))
+
+
+def test_torch_draws_from_the_seed_whatever_was_drawn_before() -> None:
+    bench = Bench(record(trainer=with_a_start_from_torch))
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first = bench.fit().part.module.state_dict()["similar"]
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(7)
+    assert torch.equal(first, bench.fit().part.module.state_dict()["similar"])
+    assert not torch.equal(first, bench.fit(seed=1).part.module.state_dict()["similar"])
+    assert outcome_of(check_same_seed_same_weights, bench).passed
+
+
+def test_excuses_must_name_a_check() -> None:
+    with pytest.raises(PluginError) as raised:
+        benches([record(excused={"learns_the_checkerbord": "it is hard"})])
+    assert str(raised.value) == (
+        "generator 'toy': excused names no check 'learns_the_checkerbord'; did you mean 'learns_the_checkerboard'?"
+    )
+
+
+class ReadsColumns(Neighbours):
+    """Columns of users and items meet in a matrix, on top of a sound part."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.register_buffer("meeting", torch.zeros(sizes.user_features, sizes.item_features))
+        self.register_buffer("columns", torch.zeros(sizes.items, sizes.item_features))
+
+    meeting: Tensor
+    columns: Tensor
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) + batch.user_features @ self.meeting @ self.columns.T
+
+
+def count_and_keep_columns(module: ReadsColumns, fitting: Fitting) -> None:
+    count(module, fitting)
+    assert fitting.item_features is not None
+    module.columns.copy_(torch.from_numpy(fitting.item_features))
+    module.meeting.fill_(1e-3)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_columns_of_users_and_items_are_on_the_bench(asked: bool) -> None:
+    inputs: Any = frozenset({"user_features"}) if asked else frozenset()
+    bench = Bench(record(ReadsColumns, trainer=count_and_keep_columns, inputs=inputs))
+    if asked:
+        assert failures(bench) == {}
+        assert bench.fitted.recommender.inputs == ["user_features"]
+    else:
+        reasons = failures(bench)
+        assert "reads batch.user_features, which its record does not ask for" in reasons["shapes_and_dtypes"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.group import COMMANDS
 from selfrec.cli.output import WIDTH, print_json, print_pairs, print_table
 from selfrec.cli.plugin_check import check_command
 from selfrec.cli.plugin_names import find_parts
@@ -32,13 +33,21 @@ def list_command(state: State, as_json: bool) -> None:
     """List every plugin: what it offers, or why it does not work."""
     from selfrec.host.manager import PluginManager
 
-    plugins = PluginManager.load().listing()
+    manager = PluginManager.load()
+    commands: dict[str, list[str]] = {}
+    # Asked before the listing: a plugin that breaks here is broken.
+    for added in manager.commands(taken=COMMANDS):
+        commands.setdefault(added.plugin.name, []).append(added.name)
+    plugins = manager.listing()
     if as_json:
-        print_json([_as_dict(info) for info in plugins])
+        print_json([{**_as_dict(info), "commands": commands.get(info.name, [])} for info in plugins])
         return
     print_table(
         ("plugin", "from", "status", "offers"),
-        ((info.name, info.provider, info.status.value, info.reason or _offers(info)) for info in plugins),
+        (
+            (info.name, info.provider, info.status.value, info.reason or _offers(info, commands.get(info.name, [])))
+            for info in plugins
+        ),
     )
 
 
@@ -86,8 +95,9 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
         )
 
 
-def _offers(info: PluginInfo) -> str:
-    return ", ".join(f"{record.kind} {record.name}" for record in info.parts) or "hooks only"
+def _offers(info: PluginInfo, commands: list[str]) -> str:
+    parts = [f"{record.kind} {record.name}" for record in info.parts]
+    return ", ".join([*parts, *(f"command {name}" for name in commands)]) or "hooks only"
 
 
 def _as_dict(info: PluginInfo) -> dict[str, Any]:
