@@ -60,7 +60,7 @@ def _named(name: str, given: set[str]) -> str | None:
 def _opened(source: str, config: Config) -> Iterator[Source]:
     path, separator, table = source.rpartition("::")
     settings = config.source.model_copy(update={"table": table}) if separator else config.source
-    with open_source(path or source, settings, memory_megabytes=config.scoring.memory_for_all_rows) as opened:
+    with open_source(path or source, settings) as opened:
         yield opened
 
 

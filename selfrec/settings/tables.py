@@ -177,14 +177,11 @@ class ScoringSettings(Settings):
     threads: int | None = Field(None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores.")
     batch_megabytes: int = Field(64, ge=1, le=16_384, description="Size of a batch's score matrix [B, N].")
     memory_megabytes: int = Field(
-        256, ge=64, description="Memory DuckDB may use before it spills to disk; to fit and to measure, 1024 at least."
+        256,
+        ge=64,
+        description="Memory DuckDB may use before it spills to disk; to fit and to measure, half of the machine's.",
     )
     shard_rows: int = Field(1_000_000, ge=1000, description="About so many interactions are read at a time.")
-
-    @property
-    def memory_for_all_rows(self) -> int:
-        """Megabytes for DuckDB where histories of all users are in memory besides: sparing it would gain little."""
-        return max(self.memory_megabytes, 1024)
 
 
 PartTables = dict[str, dict[str, Any]]

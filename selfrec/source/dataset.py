@@ -91,7 +91,6 @@ def load_dataset(
     with open_source(
         path,
         config.source,
-        memory_megabytes=config.scoring.memory_for_all_rows,
         threads=threads,
         temp_directory=temp_directory,
     ) as source:

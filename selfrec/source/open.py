@@ -129,7 +129,7 @@ def open_source(
     path: str,
     settings: SourceSettings,
     *,
-    memory_megabytes: int = 1024,
+    memory_megabytes: int | None = None,
     threads: int | None = None,
     temp_directory: str | None = None,
     wait: float = 0.0,
@@ -137,7 +137,8 @@ def open_source(
     """Open a source for reading; closed at the end of the `with`.
 
     path: a DuckDB file, or a path or glob of Parquet (.parquet, .pq) or CSV (.csv, .tsv, .gz of both) files.
-    memory_megabytes: what DuckDB may use before it spills to temp_directory. threads: None is all cores.
+    memory_megabytes: what DuckDB may use before it spills to temp_directory; None: half of what this process may have,
+    for callers who hold all histories in memory besides. threads: None is all cores.
     wait: seconds to wait while another process writes to a DuckDB file.
     Raises SourceError (missing, foreign or locked file, missing table, ragged CSV row), ColumnError.
     """

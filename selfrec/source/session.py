@@ -19,7 +19,9 @@ ATTACHED = "source"
 """Under this name the source's DuckDB file is attached."""
 
 
-def start_session(memory_megabytes: int, threads: int | None, temp_directory: str | None) -> duckdb.DuckDBPyConnection:
+def start_session(
+    memory_megabytes: int | None, threads: int | None, temp_directory: str | None
+) -> duckdb.DuckDBPyConnection:
     """A session in memory that spills to `temp_directory`, by default a folder of its own where temporary files go.
 
     DuckDB makes the folder when it spills and removes it with the session.
@@ -27,7 +29,9 @@ def start_session(memory_megabytes: int, threads: int | None, temp_directory: st
     if temp_directory is None:
         temp_directory = f"{tempfile.gettempdir()}/selfrec-{os.getpid()}-{uuid.uuid4().hex[:8]}.spill"
     connection = duckdb.connect(":memory:")
-    connection.execute(f"SET memory_limit = '{int(memory_megabytes)}MiB'")
+    # DuckDB knows the bounds of a container as well.
+    limit = "50%" if memory_megabytes is None else f"{int(memory_megabytes)}MiB"
+    connection.execute(f"SET memory_limit = '{limit}'")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
@@ -84,7 +88,8 @@ def reading(what: str) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise SourceError(
-            f"{what}: does not fit the memory allowed ({first_sentence(error)}); raise scoring.memory_megabytes"
+            f"{what}: does not fit the memory allowed ({first_sentence(error)}); allow more (--memory-megabytes) or, "
+            "to fit, name a view of fewer rows"
         ) from error
     except duckdb.Error as error:
         raise SourceError(f"{what}: cannot be read ({first_sentence(error)}); mend it or name another") from error
