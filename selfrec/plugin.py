@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from selfrec.errors import PluginError
 from selfrec.histories import Histories, Holdout
 from selfrec.host.hookspecs import hookimpl
 from selfrec.host.records import FeatureExtractor, Generator, Ranker, Sizes
@@ -44,6 +45,7 @@ __all__ = [
     "Histories",
     "Holdout",
     "PartOptions",
+    "PluginError",
     "Ranker",
     "Sizes",
     "UserBatch",

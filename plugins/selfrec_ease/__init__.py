@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from selfrec.plugin import Generator, Sizes, hookimpl
+from selfrec.plugin import Generator, PluginError, Sizes, hookimpl
 from selfrec_ease.options import EaseOptions
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def build(options: EaseOptions, sizes: Sizes) -> Ease:
     """The module, untrained. torch is imported here, not at start-up.
 
-    Raises ValueError where the catalog is larger than `max_items`.
+    Raises PluginError where the catalog is larger than `max_items`.
     """
     if sizes.items > options.max_items:
-        raise ValueError(
+        raise PluginError(
             f"a catalog of {sizes.items:,} items needs {sizes.items**2:,} weights, max_items is {options.max_items:,}; "
             "leave ease out of pipeline.generators or raise it"
         )

@@ -192,6 +192,8 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
         name, wanted = f"{record.kind} {record.name!r}", f"the contract wants {BUILD}"
         try:
             module = record.build(options, sizes)
+        except PluginError as error:
+            raise PluginError(f"{name}: {one_line(error)}") from error
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{name}: build failed: {type(error).__name__}: {one_line(error)}; {wanted}: --verbose shows the "

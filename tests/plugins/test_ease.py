@@ -75,7 +75,6 @@ def test_a_large_catalog_is_refused_before_memory_is_taken() -> None:
     with pytest.raises(PluginError) as raised:
         built(RECORD, Sizes(items=9_000))
     assert str(raised.value) == (
-        "generator 'ease': build failed: ValueError: a catalog of 9,000 items needs 81,000,000 weights, max_items is "
-        "8,000; leave ease out of pipeline.generators or raise it; the contract wants "
-        "build(options, sizes) -> torch.nn.Module: --verbose shows the traceback"
+        "generator 'ease': a catalog of 9,000 items needs 81,000,000 weights, max_items is 8,000; leave ease out of "
+        "pipeline.generators or raise it"
     )
