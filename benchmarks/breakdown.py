@@ -52,9 +52,9 @@ class _Profiled:
         self._length = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([k], dtype=np.int64))
         if k < model.top_k and model.surface.adjustable_k:
             options.add_initializer("top_k", self._length)
-        self._session = onnxruntime.InferenceSession(
-            str(model.path / GRAPH), options, providers=["CPUExecutionProvider"]
-        )
+        graph = model.unbiased()
+        content = str(model.path / GRAPH) if graph is None else graph.content
+        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.seconds = 0.0
 
     def run(self, *arguments: Any) -> Any:

@@ -24,6 +24,7 @@ from selfrec.model_folder.manifest import (
 )
 from selfrec.model_folder.session import WORKING_BYTES, start_session
 from selfrec.model_folder.surface import Surface, read_surface
+from selfrec.model_folder.unbiased import Unbiased, without_bias
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.tables import Config
 
@@ -79,19 +80,32 @@ class Model:
 
         return read_items(self.path / ITEMS, self.n_items, self.manifest.columns.item_type)
 
+    def unbiased(self) -> Unbiased | None:
+        """The graph for jobs in which every item's bias is 0; None where it has no such form."""
+        if GRAPH_DATA in self.manifest.files:
+            return None
+        return without_bias(memoryview((self.path / GRAPH).read_bytes()), self.n_items)
+
     def session(
-        self, threads: int = 1, *, top_k: int | None = None, working_bytes: int = WORKING_BYTES
+        self,
+        threads: int = 1,
+        *,
+        top_k: int | None = None,
+        working_bytes: int = WORKING_BYTES,
+        graph: Unbiased | None = None,
     ) -> InferenceSession:
         """An onnxruntime session of the graph. `run` may be called from several threads at once.
 
         threads: cores one `run` uses. top_k: shorter lists, which cost less, where the graph can give them;
         take the first top_k columns in any case. working_bytes: what all runs together may take beside the weights.
+        graph: what `unbiased` gave, to be run instead.
         """
         place = self.path / GRAPH
         weights = sum(self.manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in self.manifest.files)
         shorter = top_k if top_k is not None and top_k < self.top_k and self.surface.adjustable_k else None
         try:
-            return start_session(place, threads, 4 * weights + working_bytes, top_k=shorter)
+            content = place if graph is None else graph.content
+            return start_session(content, threads, 4 * weights + working_bytes, top_k=shorter)
         except Exception as error:  # onnxruntime raises many classes of its own.
             raise ModelError(f"{place}: onnxruntime refuses it ({one_line(error)[:300]})") from error
 

@@ -14,8 +14,8 @@ WORKING_BYTES = 2 * 2**30
 """Memory for what is computed, beside the weights, where a caller does not know better."""
 
 
-def start_session(place: Path, threads: int, memory: int, *, top_k: int | None = None) -> InferenceSession:
-    """A session of the graph at `place`.
+def start_session(graph: Path | bytes, threads: int, memory: int, *, top_k: int | None = None) -> InferenceSession:
+    """A session of a graph: where its file is, or what is in it.
 
     A small file can ask for any amount of memory: an operation makes a tensor of whatever size a number in the graph
     says. So the memory of a session is bounded, and constants are not computed ahead, which would be outside the bound.
@@ -47,7 +47,11 @@ def start_session(place: Path, threads: int, memory: int, *, top_k: int | None =
     if top_k is not None:
         held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))
         options.add_initializer(TOP_K, held)
-    session = onnxruntime.InferenceSession(str(place), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
+    )
     # The session reads the value from this array, so the array lives as long.
     session._selfrec_list_length = held
+    # It would keep them for a fall-back to other providers; there are none.
+    session._model_bytes = None
     return session

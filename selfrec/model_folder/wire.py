@@ -1,4 +1,4 @@
-"""Reads protobuf's wire format, no more than a check of an ONNX file needs, and without the onnx package.
+"""Reads protobuf's wire format, and replaces a field, no more than ONNX files ask for and without the onnx package.
 
 https://protobuf.dev/programming-guides/encoding/ . Values stay views of the file, so a graph of any size costs no
 memory. Whatever is not well formed raises ModelError.
@@ -17,15 +17,40 @@ Value: TypeAlias = int | memoryview
 """int for a varint, a view of the bytes for all else."""
 
 
+Pieces: TypeAlias = list["bytes | memoryview"]
+"""A message as the parts that make it up, one after the other."""
+
+
 def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
     """(field number, value) of one message, in order."""
+    for number, value, _, _ in _spans(message):
+        yield number, value
+
+
+def replace_field(message: memoryview, number: int, place: int, content: Pieces | None) -> Pieces:
+    """The message with other bytes in the field that is the `place`-th of this number, or without it where None.
+
+    Raises IndexError where there are fewer.
+    """
+    spans = [(start, end) for found, _, start, end in _spans(message) if found == number]
+    start, end = spans[place]
+    middle: Pieces = []
+    if content is not None:
+        size = sum(len(piece) for piece in content)
+        middle = [_as_varint(number << 3 | BYTES), _as_varint(size), *content]
+    return [message[:start], *middle, message[end:]]
+
+
+def _spans(message: memoryview) -> Iterator[tuple[int, Value, int, int]]:
+    """(field number, value, where the field begins, where it ends)."""
     position, end = 0, len(message)
     while position < end:
+        start = position
         key, position = _varint(message, position)
         number, kind = key >> 3, key & 7
         if kind == VARINT:
             value, position = _varint(message, position)
-            yield number, value
+            yield number, value, start, position
             continue
         if kind == BYTES:
             size, position = _varint(message, position)
@@ -35,7 +60,7 @@ def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
             raise _malformed(f"wire type {kind}")
         if size > end - position:
             raise _malformed("a field longer than the file")
-        yield number, message[position : position + size]
+        yield number, message[position : position + size], start, position + size
         position += size
 
 
@@ -88,6 +113,15 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
         if byte < 0x80:
             return result & ((1 << 64) - 1), position
         shift += 7
+
+
+def _as_varint(number: int) -> bytes:
+    groups = bytearray()
+    while number >= 0x80:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    groups.append(number)
+    return bytes(groups)
 
 
 def _malformed(what: str) -> ModelError:

@@ -70,10 +70,12 @@ class Scorer:
         self.threads = settings.threads or available_cores()
         # A few dozen tensors of a batch's size a thread; a graph that wants more is no recommender of this size.
         working = _LIVE_TENSORS * self.threads * max(self._batch_bytes, 4 * model.n_items)
-        self._session = model.session(threads=1, top_k=self.k, working_bytes=WORKING_BYTES + working)
         self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
         if self._bias.shape != (model.n_items,):
             raise ValueError(f"item_bias has shape {self._bias.shape}, not ({model.n_items},)")
+        graph = None if self._bias.any() else model.unbiased()
+        self._beyond = np.array([] if graph is None else graph.beyond, dtype=np.int64)
+        self._session = model.session(threads=1, top_k=self.k, working_bytes=WORKING_BYTES + working, graph=graph)
 
     def score(
         self, histories: Histories, exclude: Histories | None = None, *, on_users: Callable[[int], None] | None = None
@@ -139,6 +141,9 @@ class Scorer:
             feeds["exclude"] = history
         else:
             feeds["exclude"] = exclude.items(exclude.places(batch.users, batch.rows, batch.excluded))
+        if len(self._beyond):
+            columns = np.broadcast_to(self._beyond, (batch.rows, len(self._beyond)))
+            feeds["exclude"] = np.concatenate([feeds["exclude"], columns], axis=1)
         feeds["item_bias"] = self._bias
         if "ages" in self._model.extra_inputs:
             feeds["ages"] = slots.ages(places)
