@@ -19,6 +19,8 @@ from recbole.utils.case_study import full_sort_topk
 split, epochs = read_split(Path(sys.argv[1])), int(sys.argv[2])
 torch.set_num_threads(os.cpu_count() or 1)
 with tempfile.TemporaryDirectory() as folder:
+    # It writes logs wherever it stands.
+    os.chdir(folder)
     place = Path(folder) / "task"
     place.mkdir()
     for part, name in (("train", "train"), ("test", "valid"), ("test", "test")):
