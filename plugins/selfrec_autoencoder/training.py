@@ -45,6 +45,10 @@ def train_autoencoder(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitt
 
 def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
     if fitting.warm_started:
+        if plan.temperature_rate == 0:
+            # Not what an earlier model learned or was given: nothing would move it from there.
+            with torch.no_grad():
+                module.log_temperature.fill_(math.log(plan.temperature))
         if bool(module.folded):
             _unfold(module, fitting, plan)
         return

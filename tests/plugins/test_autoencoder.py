@@ -97,6 +97,18 @@ def test_the_temperature_is_trained_on_dense_rows_only() -> None:
         assert (abs(float(one.module.log_temperature.detach().exp()) - 0.2) > 1e-4) is moves
 
 
+def test_a_warm_start_on_sparse_rows_takes_the_temperature_of_this_fit() -> None:
+    rows = Histories.from_rows([[u, (u + 1) % 200] for u in range(200)], 200)
+    sizes = Sizes(items=200)
+    one = built(record(), sizes, objective="softmax", width=8, epochs=1, temperature=0.2)
+    with torch.no_grad():
+        one.module.log_temperature.fill_(-3.0)  # type: ignore[operator]
+    fitting = fitting_of(one, rows, sizes)
+    fitting.warm_started = True
+    trained(one, fitting)
+    assert float(one.module.log_temperature.detach().exp()) == pytest.approx(0.2)  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 class TestEveryObjective:
     def test_finds_the_hidden_item_of_the_checkerboard(self, objective: str) -> None:
