@@ -36,7 +36,8 @@ def fold_edlae(module: LinearAutoencoder, histories: Histories, plan: Plan) -> N
     gram = gram_matrix(histories, weighted=True).to(table.device)
     elsa = table @ table.T
     elsa.fill_diagonal_(0)
-    both = sum((one / _spread(one, gram) for one in (elsa, edlae(gram, plan.options.closed_form_l2))), elsa * 0)
+    closed = edlae(gram, plan.options.closed_form_l2)
+    both = elsa / _spread(elsa, gram) + closed / _spread(closed, gram)
     vectors = torch.linalg.eigh(both.T @ gram @ both).eigenvectors.flip(1)[:, : module.width - split]
     encoder, decoder = both @ vectors, vectors
     scale = encoder.norm(dim=1).mean().clamp_min(TINY)

@@ -44,7 +44,7 @@ def print_three_lists(model_path: str, shop: str) -> list[str]:
     with open_source(shop, model.config.source) as source:
         shard = HistoryReader(source, model.config, model.catalog, user_table=user_table_of(model)).read_users(wanted)
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
-    scorer = Scorer(model, ScoringSettings(k=model.top_k))
+    scorer = Scorer(model, ScoringSettings(k=model.top_k), few=True)
     lists = scorer.score(histories)
     causes = because(scorer, histories, lists)
     for row in range(len(histories)):

@@ -23,7 +23,7 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
-from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options
+from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options, seeded
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
 
@@ -119,7 +119,7 @@ class PartTrainer:
         prepare = getattr(part.record, "prepare", None)
         if prepare is not None:
             fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
-            with _naming(part, "prepare", "prepare(module, fitting)"), _seeded(fitting.seed):
+            with _naming(part, "prepare", "prepare(module, fitting)"), seeded(fitting.seed):
                 prepare(part.module, fitting)
 
     def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
@@ -147,7 +147,7 @@ class PartTrainer:
 def run_trainer(part: Part, fitting: Fitting) -> None:
     """Run the part's trainer, or the shared loop, and look at what came of it."""
     trainer = part.record.trainer or train_by_epochs
-    with _naming(part, "training", "trainer(module, fitting)"), _seeded(fitting.seed):
+    with _naming(part, "training", "trainer(module, fitting)"), seeded(fitting.seed):
         trainer(part.module, fitting)
     part.module.eval()
     for name, value in part.module.state_dict().items():
@@ -197,14 +197,6 @@ def probe(part: Part, fitting: Fitting) -> None:
 
 def _moved(output: Tensor, other: Tensor) -> bool:
     return not torch.allclose(output, other, rtol=1e-4, atol=1e-6)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Torch's own generator begins at the part's seed, whatever was drawn before, and is then as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -185,10 +186,17 @@ def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]
         ) from error
 
 
-def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Sizes, seed: int) -> Part:
-    """Build the module with its own seed, so that one part's draws do not move another's."""
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's own generator begins at the seed, whatever was drawn before, and is then as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        yield
+
+
+def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Sizes, seed: int) -> Part:
+    """Build the module with its own seed, so that one part's draws do not move another's."""
+    with seeded(seed):
         name, wanted = f"{record.kind} {record.name!r}", f"the contract wants {BUILD}"
         try:
             module = record.build(options, sizes)

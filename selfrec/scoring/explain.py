@@ -67,7 +67,7 @@ def explain(
     """
     source = model.config.source if source is None else source
     settings = validated(ScoringSettings, {"k": k, "repeats": repeats}, "scoring")
-    shown = Scorer(model, settings)
+    shown = Scorer(model, settings, few=True)
     config = model.config.model_copy(update={"source": source, "scoring": settings})
     with open_source(source_path, source) as opened:
         shard = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model)).read_users(
@@ -75,7 +75,7 @@ def explain(
         )
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
     lists = shown.score(histories, seen_histories(shard, histories))
-    longest = Scorer(model, settings.model_copy(update={"k": model.top_k}))
+    longest = Scorer(model, settings.model_copy(update={"k": model.top_k}), few=True)
     [causes] = because(longest, histories, Lists(lists.items, lists.scores), most)
     ids, catalog = model.catalog.item_ids, model.catalog
     items = [

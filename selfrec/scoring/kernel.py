@@ -51,9 +51,15 @@ class Scorer:
     """
 
     def __init__(
-        self, model: Model, settings: ScoringSettings | None = None, *, item_bias: Float32 | None = None
+        self,
+        model: Model,
+        settings: ScoringSettings | None = None,
+        *,
+        item_bias: Float32 | None = None,
+        few: bool = False,
     ) -> None:
-        """item_bias: float32[N] added to every item's score, -inf removes the item; 0 when None.
+        """item_bias: float32[N] added to every item's score, -inf removes the item; 0 when None. few: few users are
+        scored, so that the graph is taken as it stands, which starts sooner.
 
         Raises SettingsError when settings.k exceeds the model's K.
         """
@@ -73,7 +79,7 @@ class Scorer:
         self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
         if self._bias.shape != (model.n_items,):
             raise ValueError(f"item_bias has shape {self._bias.shape}, not ({model.n_items},)")
-        graph = None if self._bias.any() else model.unbiased()
+        graph = None if few or self._bias.any() else model.unbiased()
         self._beyond = np.array([] if graph is None else graph.beyond, dtype=np.int64)
         self._session = model.session(threads=1, top_k=self.k, working_bytes=WORKING_BYTES + working, graph=graph)
 

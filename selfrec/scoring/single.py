@@ -46,7 +46,7 @@ def recommend(
         raise ValueError(f"{len(weights)} weights for a history of {len(history)} items")
     settings = validated(ScoringSettings, {"k": k, "repeats": repeats, "threads": 1}, "scoring")
     histories, unknown = _history(model, history, weights)
-    lists = Scorer(model, settings).score(histories.newest(model.config.cleaning.max_history), histories)
+    lists = Scorer(model, settings, few=True).score(histories.newest(model.config.cleaning.max_history), histories)
     return Recommended(named(model, lists, 0), unknown)
 
 

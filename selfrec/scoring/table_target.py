@@ -31,6 +31,9 @@ _LATER_COLUMNS = ("scored", "kept", "removed")
 """Columns of the table of runs that older ones lack."""
 WAIT_SECONDS = 60.0
 """How long a run waits for a database to be free unless told to wait longer."""
+_MEGABYTES = 256
+"""What DuckDB may use to write the table: as much as scoring gives it to read."""
+
 _COMPANION_COLUMNS = ("basis", columns.USER_ID, FINGERPRINT)
 
 
@@ -205,7 +208,7 @@ class TableTarget:
 
     def _session(self, *, read_only: bool, files: list[Path] | None = None) -> duckdb.DuckDBPyConnection:
         """A locked session with the database attached as `target`; waits while another process has it open."""
-        connection = start_session(256, None, str(self.staging / SPILL))
+        connection = start_session(_MEGABYTES, None, str(self.staging / SPILL))
         try:
             connection.execute("SET preserve_insertion_order = true")
             self._attach(connection, "READ_ONLY, " if read_only else "")
