@@ -24,7 +24,9 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.measure import about, machine, markdown, write_json
+from selfrec.export.top_k import in_two_stages
 from selfrec.model_folder.reading import Model, open_model
+from selfrec.pipeline.recommender import BLOCK
 from selfrec.scoring.batches import Slots
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader
@@ -86,19 +88,22 @@ def _root(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def graph_of(factors: Float32, k: int, *, width: int | None = None, candidates: int = 0) -> bytes:
-    """queries [B, d] -> the best k; through `candidates` of a product of the first `width` columns where given."""
+    """queries [B, d] -> items int64[B, k], the best; through `candidates` of a product of the first `width` columns
+    where given. Top-k is in two stages where an exported graph has it so.
+    """
     items, columns = factors.shape
     make = helper.make_node
     arrays = {"first": np.ascontiguousarray(factors[:, :width].T), "k": np.array([k])}
-    nodes = [make("MatMul", ["queries" if width is None else "head", "first"], ["scores"])]
+    product = make("MatMul", ["queries" if width is None else "head", "first"], ["scores"])
     if width is None:
-        nodes += _best("scores", "k", items, k)
+        nodes = [product, make("TopK", ["scores", "k"], ["best", "items"], axis=1)]
     else:
         arrays |= {"factors": factors, "c": np.array([candidates]), "last": np.array([2]), "start": np.array([0])}
         arrays |= {"width": np.array([width]), "axis": np.array([1])}
-        nodes.insert(0, make("Slice", ["queries", "start", "width", "axis"], ["head"]))
-        nodes += _best("scores", "c", items, candidates, "candidates")
-        nodes += [
+        nodes = [
+            make("Slice", ["queries", "start", "width", "axis"], ["head"]),
+            product,
+            make("TopK", ["scores", "c"], ["rough", "candidates"], axis=1),
             make("Gather", ["factors", "candidates"], ["rows"]),
             make("Unsqueeze", ["queries", "last"], ["column"]),
             make("MatMul", ["rows", "column"], ["exact"]),
@@ -106,38 +111,18 @@ def graph_of(factors: Float32, k: int, *, width: int | None = None, candidates: 
             make("TopK", ["flat", "k"], ["best", "places"]),
             make("GatherElements", ["candidates", "places"], ["items"], axis=1),
         ]
-    arrays |= {"blocks": np.array([0, items // 32, 32]), "block_axis": np.array([2]), "block": np.array(32)}
+    value = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes,
         "shortcut",
-        [helper.make_tensor_value_info("queries", TensorProto.FLOAT, ["batch", columns])],
-        [helper.make_tensor_value_info("items", TensorProto.INT64, None)],
-        [numpy_helper.from_array(value, name) for name, value in arrays.items()],
+        [value("queries", TensorProto.FLOAT, ["batch", columns])],
+        [value("items", TensorProto.INT64, None)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+        value_info=[value("scores", TensorProto.FLOAT, ["batch", items])],
     )
-    return bytes(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10).SerializeToString()
-    )
-
-
-def _best(scores: str, length: str, items: int, count: int, out: str = "items") -> list[onnx.NodeProto]:
-    """The `count` best of [B, items], in two stages as the exported graph does it where that is less work."""
-    make = helper.make_node
-    if items < 2 * 32 * count:
-        return [make("TopK", [scores, length], [f"{out}_values", out], axis=1)]
-    return [
-        make("Reshape", [scores, "blocks"], ["blocked"]),
-        make("ReduceMax", ["blocked", "block_axis"], ["tops"], keepdims=0),
-        make("TopK", ["tops", length], ["top_values", "top_blocks"]),
-        make("Unsqueeze", ["top_blocks", "block_axis"], ["block_places"]),
-        make("GatherND", ["blocked", "block_places"], ["kept"], batch_dims=1),
-        make("Flatten", ["kept"], ["kept_flat"], axis=1),
-        make("TopK", ["kept_flat", length], ["kept_values", "kept_places"]),
-        make("Div", ["kept_places", "block"], ["which"]),
-        make("GatherElements", ["top_blocks", "which"], ["which_block"], axis=1),
-        make("Mul", ["which_block", "block"], ["begin"]),
-        make("Mod", ["kept_places", "block"], ["inside"]),
-        make("Add", ["begin", "inside"], [out]),
-    ]
+    in_two_stages(graph, items)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return bytes(model.SerializeToString())
 
 
 def runner(graph: bytes, queries: Float32) -> Callable[[], npt.NDArray[np.int64]]:
@@ -173,14 +158,13 @@ def spared_blocks(queries: Float32, factors: Float32, k: int, head: int, size: i
 
 
 def tiled(factors: Float32, items: int) -> Float32:
-    """So many items, a multiple of 32: those of the model, again and again, each time a little off."""
+    """So many items, a multiple of BLOCK: those of the model, again and again, each time a little off."""
     rng = np.random.default_rng(0)
-    times = -(-items // len(factors))
     noise = 0.3 * factors.std(axis=0)
-    copies = [factors] + [
-        factors + (rng.standard_normal(factors.shape) * noise).astype(np.float32) for _ in range(times)
-    ]
-    return np.concatenate(copies)[: items // 32 * 32]
+    copies = [factors]
+    while sum(map(len, copies)) < items:
+        copies.append(factors + (rng.standard_normal(factors.shape) * noise).astype(np.float32))
+    return np.concatenate(copies)[: items // BLOCK * BLOCK]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
