@@ -21,6 +21,8 @@ class Plan:
     options: AutoencoderOptions
     split: int
     """Columns that belong to softmax; the others to ELSA."""
+    elsa_columns: int
+    """Of ELSA's columns, those that it is trained in; EDLAE is folded into all of them."""
     epochs: int
     batch_size: int
     learning_rate: float
@@ -44,9 +46,11 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
     sparse_softmax = options.objective in ("auto", "softmax") and not dense
     batch_size = options.batch_size or _batch_size(users)
     shallow = {"softmax": options.width, "elsa": 0, "auto": options.width // 2 if dense else options.width}
+    split = shallow.get(options.objective, options.width)
     return Plan(
         options=options,
-        split=shallow.get(options.objective, options.width),
+        split=split,
+        elsa_columns=_elsa_columns(options.width - split, users) if split > 0 else options.width,
         epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,
         learning_rate=options.learning_rate or _learning_rate(options, sparse_softmax),
@@ -66,6 +70,11 @@ def _dropout(options: AutoencoderOptions, dense: bool) -> float:
 
 def _first(given: float | None, otherwise: float) -> float:
     return otherwise if given is None else given
+
+
+def _elsa_columns(room: int, users: int) -> int:
+    """3 sqrt(users), at most what there is: ELSA's rank is all that keeps it from learning few rows by heart."""
+    return min(room, max(1, round(3 * math.sqrt(users))))
 
 
 def _batch_size(users: int) -> int:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from selfrec.plugin import Histories, gram_matrix
 from selfrec_autoencoder.choice import Plan
@@ -21,6 +20,9 @@ from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 
 DROPOUT = 0.5
 """p."""
+
+CLOSED_SHARE = 0.5
+"""Spread of EDLAE's scores, as a multiple of ELSA's."""
 
 
 def can_fold(module: LinearAutoencoder, plan: Plan) -> bool:
@@ -30,14 +32,14 @@ def can_fold(module: LinearAutoencoder, plan: Plan) -> bool:
 
 @torch.no_grad()
 def fold_edlae(module: LinearAutoencoder, histories: Histories, plan: Plan) -> None:
-    """Replace ELSA's columns by those of the sum of ELSA and EDLAE, each at a spread of scores of 1."""
+    """Replace ELSA's columns by those of the sum of ELSA and EDLAE, the latter at CLOSED_SHARE of the spread."""
     split = int(module.split)
-    table = functional.normalize(module.encoder[:-1, split:], dim=1).double()
-    gram = gram_matrix(histories, weighted=True).to(table.device)
-    elsa = table @ table.T
+    shown, ranked = (table.double() for table in module.elsa_tables())
+    gram = gram_matrix(histories, weighted=True).to(shown.device)
+    elsa = shown @ ranked.T
     elsa.fill_diagonal_(0)
     closed = edlae(gram, plan.options.closed_form_l2)
-    both = elsa / _spread(elsa, gram) + closed / _spread(closed, gram)
+    both = elsa / _spread(elsa, gram) + CLOSED_SHARE * closed / _spread(closed, gram)
     vectors = torch.linalg.eigh(both.T @ gram @ both).eigenvectors.flip(1)[:, : module.width - split]
     encoder, decoder = both @ vectors, vectors
     scale = encoder.norm(dim=1).mean().clamp_min(TINY)

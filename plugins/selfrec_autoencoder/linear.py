@@ -23,7 +23,7 @@ class LinearAutoencoder(nn.Module):
     """Up to two models side by side in one table of d columns: first softmax, then ELSA.
 
     softmax  z = sum_t w_t gain_t E_t;  h = z / |z|;  score_j = h . D_j / (|D_j| tau) + c_j
-    elsa     z = sum_t w_t A_t;         h = z / |z|;  score_j = strength h . A_j          (A_j of length 1)
+    elsa     z = sum_t w_t gain'_t A_t; h = z / |z|;  score_j = strength h . A_j scale_j  (A_j of length 1)
              folded (see edlae.py): the same with tables of their own on both sides, A_t and D_j
 
     `split` columns belong to softmax. It is part of the state, because "auto" decides it when the rows are seen.
@@ -40,6 +40,8 @@ class LinearAutoencoder(nn.Module):
         self.decoder = nn.Parameter(torch.randn(items, d) / math.sqrt(d))
         self.log_gain = nn.Parameter(torch.zeros(items))
         self.bias = nn.Parameter(torch.zeros(items))
+        self.log_elsa_gain = nn.Parameter(torch.zeros(items))
+        self.log_elsa_scale = nn.Parameter(torch.zeros(items))
         self.log_temperature = nn.Parameter(torch.tensor(math.log(options.temperature or 0.12)))
         self.register_buffer("split", torch.tensor(0 if options.objective == "elsa" else d))
         self.register_buffer("folded", torch.tensor(0))
@@ -68,16 +70,21 @@ class LinearAutoencoder(nn.Module):
         split = int(self.split)
         self.embeddings.copy_(self.encoder)
         self.embeddings[:-1, :split] *= self.log_gain.exp()[:, None]
+        linear = self.decoder[:, split:]
         if not bool(self.folded):
-            self.embeddings[:-1, split:] = functional.normalize(self.encoder[:-1, split:], dim=1)
+            self.embeddings[:-1, split:], linear = self.elsa_tables()
         self.embeddings[-1] = 0
         self.factors[:, :split] = functional.normalize(self.decoder[:, :split], dim=1) / self.log_temperature.exp()
-        linear = self.decoder[:, split:] if bool(self.folded) else self.embeddings[:-1, split:]
         self.factors[:, split:-1] = linear * self.strength
         self.factors[:, -1] = self.bias if split > 0 else 0
         self.groups.zero_()
         self.groups[:split, 0] = 1
         self.groups[split:, 1] = 1
+
+    def elsa_tables(self) -> tuple[Tensor, Tensor]:
+        """float32[N, d'] gain' A of a history's items and float32[N, d'] A scale of the items that are ranked."""
+        directions = functional.normalize(self.encoder[:-1, int(self.split) :], dim=1)
+        return directions * self.log_elsa_gain.exp()[:, None], directions * self.log_elsa_scale.exp()[:, None]
 
     def train(self, mode: bool = True) -> LinearAutoencoder:
         """As nn.Module.train; leaving training derives the tables of scoring."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import memory, scaling, shortcut, startup
+from benchmarks import memory, scaling, shortcut, stages, startup
 from benchmarks.measure import run
 
 
@@ -34,6 +34,14 @@ def test_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = json.loads((tmp_path / "figures.json").read_text())
     assert [(one["users"], one["rows"]) for one in result["sizes"]] == [(50, 150), (200, 600)]
     assert "| 200 | 600 | 1 |" in capsys.readouterr().out
+
+
+def test_stages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--users", "200", "--items", "100", "--width", "4", "--history", "20", "-k", "3"]
+    stages.main([*sizes, "--fit-users", "150", "--repeats", "1", "--json", str(tmp_path / "figures.json")])
+    result = json.loads((tmp_path / "figures.json").read_text())
+    assert list(result["figures"]) == list(stages.PIPELINES)
+    assert "| autoencoder, GAN, MLP ranker |" in capsys.readouterr().out
 
 
 def test_scaling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,13 @@ class TestPlan:
     def test_dense_rows_give_half_the_columns_to_elsa(self) -> None:
         assert plan_for(AutoencoderOptions(width=8), checkerboard()).split == 4
 
+    @pytest.mark.parametrize(
+        ("width", "objective", "columns"), [(80, "auto", 19), (20, "auto", 10), (80, "elsa", 80), (80, "softmax", 0)]
+    )
+    def test_few_users_narrow_elsa(self, width: int, objective: Any, columns: int) -> None:
+        """3 sqrt(40) = 18.97 columns for 40 users, at most those there are; all of them when it is asked for alone."""
+        assert plan_for(AutoencoderOptions(width=width, objective=objective), checkerboard()).elsa_columns == columns
+
     def test_sparse_rows_give_all_columns_to_softmax(self) -> None:
         sparse = Histories.from_rows([[u, u + 1] for u in range(300)], 400)
         assert plan_for(AutoencoderOptions(width=8), sparse).split == 8
@@ -208,6 +215,19 @@ class TestLinear:
         torch.testing.assert_close(module.factors[:, :3], module.embeddings[:5])
         torch.testing.assert_close(module.factors[:, :3].norm(dim=1), torch.ones(5))
         assert module.embeddings[5].abs().sum() == 0
+
+    def test_elsa_learns_in_the_columns_of_its_plan(self) -> None:
+        draw = np.random.default_rng(0)
+        rows = Histories.from_rows([draw.choice(30, 8, replace=False).tolist() for _ in range(40)], 30)
+        made = built(record(), Sizes(items=30), width=80, epochs=2, learning_rate=0.05, closed_form_items=0)
+        trained(made, fitting_of(made, rows, Sizes(items=30)))
+        module = made.module
+        assert isinstance(module, LinearAutoencoder)
+        learned = module.factors[:, 40:-1].abs().sum(0)
+        assert bool((learned[:19] > 0).all())
+        assert not learned[19:].any()
+        assert bool(module.log_elsa_scale.any())
+        assert bool(module.log_elsa_gain.any())
 
     def test_a_warm_start_keeps_the_tables(self) -> None:
         made = part("softmax", epochs=1, learning_rate=1e-9)

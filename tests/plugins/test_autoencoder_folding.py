@@ -12,7 +12,7 @@ from selfrec.host.records import Sizes
 from selfrec.plugin import gram_matrix
 from selfrec.testing.checkerboard import checkerboard
 from selfrec_autoencoder.choice import plan_for
-from selfrec_autoencoder.edlae import edlae, fold_edlae
+from selfrec_autoencoder.edlae import CLOSED_SHARE, edlae, fold_edlae
 from selfrec_autoencoder.linear import LinearAutoencoder
 from selfrec_autoencoder.options import AutoencoderOptions
 from tests.plugins.kit import built, fitting_of, trained
@@ -46,12 +46,16 @@ def folded(width: int) -> tuple[LinearAutoencoder, torch.Tensor]:
     options = AutoencoderOptions(width=SOFTMAX + width)
     module = LinearAutoencoder(options, Sizes(items=ITEMS))
     module.split.fill_(SOFTMAX)
+    with torch.no_grad():
+        module.log_elsa_gain.copy_(torch.linspace(-1, 1, ITEMS))
+        module.log_elsa_scale.copy_(torch.linspace(0.5, -0.5, ITEMS))
     table = torch.nn.functional.normalize(module.encoder[:-1, SOFTMAX:].detach(), dim=1).double()
+    gains, scales = (one.detach().exp().double() for one in (module.log_elsa_gain, module.log_elsa_scale))
     gram = gram_matrix(ROWS, weighted=True)
-    elsa = (table @ table.T).fill_diagonal_(0)
+    elsa = (gains[:, None] * (table @ table.T) * scales).fill_diagonal_(0)
     both = torch.zeros_like(gram)
-    for one in (elsa, edlae(gram, options.closed_form_l2)):
-        both += one / ((gram @ one) * one).sum().sqrt()
+    for share, one in ((1.0, elsa), (CLOSED_SHARE, edlae(gram, options.closed_form_l2))):
+        both += share * one / ((gram @ one) * one).sum().sqrt()
     fold_edlae(module, ROWS, plan_for(options, ROWS))
     return module, both
 

@@ -148,13 +148,18 @@ def dense_rows() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_elsa_is_the_printed_formula(whole: bool) -> None:
+@pytest.mark.parametrize("spread", [0.0, 0.7])
+def test_elsa_is_the_printed_formula(whole: bool, spread: float) -> None:
     chosen = plan(objective="elsa")
     module = linear(chosen)
+    with torch.no_grad():
+        for gains in (module.log_elsa_gain, module.log_elsa_scale):
+            gains.copy_(torch.from_numpy(rng().normal(scale=spread, size=ITEMS)))
     got = elsa_loss(module, FlatBatch.of(histories(), CPU, whole=whole), rng(), chosen)
     x = dense_rows()
     a = torch.nn.functional.normalize(module.encoder[:-1].detach(), dim=1)
-    guess = x @ a @ a.T - x
+    weights = module.log_elsa_gain.exp()[:, None] * (a @ a.T) * module.log_elsa_scale.exp()
+    guess = x @ weights.detach().fill_diagonal_(0)
     difference = torch.nn.functional.normalize(guess, dim=1) - torch.nn.functional.normalize(x, dim=1)
     assert float(got.detach()) == pytest.approx(float(difference.square().sum(1).mean()), rel=1e-5)
 
