@@ -55,6 +55,8 @@ class PluginManager:
         found = entry_points(group=GROUP) if points is None else points
         for point in sorted(found, key=lambda point: (point.name, point.value)):
             manager._load(point)
+        for name in sorted(manager._disabled - manager._plugins.keys() - {"*"}):
+            _log.warning("no plugin %r to disable; %s", name, suggestion(name, manager._plugins))
         return manager
 
     def register(self, plugin: object, name: str) -> None:

@@ -176,6 +176,15 @@ def test_disabled_plugins_are_not_imported(install: Install, monkeypatch: pytest
     assert "loud" not in sys.modules
 
 
+def test_a_misspelt_name_to_disable_is_told(
+    install: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    install("loud", "")
+    monkeypatch.setenv("SELFREC_DISABLE_PLUGINS", "laud,*")
+    load()
+    assert caplog.messages == ["no plugin 'laud' to disable; did you mean 'loud'?"]
+
+
 LISTENER = """
     from selfrec.plugin import hookimpl
     heard = []
