@@ -115,6 +115,7 @@ def plot(found: dict[str, Any], path: Path) -> None:
 
     matplotlib.use("svg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     figure, axes = pyplot.subplots(figsize=(7, 5), layout="constrained")
     for name, one in found["sizes"].items():
@@ -124,6 +125,10 @@ def plot(found: dict[str, Any], path: Path) -> None:
         axes.loglog([x for x, _ in drawn], [y for _, y in drawn], marker="o", label=label)
     axes.set_xlabel("size, as a multiple of the base")
     axes.set_ylabel("CPU seconds without the start")
+    for axis, subs in ((axes.xaxis, (1.0, 2.0, 5.0)), (axes.yaxis, (1.0, 2.0, 3.0, 5.0))):
+        axis.set_major_locator(LogLocator(subs=subs))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="both", alpha=0.2)
     axes.legend()
     figure.savefig(path, format="svg", metadata={"Date": None})
