@@ -14,8 +14,8 @@ from selfrec.pipeline.recommender import BLOCK
 TOP_K = "top_k"
 """Initializer int64[1] that holds K; a scorer may set it to the k it wants."""
 
-WORTH = 2
-"""Blocks a list slot from which two stages cost less than one."""
+WORTH, WORTH_FIXED = 2, 4
+"""Blocks a list slot from which two stages cost less than one; a list's K is mostly set lower when it is used."""
 
 
 def name_list_length(graph: GraphProto, scores: str) -> None:
@@ -66,7 +66,8 @@ def in_two_stages(graph: GraphProto, columns: int) -> None:
             nodes.append(node)
             continue
         k = int(numpy_helper.to_array(length).reshape(-1)[0])
-        nodes.extend(_two_stages(node, len(nodes)) if columns >= WORTH * k * BLOCK else [node])
+        worth = WORTH if node.input[1] == TOP_K else WORTH_FIXED
+        nodes.extend(_two_stages(node, len(nodes)) if columns >= worth * k * BLOCK else [node])
     if len(nodes) == len(graph.node):
         return
     constants = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,16 @@ class Recommender(nn.Module):
         self._widths = [factor.shape[1] for factor in factors]
         columns = [functional.pad(factor, (0, 0, 0, beyond)) for factor in factors]
         self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())
+        ends = list(accumulate(self._widths))
+        self._places = {
+            part.key: slice(end - width, end)
+            for (part, _), end, width in zip(self._factored, ends, self._widths, strict=True)
+        }
+        self._by_rest = self._widest()
+        for part, _ in self._factored if ranker is not None else []:
+            if part is not self._by_rest:
+                # Apart, since the graph gathers from it: a slice there would be cut out anew for every batch.
+                self.register_buffer(_own(part), self.factors[:, self._places[part.key]].contiguous())
         self.eval()
 
     prior: Tensor
@@ -172,11 +183,8 @@ class Recommender(nn.Module):
         generated = scores.gather(1, candidates)
         candidate_bias = functional.embedding(candidates, bias[:, None]).squeeze(-1)
         left = generated > NEVER
-        if len(self._generators) == 1:
-            # One generator: its score is what the product gave, less the bias; no second gather.
-            seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1), left)
-        else:
-            seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
+        total = generated - candidate_bias
+        seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries, total)
         final = (
             self._ranker.rank(batch, self._features.joined(each, batch), candidates, seen_by_ranker) + candidate_bias
         )
@@ -185,33 +193,57 @@ class Recommender(nn.Module):
         best, places = final.topk(self.top_k, dim=1)
         return candidates.gather(1, places), best
 
-    def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor) -> Tensor:
+    def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor, total: Tensor) -> Tensor:
         """float32[B, C, G]: each generator's weighted score of candidates int64[B, C], before the bias.
 
-        Their sum over the generators is what the candidates were chosen by. Candidates that are none (left bool[B, C]
+        total float32[B, C] is their sum, which the candidates were chosen by. Candidates that are none (left bool[B, C]
         is false) get the row's lowest score, so that a ranker never meets an infinity.
         """
         each = self._features.each(batch)
-        return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each))
+        return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each), total)
 
     def _candidate_scores(
-        self, batch: UserBatch, each: list[Tensor], candidates: Tensor, left: Tensor, queries: list[Tensor]
+        self,
+        batch: UserBatch,
+        each: list[Tensor],
+        candidates: Tensor,
+        left: Tensor,
+        queries: list[Tensor],
+        total: Tensor,
     ) -> Tensor:
+        """The widest generator's scores are what the others leave of the sum: gathering its factors would cost most."""
         by_part: dict[str, Tensor] = {}
-        rows, start = functional.embedding(candidates, self.factors), 0
-        for (part, weight), query, width in zip(self._factored, queries, self._widths, strict=True):
-            by_part[part.key] = (rows[:, :, start : start + width] * (query * weight).unsqueeze(1)).sum(-1)
-            start += width
+        for (part, weight), query in zip(self._factored, queries, strict=True):
+            if part is not self._by_rest:
+                rows = functional.embedding(candidates, self._own_factors(part))
+                by_part[part.key] = torch.matmul(rows, (query * weight).unsqueeze(2)).squeeze(2)
         for part, weight in self._dense:
-            dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
-            by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
+            if part is not self._by_rest:
+                dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
+                by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
+        if self._by_rest is not None:
+            by_part[self._by_rest.key] = total - sum(by_part.values(), torch.zeros_like(total))
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
         return _finite(scores, left)
+
+    def _own_factors(self, part: Part) -> Tensor:
+        """float32[columns, d] of one generator."""
+        return self.factors[:, self._places[part.key]] if self._ranker is None else self.get_buffer(_own(part))
+
+    def _widest(self) -> Part | None:
+        """The generator with the most factors, a dense one where none has any."""
+        widths = {key: place.stop - place.start for key, place in self._places.items()}
+        return max(self._generators, key=lambda part: widths.get(part.key, 0), default=None)
 
     @property
     def all_parts(self) -> list[Part]:
         """Extractors, generators, ranker. Two faces of one module are two parts."""
         return [*self._features.extractors, *self._generators, *([self._ranker] if self._ranker else [])]
+
+
+def _own(part: Part) -> str:
+    """The buffer with a generator's item factors alone."""
+    return f"factors/{part.key}".replace(".", "/")
 
 
 def _finite(scores: Tensor, left: Tensor) -> Tensor:

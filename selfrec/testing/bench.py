@@ -132,7 +132,8 @@ class Bench:
                 own = next((p for p in fitted.chosen.extractors if p.module is fitted.part.module), None)
                 return fitted.part.generate(batch, features if own is None else own.extract(batch), ITEMS)
             candidates = torch.arange(ITEMS).repeat(len(batch.history), 1)
-            scores = recommender.candidate_scores(batch, candidates, torch.ones_like(candidates, dtype=torch.bool))
+            there, total = torch.ones_like(candidates, dtype=torch.bool), recommender.generator_scores(batch)
+            scores = recommender.candidate_scores(batch, candidates, there, total)
             return fitted.part.rank(batch, features, candidates, scores)
 
     def _own(self, chosen: Chosen) -> Part:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
+from torch.nn import functional
 
 from selfrec.errors import ExportError
 from selfrec.export.check import cases, check_graph, difference
@@ -95,7 +96,7 @@ class TestFurtherInputs:
         assert cold[0].tolist() == list(range(10))
 
 
-SHAPES = ["prior", "one factored", "one dense", "two", "one with ranker", "two with ranker"]
+SHAPES = ["prior", "one factored", "one dense", "two", "one with ranker", "two with ranker", "two factored with ranker"]
 
 
 def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommender:
@@ -112,6 +113,8 @@ def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommen
     dense = build_part(toys.get("generator", "dense"), "dense", EpochOptions(), sizes, 2)
     generators = {"prior": [], "one dense": [dense]}.get(shape, [factored])
     generators = [factored, dense] if "two" in shape else generators
+    if "two factored" in shape:
+        generators[1] = build_part(toys.get("generator", "factors"), "other", EpochOptions(), sizes, 4)
     ranked = Sizes(items=n_items, features=8, generators=len(generators), candidates=20)
     ranker = build_part(toys.get("ranker", "aged"), "aged", EpochOptions(), ranked, 3) if "ranker" in shape else None
     generator = torch.Generator().manual_seed(0)
@@ -175,14 +178,14 @@ class TestEveryShape:
 @pytest.mark.parametrize("shape", ["one factored", "two with ranker"])
 class TestTwoStageTopK:
     def test_is_exact_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
-        module = recommender(shape, n_items=1500)
+        module = recommender(shape, n_items=2700)
         graph = to_graph(module)
         assert any(node.op_type == "ReduceMax" for node in graph.graph.node)
         write_graph(graph, tmp_path)
         assert check_graph(tmp_path / "model.onnx", module) > 10
 
     def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
-        module = recommender(shape, n_items=1500)
+        module = recommender(shape, n_items=2700)
         reference = ReferenceEvaluator(to_graph(module))
         for case in list(cases(module))[6:12]:
             items, scores = reference.run(["items", "scores"], case.feeds)
@@ -191,7 +194,7 @@ class TestTwoStageTopK:
             assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
 
     def test_shorter_list_is_the_start_of_the_long_one(self, shape: str) -> None:
-        module = recommender(shape, n_items=1500)
+        module = recommender(shape, n_items=2700)
         graph = to_graph(module).SerializeToString()
         options = ort.SessionOptions()
         short = ort.OrtValue.ortvalue_from_numpy(np.array([3], dtype=np.int64))
@@ -204,12 +207,29 @@ class TestTwoStageTopK:
 
 
 def test_two_stages_leave_ties_to_the_lower_item_number() -> None:
-    module = recommender("prior", n_items=1500)
+    module = recommender("prior", n_items=2700)
     module.factors[:1500] = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (1500, 1))).float()
     seen = torch.tensor([[5, 900]])
     scores = module.factors[:1500, 0].clone()
     scores[seen[0]] = -1
     assert _in_onnxruntime(module, seen).tolist() == sorted(range(1500), key=lambda i: (-float(scores[i]), i))[:10]
+
+
+@pytest.mark.parametrize("shape", ["one dense", "one with ranker", "two with ranker", "two factored with ranker"])
+def test_a_ranker_sees_each_generators_own_scores(shape: str) -> None:
+    module = recommender(shape)
+    history = torch.tensor([[1, 2, 3], [4, 5, N_ITEMS]])
+    batch = UserBatch(history, (history < N_ITEMS).float(), torch.zeros(2, 3), torch.zeros(2, 0))
+    candidates = torch.tensor([[0, 7, 30, N_ITEMS], [9, 8, 59, 1]])
+    total = functional.pad(module.generator_scores(batch), (0, 1)).gather(1, candidates)
+    seen = module.candidate_scores(batch, candidates, candidates < N_ITEMS, total)
+    features = module.features(batch)
+    generators = [part for part in module.all_parts if part.kind == "generator"]
+    for at, (part, weight) in enumerate(zip(generators, [1.0, 0.5], strict=False)):
+        own = part.generate(batch, features, N_ITEMS) * weight
+        torch.testing.assert_close(seen[0, :3, at], own[0, candidates[0, :3]])
+        torch.testing.assert_close(seen[1, :, at], own[1, candidates[1]])
+        assert seen[0, 3, at] == seen[0, :3, at].min()
 
 
 class TestRules:

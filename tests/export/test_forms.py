@@ -221,15 +221,15 @@ def test_external_data_moves_with_its_graph(model: Model, tmp_path: Path) -> Non
 @pytest.mark.parametrize("shape", ["one factored", "two with ranker"])
 def test_one_stage_is_two_stages_undone(shape: str) -> None:
     with torch.no_grad():
-        graph = to_graph(recommender(shape, 1500, TOP_K))
+        graph = to_graph(recommender(shape, 2700, TOP_K))
     undone = onnx.ModelProto()
     undone.CopyFrom(graph)
     in_one_stage(undone.graph)
     assert not any(node.op_type == "Reshape" and node.input[1] == "block_shape" for node in undone.graph.node)
     assert len(undone.graph.node) == len(graph.graph.node) - 13
     rng = np.random.default_rng(0)
-    feeds = {"history": rng.integers(0, 1500, (4, 6)), "weights": np.ones((4, 6), np.float32),
-             "exclude": np.full((4, 1), 1500), "item_bias": np.zeros(1500, np.float32)}  # fmt: skip
+    feeds = {"history": rng.integers(0, 2700, (4, 6)), "weights": np.ones((4, 6), np.float32),
+             "exclude": np.full((4, 1), 2700), "item_bias": np.zeros(2700, np.float32)}  # fmt: skip
     feeds |= {"ages": np.ones((4, 6), np.float32)} if "ranker" in shape else {}
     before, after = (ort.InferenceSession(one.SerializeToString()).run(None, feeds) for one in (graph, undone))
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
