@@ -30,6 +30,8 @@ class Plan:
     """The learning rate of the items' bias, as a multiple."""
     dropout: float
     elsa_dropout: float
+    gain_rate: float
+    """The learning rate of ELSA's gains, as a multiple; at 0 they stay 1."""
     temperature: float
     temperature_rate: float
     """As bias_rate; at 0 the temperature stays as it is."""
@@ -57,6 +59,7 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
         bias_rate=3.0 if sparse_softmax else 1.0,
         dropout=_first(options.dropout, _dropout(options, dense)),
         elsa_dropout=_first(options.dropout, 0.3),
+        gain_rate=0.0 if histories.ages.any() else 1.0,
         temperature=_first(options.temperature, 0.15 if dense else 0.12),
         temperature_rate=0.0 if sparse_softmax else 1.0,
     )

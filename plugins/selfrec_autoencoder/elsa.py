@@ -3,7 +3,8 @@
     loss = mean over users and items of (x^/|x^| - x/|x|)^2 * N, which for one user is 2 - 2 cos(x^, x)
 
 The published loss, as a cosine; published are G = S = 1. The gains tell items that say much of their users, and items
-that many users want, from others, which directions alone cannot.
+that many users want, from others, which directions alone cannot. Where events have times they stay 1: S learns how
+popular items were over all of the rows, which stands in the way of the recent popularity that is added to the scores.
 x^ over all items is never needed: with z = A^T G x and B = S A, the sum of all squares is z^T B^T B z, less what the
 items of the history change, since x^_j = s_j (A_j . z - g_j x_j) for them.
 """

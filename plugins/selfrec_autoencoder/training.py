@@ -135,6 +135,7 @@ def _minimise(module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses) -
 def _groups(module: nn.Module, plan: Plan) -> list[dict[str, Any]]:
     """The parameters by the multiple of the learning rate at which they are trained; none where it is 0."""
     multiples = {"bias": plan.bias_rate, "log_temperature": plan.temperature_rate}
+    multiples |= {"log_elsa_gain": plan.gain_rate, "log_elsa_scale": plan.gain_rate}
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.numel() > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,15 @@ class TestLinear:
         assert not learned[19:].any()
         assert bool(module.log_elsa_scale.any())
         assert bool(module.log_elsa_gain.any())
+
+    def test_elsa_has_no_gains_where_events_have_times(self) -> None:
+        rows = checkerboard()
+        timed = replace(rows, ages=np.arange(len(rows.items), dtype=np.float32))
+        for histories, learned in ((rows, True), (timed, False)):
+            made = built(record(), Sizes(items=20), objective="elsa", width=4, epochs=2, learning_rate=0.05)
+            trained(made, fitting_of(made, histories, Sizes(items=20)))
+            assert bool(made.module.log_elsa_scale.any()) is learned  # type: ignore[operator]
+            assert bool(made.module.log_elsa_gain.any()) is learned  # type: ignore[operator]
 
     def test_a_warm_start_keeps_the_tables(self) -> None:
         made = part("softmax", epochs=1, learning_rate=1e-9)
