@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from selfrec.evaluation.metrics import hits
 from selfrec.histories import Holdout, Int64
@@ -29,8 +28,7 @@ def candidate_rows(
         masked = mask_seen(recommender.generator_scores(batch), masked_items)
         values, items = masked.topk(count, dim=1)
         items = items.masked_fill(values == NEVER, n_items).sort(dim=1).values
-        total = functional.pad(masked, (0, 1), value=NEVER).gather(1, items)
-        seen = recommender.candidate_scores(batch, items, items < n_items, total)
+        seen = recommender.candidate_scores(batch, items, items < n_items)
         candidates[rows], scores[rows] = items.cpu().numpy(), seen.cpu().numpy()
     labels = hits(candidates, holdout.targets).astype(np.float32)
     rows = np.flatnonzero(labels.any(1)) if only_hits else np.arange(len(holdout))

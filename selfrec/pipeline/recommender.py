@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -65,16 +64,6 @@ class Recommender(nn.Module):
         self._widths = [factor.shape[1] for factor in factors]
         columns = [functional.pad(factor, (0, 0, 0, beyond)) for factor in factors]
         self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())
-        ends = list(accumulate(self._widths))
-        self._places = {
-            part.key: slice(end - width, end)
-            for (part, _), end, width in zip(self._factored, ends, self._widths, strict=True)
-        }
-        self._by_rest = self._widest()
-        for part, _ in self._factored if ranker is not None else []:
-            if part is not self._by_rest:
-                # Apart, since the graph gathers from it: a slice there would be cut out anew for every batch.
-                self.register_buffer(_own(part), self.factors[:, self._places[part.key]].contiguous())
         self.eval()
 
     prior: Tensor
@@ -183,8 +172,11 @@ class Recommender(nn.Module):
         generated = scores.gather(1, candidates)
         candidate_bias = functional.embedding(candidates, bias[:, None]).squeeze(-1)
         left = generated > NEVER
-        total = generated - candidate_bias
-        seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries, total)
+        if len(self._generators) == 1:
+            # One generator: its score is what the product gave, less the bias; no second gather.
+            seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1), left)
+        else:
+            seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
         final = (
             self._ranker.rank(batch, self._features.joined(each, batch), candidates, seen_by_ranker) + candidate_bias
         )
@@ -193,57 +185,43 @@ class Recommender(nn.Module):
         best, places = final.topk(self.top_k, dim=1)
         return candidates.gather(1, places), best
 
-    def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor, total: Tensor) -> Tensor:
+    def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor) -> Tensor:
         """float32[B, C, G]: each generator's weighted score of candidates int64[B, C], before the bias.
 
-        total float32[B, C] is their sum, which the candidates were chosen by. Candidates that are none (left bool[B, C]
+        Their sum over the generators is what the candidates were chosen by. Candidates that are none (left bool[B, C]
         is false) get the row's lowest score, so that a ranker never meets an infinity.
         """
         each = self._features.each(batch)
-        return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each), total)
+        return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each))
 
     def _candidate_scores(
-        self,
-        batch: UserBatch,
-        each: list[Tensor],
-        candidates: Tensor,
-        left: Tensor,
-        queries: list[Tensor],
-        total: Tensor,
+        self, batch: UserBatch, each: list[Tensor], candidates: Tensor, left: Tensor, queries: list[Tensor]
     ) -> Tensor:
-        """The widest generator's scores are what the others leave of the sum: gathering its factors would cost most."""
         by_part: dict[str, Tensor] = {}
-        for (part, weight), query in zip(self._factored, queries, strict=True):
-            if part is not self._by_rest:
-                rows = functional.embedding(candidates, self._own_factors(part))
-                by_part[part.key] = torch.matmul(rows, (query * weight).unsqueeze(2)).squeeze(2)
+        if self._factored:
+            products = torch.matmul(functional.embedding(candidates, self.factors), self._side_by_side(queries))
+            by_part = {part.key: products[:, :, at] for at, (part, _) in enumerate(self._factored)}
         for part, weight in self._dense:
-            if part is not self._by_rest:
-                dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
-                by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
-        if self._by_rest is not None:
-            by_part[self._by_rest.key] = total - sum(by_part.values(), torch.zeros_like(total))
+            dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
+            by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
         return _finite(scores, left)
 
-    def _own_factors(self, part: Part) -> Tensor:
-        """float32[columns, d] of one generator."""
-        return self.factors[:, self._places[part.key]] if self._ranker is None else self.get_buffer(_own(part))
+    def _side_by_side(self, queries: list[Tensor]) -> Tensor:
+        """float32[B, d, G]: in column g the query of generator g where its factors stand among all d, else 0.
 
-    def _widest(self) -> Part | None:
-        """The generator with the most factors, a dense one where none has any."""
-        widths = {key: place.stop - place.start for key, place in self._places.items()}
-        return max(self._generators, key=lambda part: widths.get(part.key, 0), default=None)
+        One product then gives every generator's scores; slices of the gathered factors would each be written anew.
+        """
+        total, start, columns = self.factors.shape[1], 0, []
+        for query, (_, weight), width in zip(queries, self._factored, self._widths, strict=True):
+            columns.append(functional.pad(query * weight, (start, total - start - width)))
+            start += width
+        return torch.stack(columns, dim=2)
 
     @property
     def all_parts(self) -> list[Part]:
         """Extractors, generators, ranker. Two faces of one module are two parts."""
         return [*self._features.extractors, *self._generators, *([self._ranker] if self._ranker else [])]
-
-
-def _own(part: Part) -> str:
-    """The buffer with a generator's item factors alone."""
-    return f"factors/{part.key}".replace(".", "/")
 
 
 def _finite(scores: Tensor, left: Tensor) -> Tensor:

@@ -132,8 +132,7 @@ class Bench:
                 own = next((p for p in fitted.chosen.extractors if p.module is fitted.part.module), None)
                 return fitted.part.generate(batch, features if own is None else own.extract(batch), ITEMS)
             candidates = torch.arange(ITEMS).repeat(len(batch.history), 1)
-            there, total = torch.ones_like(candidates, dtype=torch.bool), recommender.generator_scores(batch)
-            scores = recommender.candidate_scores(batch, candidates, there, total)
+            scores = recommender.candidate_scores(batch, candidates, torch.ones_like(candidates, dtype=torch.bool))
             return fitted.part.rank(batch, features, candidates, scores)
 
     def _own(self, chosen: Chosen) -> Part:
