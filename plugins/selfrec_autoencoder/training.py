@@ -45,10 +45,13 @@ def train_autoencoder(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitt
 
 def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
     if fitting.warm_started:
-        if plan.temperature_rate == 0:
-            # Not what an earlier model learned or was given: nothing would move it from there.
-            with torch.no_grad():
+        # What stays as it is does so at this fit's value, not at one that an earlier model learned or was given.
+        with torch.no_grad():
+            if plan.temperature_rate == 0:
                 module.log_temperature.fill_(math.log(plan.temperature))
+            if plan.gain_rate == 0:
+                module.log_elsa_gain.zero_()
+                module.log_elsa_scale.zero_()
         if bool(module.folded):
             _unfold(module, fitting, plan)
         return

@@ -239,6 +239,19 @@ class TestLinear:
             assert bool(made.module.log_elsa_scale.any()) is learned  # type: ignore[operator]
             assert bool(made.module.log_elsa_gain.any()) is learned  # type: ignore[operator]
 
+    def test_a_warm_start_where_events_have_times_drops_the_gains(self) -> None:
+        made = built(record(), Sizes(items=20), objective="elsa", width=4, epochs=1)
+        with torch.no_grad():
+            made.module.log_elsa_gain.fill_(0.5)  # type: ignore[operator]
+            made.module.log_elsa_scale.fill_(0.5)  # type: ignore[operator]
+        rows = checkerboard()
+        rows = replace(rows, ages=np.arange(len(rows.items), dtype=np.float32))
+        fitting = fitting_of(made, rows, Sizes(items=20))
+        fitting.warm_started = True
+        trained(made, fitting)
+        assert not made.module.log_elsa_gain.any()  # type: ignore[operator]
+        assert not made.module.log_elsa_scale.any()  # type: ignore[operator]
+
     def test_a_warm_start_keeps_the_tables(self) -> None:
         made = part("softmax", epochs=1, learning_rate=1e-9)
         before = made.module.encoder.detach().clone()  # type: ignore[operator]
