@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import about, machine, markdown, megabytes, run, write_json
+from benchmarks.measure import about, machine, markdown, megabytes, run, synthetic, write_json
 
 USED = 0.9
 """Share of a machine's memory that a fit is to have."""
@@ -45,15 +45,11 @@ SHORT = Plan(
 
 def peak(folder: Path, sizes: Mapping[str, int], options: Sequence[str]) -> dict[str, float]:
     """Make a shop and fit it: peak bytes, seconds."""
-    words = [word for name, option in _MADE.items() for word in (option, str(sizes[name]))]
-    run([sys.executable, "-m", "benchmarks.synthetic", str(folder), *words, "--width", "1"])
+    synthetic(folder, users=sizes["users"], items=sizes["items"], mean_items=sizes["history"], width=1)
     settings = ["extractor.autoencoder.epochs=1", "cleaning.min_users_per_item=1", *options]
     command = [sys.executable, "-m", "selfrec", "fit", str(folder / "shop.duckdb"), "--out", str(folder / "fitted")]
     done = run([*command, "--quiet", *(word for option in settings for word in ("-o", option))])
     return {"peak": done.peak, "wall": done.wall, "cpu": done.cpu}
-
-
-_MADE = {"users": "--users", "items": "--items", "history": "--mean-items"}
 
 
 def measure(plan: Plan, folder: Path | None, options: Sequence[str]) -> dict[str, Any]:

@@ -68,6 +68,12 @@ def run(command: Sequence[str], *, environment: Mapping[str, str] | None = None)
     return Run(wall, used.ru_utime + used.ru_stime, peak, output)
 
 
+def synthetic(folder: Path, *more: str, **sizes: float) -> None:
+    """What `benchmarks.synthetic` makes of these sizes, in another process: this one has to stay small."""
+    words = [word for name, size in sizes.items() for word in (f"--{name.replace('_', '-')}", str(size))]
+    run([sys.executable, "-m", "benchmarks.synthetic", str(folder), *words, *more])
+
+
 class _Drain:
     """Reads a stream in a thread, so that a talkative process never waits for us."""
 

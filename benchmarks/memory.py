@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import about, machine, markdown, megabytes, run, write_json
+from benchmarks.measure import about, machine, markdown, megabytes, run, synthetic, write_json
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,14 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for users in sizes:
         with tempfile.TemporaryDirectory(dir=options.folder) as name:
             folder = Path(name)
-            made = {
-                "--users": users,
-                "--items": options.items,
-                "--width": options.width,
-                "--mean-items": options.history,
-            }
-            words = [str(word) for pair in made.items() for word in pair]
-            run([sys.executable, "-m", "benchmarks.synthetic", str(folder), *words])
+            synthetic(folder, users=users, items=options.items, width=options.width, mean_items=options.history)
             command = [sys.executable, "-m", "selfrec", "score", str(folder / "model"), str(folder / "shop.duckdb")]
             done = run([*command, "--into", "lists", "-k", str(options.k), "--quiet", "--json", *extra])
             said = json.loads(done.output)

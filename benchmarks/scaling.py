@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Run, about, machine, markdown, medians, megabytes, run, write_json
+from benchmarks.measure import Run, about, machine, markdown, medians, megabytes, run, synthetic, write_json
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,8 @@ FEW = 100
 
 def score(folder: Path, sizes: Mapping[str, int], repeats: int) -> list[Run]:
     """Make the table and the model, then score them some times."""
-    made = {"users": "--users", "items": "--items", "width": "--width", "history": "--mean-items"}
-    words = [word for name, option in made.items() for word in (option, str(sizes[name]))]
-    run([sys.executable, "-m", "benchmarks.synthetic", str(folder), *words])
+    shop = {name: sizes[name] for name in ("users", "items", "width")}
+    synthetic(folder, **shop, mean_items=sizes["history"])
     command = [sys.executable, "-m", "selfrec", "score", str(folder / "model"), str(folder / "shop.duckdb"), "--quiet"]
     return [run([*command, "--into", "lists", "-k", str(sizes["k"])]) for _ in range(repeats)]
 

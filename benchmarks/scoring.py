@@ -17,7 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.environments import FOLDER, TOOLKITS, python_of
-from benchmarks.measure import ROOT, BenchmarkError, Run, about, machine, markdown, medians, megabytes, run, write_json
+from benchmarks.measure import (
+    ROOT,
+    BenchmarkError,
+    Run,
+    about,
+    machine,
+    markdown,
+    medians,
+    megabytes,
+    run,
+    synthetic,
+    write_json,
+)
 
 SCRIPTS = {
     "bare product": "bare_product.py",
@@ -31,10 +43,8 @@ SLOW = ("rectools", "lenskit", "recbole")
 
 
 def make(folder: Path, *, users: int, n_items: int, width: int, history: float) -> None:
-    """A model, a shop and the other toolkits' arrays, in another process: this one has to stay small."""
-    sizes = {"--users": users, "--items": n_items, "--width": width, "--mean-items": history}
-    words = [str(word) for pair in sizes.items() for word in pair]
-    run([sys.executable, "-m", "benchmarks.synthetic", str(folder), *words, "--arrays"])
+    """A model, a shop and the other toolkits' arrays."""
+    synthetic(folder, "--arrays", users=users, items=n_items, width=width, mean_items=history)
 
 
 def score(folder: Path, k: int, threads: int | None) -> Run:

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.measure import Run, about, machine, markdown, medians, megabytes, run, write_json
+from benchmarks.measure import Run, about, machine, markdown, medians, megabytes, run, synthetic, write_json
 
 PIPELINES = {
     "autoencoder": ('generators=["autoencoder"]',),
@@ -31,8 +31,7 @@ ONE_EPOCH = ("extractor.autoencoder.epochs=1", "generator.gan.epochs=1", "ranker
 
 def make(folder: Path, options: argparse.Namespace) -> None:
     """A shop of all users, and one of the first of them to fit on."""
-    sizes = {"--users": options.users, "--items": options.items, "--width": 8, "--mean-items": options.history}
-    run([sys.executable, "-m", "benchmarks.synthetic", str(folder), *(str(w) for pair in sizes.items() for w in pair)])
+    synthetic(folder, users=options.users, items=options.items, width=8, mean_items=options.history)
     with duckdb.connect(str(folder / "few.duckdb")) as connection:
         connection.execute(f"ATTACH '{folder / 'shop.duckdb'}' AS shop (READ_ONLY)")
         connection.execute(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import memory, scaling, shortcut, stages, startup
+from benchmarks import limits, memory, scaling, shortcut, stages, startup
 from benchmarks.measure import run
 
 
@@ -42,6 +42,21 @@ def test_stages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = json.loads((tmp_path / "figures.json").read_text())
     assert list(result["figures"]) == list(stages.PIPELINES)
     assert "| autoencoder, GAN, MLP ranker |" in capsys.readouterr().out
+
+
+def test_limits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--short", "--only", "users", "--values", "200,400", "--folder", str(tmp_path)]
+    limits.main([*words, "--json", str(tmp_path / "figures.json")])
+    found = json.loads((tmp_path / "figures.json").read_text())["sizes"]["users"]
+    assert [point["value"] for point in found["points"]] == [200, 400]
+    assert "A further one of users:" in capsys.readouterr().out
+
+
+def test_what_fits_a_machine() -> None:
+    """100 more users for 2,000 bytes; 9,000 of 10,000 bytes may be used and 5,000 are: 200 users more fit."""
+    one = {"bytes": 20.0, "points": [{"value": 100, "peak": 3000}, {"value": 200, "peak": 5000}]}
+    assert limits.fits(one, 10_000) == 400
+    assert limits.fits(one | {"bytes": 0.0}, 10_000) == math.inf
 
 
 def test_scaling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
