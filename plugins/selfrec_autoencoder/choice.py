@@ -13,6 +13,9 @@ from selfrec_autoencoder.options import AutoencoderOptions
 DENSE = 0.02
 """Share of filled cells (users x items) from which rows count as dense: there linear autoencoders are at their best."""
 
+WIDE = 128
+"""Columns from which softmax and ELSA share them; fewer are worth more to ELSA, folded with EDLAE, alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -47,12 +50,13 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
     dense = len(histories.items) / (users * max(1, histories.n_items)) >= DENSE
     sparse_softmax = options.objective in ("auto", "softmax") and not dense
     batch_size = options.batch_size or _batch_size(users)
-    shallow = {"softmax": options.width, "elsa": 0, "auto": options.width // 2 if dense else options.width}
+    beside = options.width // 2 if options.width >= WIDE else 0
+    shallow = {"softmax": options.width, "elsa": 0, "auto": beside if dense else options.width}
     split = shallow.get(options.objective, options.width)
     return Plan(
         options=options,
         split=split,
-        elsa_columns=_elsa_columns(options.width - split, users) if split > 0 else options.width,
+        elsa_columns=options.width if options.objective == "elsa" else _elsa_columns(options.width - split, users),
         epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,
         learning_rate=options.learning_rate or _learning_rate(options, sparse_softmax),

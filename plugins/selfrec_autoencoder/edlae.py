@@ -26,8 +26,9 @@ CLOSED_SHARE = 0.5
 
 
 def can_fold(module: LinearAutoencoder, plan: Plan) -> bool:
-    """Whether there is an ELSA beside softmax, on a catalog whose N x N matrices are worth their time."""
-    return 0 < int(module.split) < module.width and module.items <= plan.options.closed_form_items
+    """Whether there is an ELSA that was not asked for by name, on a catalog whose N x N matrices are worth it."""
+    unnamed = plan.options.objective == "auto" and int(module.split) < module.width
+    return unnamed and module.items <= plan.options.closed_form_items
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, 
 OBJECTIVES = ("auto", "softmax", "elsa", "multinomial", "squared_error")
 ITEMS = 20
 SMALL: dict[str, dict[str, Any]] = {
-    "auto": {"width": 8, "epochs": 8, "learning_rate": 0.05},
+    "auto": {"width": 128, "epochs": 8, "learning_rate": 0.05},
     "softmax": {"width": 8, "epochs": 8, "learning_rate": 0.05},
     "elsa": {"width": 8, "epochs": 8, "learning_rate": 0.05},
     "multinomial": {"width": 8, "epochs": 30, "learning_rate": 0.05},
@@ -57,10 +57,14 @@ def test_one_module_with_two_faces() -> None:
 
 class TestPlan:
     def test_dense_rows_give_half_the_columns_to_elsa(self) -> None:
-        assert plan_for(AutoencoderOptions(width=8), checkerboard()).split == 4
+        assert plan_for(AutoencoderOptions(width=128), checkerboard()).split == 64
+
+    def test_and_few_columns_whole(self) -> None:
+        assert plan_for(AutoencoderOptions(width=127), checkerboard()).split == 0
 
     @pytest.mark.parametrize(
-        ("width", "objective", "columns"), [(80, "auto", 19), (20, "auto", 10), (80, "elsa", 80), (80, "softmax", 0)]
+        ("width", "objective", "columns"),
+        [(80, "auto", 19), (10, "auto", 10), (200, "auto", 19), (80, "elsa", 80), (80, "softmax", 0)],
     )
     def test_few_users_narrow_elsa(self, width: int, objective: Any, columns: int) -> None:
         """3 sqrt(40) = 18.97 columns for 40 users, at most those there are; all of them when it is asked for alone."""
@@ -220,11 +224,11 @@ class TestLinear:
     def test_elsa_learns_in_the_columns_of_its_plan(self) -> None:
         draw = np.random.default_rng(0)
         rows = Histories.from_rows([draw.choice(30, 8, replace=False).tolist() for _ in range(40)], 30)
-        made = built(record(), Sizes(items=30), width=80, epochs=2, learning_rate=0.05, closed_form_items=0)
+        made = built(record(), Sizes(items=30), width=160, epochs=2, learning_rate=0.05, closed_form_items=0)
         trained(made, fitting_of(made, rows, Sizes(items=30)))
         module = made.module
         assert isinstance(module, LinearAutoencoder)
-        learned = module.factors[:, 40:-1].abs().sum(0)
+        learned = module.factors[:, 80:-1].abs().sum(0)
         assert bool((learned[:19] > 0).all())
         assert not learned[19:].any()
         assert bool(module.log_elsa_scale.any())
