@@ -19,6 +19,7 @@ from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.parts import PartNote, hash_shard, result_table, write_part
+from selfrec.scoring.running import GraphRunner
 from selfrec.scoring.targets import RunRow, TableTarget
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.open import open_source
@@ -41,21 +42,29 @@ class _Clock:
 
 
 class _Profiled:
-    """Stands in for a scorer's session: counts the CPU seconds inside and has onnxruntime note each operation."""
+    """Stands in for a scorer's session: counts the CPU seconds inside and has onnxruntime note each operation.
 
-    def __init__(self, model: Model, k: int, folder: Path) -> None:
+    Users of whom a screen is not sure are scored a second time, in a session that is not looked into: "padding".
+    """
+
+    def __init__(self, model: Model, runner: GraphRunner, k: int, folder: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.enable_profiling = True
         options.profile_file_prefix = str(folder / "profile")
         self._length = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([k], dtype=np.int64))
-        if k < model.top_k and model.surface.adjustable_k:
-            options.add_initializer("top_k", self._length)
-        graph = model.unbiased()
-        content = str(model.path / GRAPH) if graph is None else graph.content
+        screened = model.screened(k) if runner.screens else None
+        if screened is not None:
+            content: str | bytes = screened.content
+        else:
+            if k < model.top_k and model.surface.adjustable_k:
+                options.add_initializer("top_k", self._length)
+            graph = model.unbiased()
+            content = str(model.path / GRAPH) if graph is None else graph.content
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.seconds = 0.0
+        runner.stand_in(self)
 
     def run(self, *arguments: Any) -> Any:
         begin = time.process_time()
@@ -74,7 +83,8 @@ class _Profiled:
             if key not in spent:
                 order.append(key)
             spent[key] = spent.get(key, 0.0) + one["dur"]
-        product = max((key for key in order if key[1] in ("Gemm", "MatMul")), key=spent.__getitem__)
+        products = ("Gemm", "MatMul", "MatMulIntegerToFloat")
+        product = max((key for key in order if key[1] in products), key=spent.__getitem__)
         shares = dict.fromkeys(("encoder", "product", "mask", "top-k"), 0.0)
         for place, key in enumerate(order):
             if key == product:
@@ -96,8 +106,7 @@ def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
             model = open_model(model_path)
             settings = ScoringSettings(k=k, threads=1)
             scorer = Scorer(model, settings)
-        session = _Profiled(model, k, folder)
-        scorer._session = session
+        session = _Profiled(model, scorer.runner, k, folder)
         target = TableTarget(folder / "result.duckdb", "breakdown")
         target.staging.mkdir()
         parts, rows = [], 0

@@ -34,8 +34,8 @@ def one_product_graph(
     n_items, width = encoder.shape
     block = BLOCK if blocks and -(-(n_items + 1) // BLOCK) >= top_k else 1
     columns = -(-(n_items + 1) // block) * block
-    factors = np.zeros((width, columns), dtype=np.float32)
-    factors[:, :n_items] = decoder.T
+    factors = np.zeros((columns, width), dtype=np.float32)
+    factors[:n_items] = decoder
     stored: dict[str, Array] = {
         "encoder": np.concatenate([encoder, np.zeros((1, width), np.float32)]).astype(np.float32),
         "factors": factors,
@@ -55,7 +55,7 @@ def one_product_graph(
         node("Max", ["norm", "tiny"], ["length_floor"]),
         node("Div", ["pooled", "length_floor"], ["query"]),
         node("Concat", ["item_bias", "no_item"], ["bias"], axis=0),
-        node("Gemm", ["query", "factors", "bias"], ["all_scores"]),
+        node("Gemm", ["query", "factors", "bias"], ["all_scores"], transB=1),
         node("Shape", ["exclude"], ["exclude_shape"]),
         node("Expand", ["never", "exclude_shape"], ["mask"]),
         node("ScatterElements", ["all_scores", "exclude", "mask"], ["masked"], axis=1),
@@ -88,7 +88,8 @@ def _block_top_k() -> list[onnx.NodeProto]:
         make("Flatten", ["kept"], ["candidates"], axis=1),
         make("TopK", ["candidates", "top_k"], ["scores", "places"]),
         make("Div", ["places", "block"], ["place_block"]),
-        make("GatherElements", ["kept_blocks", "place_block"], ["item_block"], axis=1),
+        make("Unsqueeze", ["place_block", "two"], ["place_block_places"]),
+        make("GatherND", ["kept_blocks", "place_block_places"], ["item_block"], batch_dims=1),
         make("Mul", ["item_block", "block"], ["item_start"]),
         make("Mod", ["places", "block"], ["place_inside"]),
         make("Add", ["item_start", "place_inside"], ["items"]),

@@ -6,6 +6,7 @@ of selfrec has no use for are refused, not skipped.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 
 from selfrec.errors import ModelError
@@ -60,6 +61,8 @@ class Node:
     outputs: tuple[str, ...]
     numbers: dict[str, int]
     """Its integer attributes."""
+    reals: dict[str, float]
+    """Its float attributes."""
     constant: Stored | None
     """The tensor among its attributes: what a Constant is."""
 
@@ -135,6 +138,7 @@ def _node(message: memoryview) -> Node:
     op, domain = "", ""
     names: dict[int, list[str]] = {1: [], 2: []}
     numbers: dict[str, int] = {}
+    reals: dict[str, float] = {}
     constant: Stored | None = None
     for tag, value in fields(message):
         if tag in names:
@@ -147,6 +151,8 @@ def _node(message: memoryview) -> Node:
             name, content = _attribute(blob(value))
             if isinstance(content, Stored):
                 constant = content
+            elif isinstance(content, float):
+                reals[name] = content
             elif content is not None:
                 numbers[name] = content
         elif tag not in (3, 6, 9):
@@ -155,13 +161,13 @@ def _node(message: memoryview) -> Node:
         raise ModelError(f"the graph uses {domain}.{op}; selfrec graphs use operations of ai.onnx alone")
     if op not in ALLOWED_OPS:
         raise ModelError(f"the graph uses the operation {op!r}, which is not on selfrec's list of allowed operations")
-    return Node(op, tuple(names[1]), tuple(names[2]), numbers, constant)
+    return Node(op, tuple(names[1]), tuple(names[2]), numbers, reals, constant)
 
 
-def _attribute(message: memoryview) -> tuple[str, Stored | int | None]:
-    """Name, and the integer or tensor that the attribute is."""
+def _attribute(message: memoryview) -> tuple[str, Stored | int | float | None]:
+    """Name, and the integer, float or tensor that the attribute is."""
     name = ""
-    content: Stored | int | None = None
+    content: Stored | int | float | None = None
     for tag, value in fields(message):
         if tag == 1:
             name = text(value)
@@ -173,6 +179,8 @@ def _attribute(message: memoryview) -> tuple[str, Stored | int | None]:
                 raise ModelError(f"the attribute {name!r} is stored outside the graph")
         elif tag == 3:
             content = number(value)
+        elif tag == 2 and not isinstance(value, int) and len(value) == 4:
+            [content] = struct.unpack("<f", value)
         elif tag not in (2, 4, 7, 8, 9, 13, 20):
             raise ModelError(f"the attribute {name!r} has a part (field {tag}) that selfrec graphs have not")
     return name, content

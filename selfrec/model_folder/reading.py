@@ -22,6 +22,7 @@ from selfrec.model_folder.manifest import (
     Manifest,
     parse_manifest,
 )
+from selfrec.model_folder.screened import Screened, screened
 from selfrec.model_folder.session import WORKING_BYTES, start_session
 from selfrec.model_folder.surface import Surface, read_surface
 from selfrec.model_folder.unbiased import Unbiased, without_bias
@@ -86,26 +87,34 @@ class Model:
             return None
         return without_bias(memoryview((self.path / GRAPH).read_bytes()), self.n_items)
 
+    def screened(self, k: int, *, forced: bool = False) -> Screened | None:
+        """The graph with a first product in 8 bits, for lists of k; None where it has no such form or gains nothing.
+
+        forced: also where it gains nothing.
+        """
+        if GRAPH_DATA in self.manifest.files:
+            return None
+        return screened(memoryview((self.path / GRAPH).read_bytes()), self.n_items, k, forced=forced)
+
     def session(
         self,
         threads: int = 1,
         *,
         top_k: int | None = None,
         working_bytes: int = WORKING_BYTES,
-        graph: Unbiased | None = None,
+        content: bytes | None = None,
     ) -> InferenceSession:
         """An onnxruntime session of the graph. `run` may be called from several threads at once.
 
         threads: cores one `run` uses. top_k: shorter lists, which cost less, where the graph can give them;
         take the first top_k columns in any case. working_bytes: what all runs together may take beside the weights.
-        graph: what `unbiased` gave, to be run instead.
+        content: what `unbiased` or `screened` made of the graph, to be run instead.
         """
         place = self.path / GRAPH
         weights = sum(self.manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in self.manifest.files)
         shorter = top_k if top_k is not None and top_k < self.top_k and self.surface.adjustable_k else None
         try:
-            content = place if graph is None else graph.content
-            return start_session(content, threads, 4 * weights + working_bytes, top_k=shorter)
+            return start_session(content or place, threads, 4 * weights + working_bytes, top_k=shorter)
         except Exception as error:  # onnxruntime raises many classes of its own.
             raise ModelError(f"{place}: onnxruntime refuses it ({one_line(error)[:300]})") from error
 

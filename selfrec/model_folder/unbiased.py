@@ -40,6 +40,12 @@ def without_bias(content: memoryview, n_items: int) -> Unbiased | None:
     return Unbiased(b"".join(pieces), range(n_items, n_items + never))
 
 
+def product_place(graph: Graph) -> int | None:
+    """Which node is the one product that the bias rides on and the mask alone reads; None where there is no such."""
+    found = _product(graph)
+    return None if found is None else found[0]
+
+
 def _product(graph: Graph) -> tuple[int, int] | None:
     """Which node is the product that the bias rides on, and how many columns it has past the last item."""
     padded = {

@@ -1,4 +1,4 @@
-"""Reads protobuf's wire format, and replaces a field, no more than ONNX files ask for and without the onnx package.
+"""Reads protobuf's wire format, and writes fields, no more than ONNX files ask for and without the onnx package.
 
 https://protobuf.dev/programming-guides/encoding/ . Values stay views of the file, so a graph of any size costs no
 memory. Whatever is not well formed raises ModelError.
@@ -36,9 +36,19 @@ def replace_field(message: memoryview, number: int, place: int, content: Pieces 
     start, end = spans[place]
     middle: Pieces = []
     if content is not None:
-        size = sum(len(piece) for piece in content)
-        middle = [_as_varint(number << 3 | BYTES), _as_varint(size), *content]
+        middle = field_of(number, content)
     return [message[:start], *middle, message[end:]]
+
+
+def field_of(number: int, content: Pieces) -> Pieces:
+    """A field that holds bytes or a message."""
+    size = sum(len(piece) for piece in content)
+    return [_as_varint(number << 3 | BYTES), _as_varint(size), *content]
+
+
+def varint_of(number: int, value: int) -> Pieces:
+    """A field that holds a whole number that is not negative."""
+    return [_as_varint(number << 3 | VARINT), _as_varint(value)]
 
 
 def _spans(message: memoryview) -> Iterator[tuple[int, Value, int, int]]:

@@ -6,7 +6,9 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from selfrec.errors import ModelError, SettingsError, one_line
 from selfrec.histories import Float32, Histories, Int64
 from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import Batch, Slots, check_numbers, plan_batches
+from selfrec.scoring.running import Feeds, GraphRunner
 from selfrec.settings.tables import ScoringSettings
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def available_cores() -> int:
 class Scorer:
     """Runs a model's graph over any number of users.
 
-    Batches run side by side, one core each, in one session: no operation waits for a second core, and reading and
+    Batches run side by side, one core each: no operation waits for a second core, and reading and
     writing go on beside them. The cut into batches depends on the users alone, so the same users give the same
     bytes on any number of threads.
     """
@@ -79,9 +82,9 @@ class Scorer:
         self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
         if self._bias.shape != (model.n_items,):
             raise ValueError(f"item_bias has shape {self._bias.shape}, not ({model.n_items},)")
-        graph = None if few or self._bias.any() else model.unbiased()
-        self._beyond = np.array([] if graph is None else graph.beyond, dtype=np.int64)
-        self._session = model.session(threads=1, top_k=self.k, working_bytes=WORKING_BYTES + working, graph=graph)
+        self.runner = GraphRunner(
+            model, self.k, self._bias, working_bytes=WORKING_BYTES + working, few=few, screen=settings.screen
+        )
 
     def score(
         self, histories: Histories, exclude: Histories | None = None, *, on_users: Callable[[int], None] | None = None
@@ -105,19 +108,26 @@ class Scorer:
             np.full((users, self.k), n_items, dtype=np.int64), np.full((users, self.k), NEVER, dtype=np.float32)
         )
         excluded = np.zeros(users, dtype=np.int64) if self.repeats else exclude.lengths
-        batches = plan_batches(histories.lengths, excluded, n_items, self._batch_bytes)
         slots = Slots(histories)
         exclude_slots = slots if exclude is histories else Slots(exclude)
-        features = histories.user_features
 
-        def run(batch: Batch) -> None:
-            items, scores = self._run(self._feeds(batch, slots, exclude_slots, features), len(batch.users))
-            lists.items[batch.users] = items
-            lists.scores[batch.users] = scores
-            if on_users is not None:
-                on_users(len(batch.users))
+        def run(batch: Batch, *, candidates: int | None) -> None:
+            feeds = self._feeds(batch, slots, exclude_slots, histories.user_features)
+            count = len(batch.users)
+            (items, scores), sure = self._run(feeds, count, candidates)
+            left = batch.users[sure]
+            lists.items[left], lists.scores[left] = items[sure], scores[sure]
+            done[left] = True
+            if on_users is not None and len(left):
+                on_users(len(left))
 
-        self._run_all(run, batches)
+        done = np.zeros(users, dtype=np.bool_)
+        for candidates in (*self.runner.screens, None):
+            asked = np.flatnonzero(~done)
+            batches = plan_batches(histories.lengths[asked], excluded[asked], n_items, self._batch_bytes)
+            self._run_all(
+                partial(run, candidates=candidates), [replace(batch, users=asked[batch.users]) for batch in batches]
+            )
         return lists
 
     def recommend(self, histories: Histories, seen: Histories) -> Int64:
@@ -135,21 +145,16 @@ class Scorer:
             for future in [pool.submit(_drain, queue, lock, run) for _ in range(workers)]:
                 future.result()
 
-    def _feeds(
-        self, batch: Batch, slots: Slots, exclude: Slots, features: Float32 | None
-    ) -> dict[str, npt.NDArray[Any]]:
+    def _feeds(self, batch: Batch, slots: Slots, exclude: Slots, features: Float32 | None) -> Feeds:
         places = slots.places(batch.users, batch.rows, batch.length)
         history = slots.items(places)
-        feeds: dict[str, npt.NDArray[Any]] = {"history": history, "weights": slots.weights(places)}
+        feeds: Feeds = {"history": history, "weights": slots.weights(places)}
         if self.repeats:
             feeds["exclude"] = np.full((batch.rows, 1), self._model.n_items, dtype=np.int64)
         elif exclude is slots and batch.excluded == batch.length:
             feeds["exclude"] = history
         else:
             feeds["exclude"] = exclude.items(exclude.places(batch.users, batch.rows, batch.excluded))
-        if len(self._beyond):
-            columns = np.broadcast_to(self._beyond, (batch.rows, len(self._beyond)))
-            feeds["exclude"] = np.concatenate([feeds["exclude"], columns], axis=1)
         feeds["item_bias"] = self._bias
         if "ages" in self._model.extra_inputs:
             feeds["ages"] = slots.ages(places)
@@ -160,10 +165,14 @@ class Scorer:
                 feeds["user_features"][: len(batch.users)] = features[batch.users]
         return feeds
 
-    def _run(self, feeds: dict[str, npt.NDArray[Any]], users: int) -> Lists:
-        """The checked lists of the first `users` rows."""
+    def _run(self, feeds: Feeds, users: int, candidates: int | None) -> tuple[Lists, npt.NDArray[np.bool_]]:
+        """The checked lists of the first `users` rows, and which of them are to be kept: all, unless screened."""
+        sure = np.ones(users, dtype=np.bool_)
         try:
-            items, scores = self._session.run(["items", "scores"], feeds)
+            if candidates is None:
+                items, scores = self.runner.run(feeds)
+            else:
+                (items, scores), sure = self.runner.run_screened(feeds, candidates)
         except Exception as error:  # onnxruntime raises many classes of its own.
             if "Available memory of" in str(error):
                 raise ModelError(
@@ -174,13 +183,16 @@ class Scorer:
         items, scores = items[:users, : self.k], scores[:users, : self.k]
         if items.shape != (users, self.k) or scores.shape != (users, self.k):
             raise self._wrong(f"gives lists of shape {items.shape}, not ({users}, {self.k})")
+        sure = sure[:users]
+        # What is not sure is asked for again: there a list that is no list is an error.
+        scores[~sure] = NEVER
         left = scores > NEVER
         if not np.isfinite(scores[left]).all() or np.isnan(scores).any():
             raise self._wrong("gives scores that are no numbers (NaN or infinite)")
         items = np.where(left, items, self._model.n_items)
         if int(items.min(initial=0)) < 0 or int(items.max(initial=0)) > self._model.n_items:
             raise self._wrong(f"gives item numbers outside 0..{self._model.n_items - 1}")
-        return Lists(items, scores)
+        return Lists(items, scores), sure
 
     def _wrong(self, what: str) -> ModelError:
         return ModelError(f"model {str(self._model.path)!r} {what}; fit it again")

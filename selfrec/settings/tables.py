@@ -175,6 +175,11 @@ class ScoringSettings(Settings):
     k: int = Field(20, ge=1, le=10_000, description="List length, at most the K of the graph.")
     repeats: bool = Field(False, description="Let items the user has already touched be recommended.")
     threads: int | None = Field(None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores.")
+    screen: bool | None = Field(
+        None,
+        description="Find candidates by a product in 8 bits first, then score them as ever. Lists stay the same, but "
+        "for scores equal up to rounding. Unset: where processor and catalog make it faster.",
+    )
     batch_megabytes: int = Field(64, ge=1, le=16_384, description="Size of a batch's score matrix [B, N].")
     memory_megabytes: int = Field(
         256,

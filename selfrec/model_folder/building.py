@@ -1,0 +1,81 @@
+"""Writes parts of an ONNX file, no more than the scorer's own graphs ask for and without the onnx package.
+
+Field numbers are those of onnx.proto3 (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3). A part is the pieces
+that make it up, so that a table of any size is copied once, when all is put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.model_folder.ops import OPSET
+from selfrec.model_folder.wire import Pieces, field_of, varint_of
+
+Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...]]
+"""Element type and shape; a dimension is a number or a name."""
+
+_ELEMENTS = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9}
+_WHOLE_NUMBER = 2
+_FORMAT = 8
+"""The oldest version of the format that has all of this."""
+_INPUT, _OUTPUT = 11, 12
+
+
+def node(op: str, inputs: list[str], outputs: list[str], *, domain: str = "", **numbers: int) -> Pieces:
+    """A field of a graph: one operation with whole-numbered attributes. An input "" is left out."""
+    parts = [field_of(1, [name.encode()]) for name in inputs]
+    parts += [field_of(2, [name.encode()]) for name in outputs]
+    parts += [field_of(4, [op.encode()]), field_of(7, [domain.encode()])]
+    for name, number in numbers.items():
+        attribute = [field_of(1, [name.encode()]), varint_of(3, number), varint_of(20, _WHOLE_NUMBER)]
+        parts.append(field_of(5, _joined(attribute)))
+    return field_of(1, _joined(parts))
+
+
+def tensor(name: str, values: npt.ArrayLike) -> Pieces:
+    """A field of a graph: a constant."""
+    array = np.ascontiguousarray(values)
+    parts = [varint_of(1, length) for length in np.shape(values)]
+    parts += [varint_of(2, _ELEMENTS[array.dtype.name]), field_of(8, [name.encode()])]
+    parts.append(field_of(9, [array.reshape(-1).view(np.uint8).data]))
+    return field_of(5, _joined(parts))
+
+
+def entry(name: str, kind: Kind) -> Pieces:
+    """A field of a graph: an input."""
+    return field_of(_INPUT, _value(name, kind))
+
+
+def output(name: str, kind: Kind) -> Pieces:
+    """A field of a graph: an output."""
+    return field_of(_OUTPUT, _value(name, kind))
+
+
+def opset(domain: str, version: int) -> Pieces:
+    """A field of a model: operations of this domain may be used."""
+    return field_of(8, _joined([field_of(1, [domain.encode()]), varint_of(2, version)]))
+
+
+def graph_file(parts: Iterable[Pieces], *, inputs: Mapping[str, Kind], outputs: Mapping[str, Kind]) -> bytes:
+    """A whole file of these operations and constants."""
+    surface = [entry(name, kind) for name, kind in inputs.items()]
+    surface += [output(name, kind) for name, kind in outputs.items()]
+    graph = field_of(7, _joined([*parts, field_of(2, [b"graph"]), *surface]))
+    return b"".join(_joined([varint_of(1, _FORMAT), opset("", OPSET), graph]))
+
+
+def _value(name: str, kind: Kind) -> Pieces:
+    element, shape = kind
+    sizes = [
+        field_of(1, varint_of(1, size) if isinstance(size, int) else field_of(2, [size.encode()])) for size in shape
+    ]
+    tensor_type = _joined([varint_of(1, _ELEMENTS[element.name]), field_of(2, _joined(sizes))])
+    return _joined([field_of(1, [name.encode()]), field_of(2, field_of(1, tensor_type))])
+
+
+def _joined(parts: Iterable[Pieces]) -> Pieces:
+    return [piece for part in parts for piece in part]

@@ -1,0 +1,148 @@
+"""The operations of a screen (see screened.py), written into a graph one after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.model_folder.building import node, tensor
+from selfrec.model_folder.bytes_table import MOST, BytesTable
+from selfrec.model_folder.wire import Pieces
+
+BLOCK = 32
+"""Bounds are searched by the best of so many neighbours first."""
+MICROSOFT = "com.microsoft"
+"""The domain of onnxruntime's product of bytes with a unit for every column."""
+CANDIDATES = "screen_candidates"
+"""Input int64[1]: C, how many items are scored exactly; more of them make more users sure."""
+SURE = "sure"
+"""Output bool[B, 1]: whether a user's list is known to be the graph's."""
+
+_ZERO = 128
+"""What 0 is in a query's bytes."""
+_LOWEST = float(np.finfo(np.float32).min)
+_TURNING = 4e-5
+"""|R^T q| is rounded by less than this, as a share: |u| times it is added to |r|."""
+
+
+class Screen:
+    """Reads `query` float32[B, d], `factors` float32[columns, d], `bias` float32[columns] and the mask's operands."""
+
+    def __init__(self, table: BytesTable, *, query: str, factors: str, bias: str, mask: tuple[str, str]) -> None:
+        self._table, self._query, self._factors, self._bias, self._mask = table, query, factors, bias, mask
+        self.fields: list[Pieces] = []
+        """Fields of the graph, in an order in which each name is made before it is used."""
+        self._made = 0
+        self._known: dict[str, str] = {}
+
+    def write(self, columns: int, k: int) -> None:
+        """All operations, from the query to the outputs items, scores and SURE."""
+        query, unit = self._in_bytes()
+        bounds = self._bounds(query, columns)
+        highest, items = self._highest(bounds)
+        worst = self._lists(highest, items, k)
+        self._sure(query, unit, highest, worst)
+
+    def _in_bytes(self) -> tuple[str, str]:
+        """u and the two columns of the bound, float32[B, d + 2]; a, float32[B, 1]."""
+        table, make = self._table, self._make
+        turned = make("MatMul", self._query, self._constant("turn", table.turn))
+        most = make("ReduceMax", make("Abs", turned), self._axis(1))
+        unit = make("Div", make("Max", most, self._real(1e-30)), self._real(MOST))
+        scaled = make("Div", turned, unit)
+        whole = make("Round", scaled)
+        rest = make("ReduceL2", make("Sub", scaled, whole), self._axis(1))
+        length = make("ReduceL2", whole, self._axis(1))
+        rest = make("Add", rest, make("Mul", length, self._real(_TURNING)))
+        first = make("Ceil", make("Mul", rest, self._real(table.of_rest)))
+        second = make("Ceil", make("Mul", length, self._real(table.of_whole)))
+        return make("Concat", whole, first, second, axis=1), unit
+
+    def _bounds(self, query: str, columns: int) -> str:
+        """Upper bounds of the scores in the query's unit, masked, float32[B, columns]."""
+        make = self._make
+        raised = make("Add", query, self._real(_ZERO))
+        # Past a byte's range a bound would be too low; such a user is not sure (see _sure).
+        shown = make("Cast", make("Clip", raised, self._real(0), self._real(255)), to=2)
+        weights = self._constant("whole", self._table.whole)
+        units = self._constant("unit", self._table.unit)
+        zero = self._constant("zero", np.uint8(_ZERO))
+        bounds = make(
+            "MatMulIntegerToFloat", shown, weights, self._real(1), units, zero, "", self._bias, domain=MICROSOFT
+        )
+        masked = make("ScatterElements", bounds, *self._mask, axis=1)
+        return make("Reshape", masked, self._constant("blocks", np.array([0, columns // BLOCK, BLOCK])))
+
+    def _highest(self, bounds: str) -> tuple[str, str]:
+        """The C highest bounds float32[B, C] and whose they are, int64[B, C]."""
+        make, block = self._make, self._constant("block", np.int64(BLOCK))
+        best = make("ReduceMax", bounds, self._axis(2), keepdims=0)
+        # Best blocks first: the heap that looks for the best items then soon holds them.
+        blocks = make("TopK", best, CANDIDATES, outs=2)
+        kept = make("GatherND", bounds, make("Unsqueeze", blocks, self._axis(2)), batch_dims=1)
+        places = make(
+            "TopK",
+            make("Flatten", kept, axis=1),
+            CANDIDATES,
+            outs=2,
+            names=("screen_highest", ""),
+            sorted=0,
+        )
+        start = make("Mul", self._pick(blocks, make("Div", places, block)), block)
+        return "screen_highest", make("Add", start, make("Mod", places, block))
+
+    def _lists(self, highest: str, items: str, k: int) -> str:
+        """The outputs items and scores; the k-th best score float32[B, 1]."""
+        make = self._make
+        rows = make("Gather", self._factors, items, axis=0)
+        scores = make("MatMul", rows, make("Unsqueeze", self._query, self._axis(2)))
+        left = make("Greater", highest, self._real(_LOWEST))
+        scores = make("Where", left, make("Squeeze", scores, self._axis(2)), self._real(-np.inf))
+        # In the order of their numbers, so that equal scores fall to the lower item number.
+        order = make("TopK", items, CANDIDATES, outs=2, largest=0)
+        best = make("TopK", self._pick(scores, order), self._count(k), outs=2, names=("scores", ""))
+        make(
+            "GatherND", self._pick(items, order), make("Unsqueeze", best, self._axis(2)), names=("items",), batch_dims=1
+        )
+        return make("ReduceMin", "scores", self._axis(1))
+
+    def _sure(self, query: str, unit: str, highest: str, worst: str) -> None:
+        """Whether nothing that was left out can be in the list: its score is at most that of the lowest bound kept."""
+        make, table = self._make, self._table
+        lowest = make("ReduceMin", highest, self._axis(1))
+        middle = make("MatMul", self._query, self._constant("mean", table.mean[:, None]))
+        rounding = make("Mul", make("ReduceL2", self._query, self._axis(1)), self._real(table.rounding))
+        bound = make("Add", make("Add", make("Mul", lowest, unit), middle), rounding)
+        whole = make("LessOrEqual", make("ReduceMax", query, self._axis(1)), self._real(MOST))
+        above = make("And", make("Greater", worst, bound), whole)
+        make("Or", above, make("Less", lowest, self._real(_LOWEST)), names=(SURE,))
+
+    def _pick(self, values: str, places: str) -> str:
+        """Of each row of a matrix those at these places."""
+        return self._make("GatherND", values, self._make("Unsqueeze", places, self._axis(2)), batch_dims=1)
+
+    def _make(
+        self, op: str, *inputs: str, names: tuple[str, ...] = (), outs: int = 1, domain: str = "", **numbers: int
+    ) -> str:
+        """Add an operation; the name of its last output. names: its outputs, where they are to have some."""
+        outputs = [f"screen_{self._made + place}" for place in range(outs)]
+        outputs = [given or name for given, name in zip(names or outputs, outputs, strict=True)]
+        self._made += outs
+        self.fields.append(node(op, list(inputs), outputs, domain=domain, **numbers))
+        return outputs[-1]
+
+    def _constant(self, name: str, values: npt.ArrayLike) -> str:
+        """The name of a stored tensor, which is written once."""
+        if name not in self._known:
+            self._known[name] = f"screen_of_{name}"
+            self.fields.append(tensor(self._known[name], values))
+        return self._known[name]
+
+    def _real(self, value: float) -> str:
+        return self._constant(f"real_{value:.9g}", np.float32(value))
+
+    def _count(self, value: int) -> str:
+        return self._constant(f"count_{value}", np.array([value]))
+
+    def _axis(self, value: int) -> str:
+        return self._count(value)

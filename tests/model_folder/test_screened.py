@@ -1,0 +1,278 @@
+"""The graph with a first product in 8 bits: bounds that hold, the lists of the graph, None for every other graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import helper, numpy_helper
+
+from benchmarks.synthetic import one_product_graph, write_model_folder
+from selfrec.export.graph import to_graph
+from selfrec.histories import Histories
+from selfrec.model_folder.bytes_table import MOST, bytes_table
+from selfrec.model_folder.reading import Model, open_model
+from selfrec.model_folder.screened import screened
+from selfrec.scoring import processor, running
+from selfrec.scoring.kernel import Lists, Scorer
+from selfrec.settings.tables import ScoringSettings
+from tests.export.test_export import recommender
+
+N, D, K = 4000, 16, 10
+
+
+def by_hand(query: np.ndarray, table: Any) -> tuple[np.ndarray, float]:
+    """The bounds of all items' scores by the formulas of bytes_table.py, in float64, and what rounding may add."""
+    turned = query.astype(np.float64) @ table.turn
+    unit = max(np.abs(turned).max(), 1e-30) / MOST
+    whole = np.rint(turned / unit)
+    rest = np.linalg.norm(turned / unit - whole)
+    first, second = np.ceil(rest * table.of_rest), np.ceil(np.linalg.norm(whole) * table.of_whole)
+    numbers = np.concatenate([whole, [first, second]]) @ table.whole
+    return unit * table.unit * numbers + query @ table.mean.astype(np.float64), table.rounding * np.linalg.norm(query)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Factors and queries, some with columns, rows or lengths out of all proportion."""
+    d, seed = draw(st.integers(1, 40)), draw(st.integers(0, 2**32 - 1))
+    random = np.random.default_rng(seed)
+    factors, queries = random.normal(size=(50, d)), random.normal(size=(8, d))
+    scales = [0.0, 1e-6, 1.0, 1e3]
+    factors[:, random.integers(d)] *= draw(st.sampled_from(scales))
+    factors[random.integers(50)] *= draw(st.sampled_from(scales))
+    queries[:, random.integers(d)] *= draw(st.sampled_from(scales))
+    factors += draw(st.sampled_from([0.0, 5.0]))
+    return factors.astype(np.float32), queries.astype(np.float32)
+
+
+class TestBound:
+    @given(tables())
+    def test_no_score_is_above_its_bound(self, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+        factors, queries = drawn
+        table = bytes_table(factors, len(factors))
+        assert table is not None
+        for query in queries:
+            bounds, rounding = by_hand(query, table)
+            scores = factors.astype(np.float64) @ query.astype(np.float64)
+            assert (bounds + rounding >= scores).all()
+
+    def test_bounds_of_likely_factors_are_near_their_scores(self) -> None:
+        random = np.random.default_rng(0)
+        factors, query = random.normal(size=(1000, 64)).astype(np.float32), random.normal(size=64).astype(np.float32)
+        table = bytes_table(factors, 1000)
+        assert table is not None
+        bounds, _ = by_hand(query, table)
+        scores = factors @ query
+        assert (bounds - scores).max() < 0.25 * scores.std()
+
+    def test_rows_past_the_items_count_for_nothing(self) -> None:
+        factors = np.ones((40, 3), dtype=np.float32)
+        factors[30:] = np.nan
+        table = bytes_table(factors, 30)
+        assert table is not None
+        assert not table.whole[:, 30:].any()
+
+    @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+    def test_factors_that_are_no_numbers_have_none(self, wrong: float) -> None:
+        factors = np.ones((40, 3), dtype=np.float32)
+        factors[7, 1] = wrong
+        assert bytes_table(factors, 40) is None
+
+
+def a_model(folder: Path, *, decoder: np.ndarray | None = None) -> Model:
+    random = np.random.default_rng(3)
+    encoder = random.normal(size=(N, D)).astype(np.float32)
+    decoder = random.normal(size=(N, D)).astype(np.float32) if decoder is None else decoder
+    write_model_folder(folder, one_product_graph(encoder, decoder, K), n_items=N, top_k=K)
+    return open_model(folder)
+
+
+def histories(users: int = 300, longest: int = 60) -> Histories:
+    random = np.random.default_rng(5)
+    rows = [random.permutation(N)[: random.integers(0, longest)].tolist() for _ in range(users)]
+    # One has all items but three, one all of them.
+    return Histories.from_rows([*rows, list(range(3, N)), list(range(N))], N)
+
+
+def both(model: Model, rows: Histories, k: int = K, bias: np.ndarray | None = None) -> tuple[Lists, Lists, Scorer]:
+    """Screened and whole, and the scorer that screens."""
+    screens = Scorer(model, ScoringSettings(k=k, threads=1, screen=True), item_bias=bias)
+    whole = Scorer(model, ScoringSettings(k=k, threads=2, screen=False), item_bias=bias)
+    assert screens.runner.screens
+    assert not whole.runner.screens
+    return screens.score(rows), whole.score(rows), screens
+
+
+def assert_alike(screened_lists: Lists, whole: Lists) -> None:
+    np.testing.assert_allclose(screened_lists.scores, whole.scores, rtol=1e-5)
+    np.testing.assert_array_equal(screened_lists.items, whole.items)
+
+
+needs_exact_bytes = pytest.mark.skipif(
+    not processor.adds_bytes_exactly(), reason="this processor cuts sums of bytes off; nothing is screened on it"
+)
+
+
+@needs_exact_bytes
+class TestLists:
+    @pytest.mark.parametrize("k", [1, 3, K])
+    def test_are_those_of_the_graph(self, tmp_path: Path, k: int) -> None:
+        model = a_model(tmp_path / "model")
+        screened_lists, whole, _ = both(model, histories(), k)
+        assert_alike(screened_lists, whole)
+        assert (screened_lists.items[-2] < N).sum() == min(3, k)
+        assert (screened_lists.items[-1] == N).all()
+
+    def test_removed_items_are_removed(self, tmp_path: Path) -> None:
+        bias = np.zeros(N, dtype=np.float32)
+        bias[::2] = -np.inf
+        screened_lists, whole, _ = both(a_model(tmp_path / "model"), histories(), bias=bias)
+        assert_alike(screened_lists, whole)
+        left = screened_lists.items[screened_lists.items < N]
+        assert (left % 2 == 1).all()
+
+    def test_equal_scores_fall_to_the_lower_number(self, tmp_path: Path) -> None:
+        """Each item 1,000 times: no bound can tell them apart, so the graph is asked."""
+        few = np.random.default_rng(3).integers(-3, 4, (4, D)).astype(np.float32)
+        model = a_model(tmp_path / "model", decoder=np.tile(few, (1000, 1)))
+        screened_lists, whole, scorer = both(model, histories(40, longest=5))
+        np.testing.assert_array_equal(screened_lists.items, whole.items)
+        asked = []
+        run = scorer.runner.run
+        scorer.runner.run = lambda feeds: asked.append(len(feeds["history"])) or run(feeds)  # type: ignore[method-assign, assignment, func-returns-value]
+        scorer.score(histories(40, longest=5))
+        assert sum(asked) >= 40
+
+    def test_do_not_depend_on_who_is_scored_beside(self, tmp_path: Path) -> None:
+        scorer = Scorer(a_model(tmp_path / "model"), ScoringSettings(k=K, threads=2, screen=True))
+        rows = histories()
+        together = scorer.score(rows)
+        alone = scorer.score(rows.take(np.array([17])))
+        assert alone.items[0].tobytes() == together.items[17].tobytes()
+        assert alone.scores[0].tobytes() == together.scores[17].tobytes()
+
+    def test_of_an_exported_pipeline(self, tmp_path: Path) -> None:
+        with torch.no_grad():
+            graph = to_graph(recommender("one factored", N, K))
+        write_model_folder(tmp_path / "model", graph, n_items=N, top_k=K)
+        screened_lists, whole, _ = both(open_model(tmp_path / "model"), histories())
+        assert_alike(screened_lists, whole)
+
+    def test_are_told_of_once(self, tmp_path: Path) -> None:
+        told: list[int] = []
+        scorer = Scorer(a_model(tmp_path / "model"), ScoringSettings(k=K, threads=1, screen=True))
+        scorer.score(histories(), on_users=told.append)
+        assert sum(told) == 302
+
+
+def of(graph: onnx.ModelProto, k: int = K) -> bytes | None:
+    found = screened(memoryview(graph.SerializeToString()), N, k, forced=True)
+    return None if found is None else found.content
+
+
+def graph_of() -> onnx.ModelProto:
+    random = np.random.default_rng(3)
+    encoder, decoder = (random.normal(size=(N, D)).astype(np.float32) for _ in range(2))
+    return one_product_graph(encoder, decoder, K)
+
+
+def scale_the_product(graph: onnx.GraphProto) -> None:
+    [product] = [one for one in graph.node if one.op_type == "Gemm"]
+    product.attribute.append(helper.make_attribute("alpha", 2.0))
+
+
+def add_a_ranker(graph: onnx.GraphProto) -> None:
+    graph.node[-1].output[0] = "unranked"
+    graph.node.append(helper.make_node("Identity", ["unranked"], ["items"]))
+
+
+def read_the_scores_twice(graph: onnx.GraphProto) -> None:
+    graph.node.append(helper.make_node("Neg", ["masked"], ["negative"]))
+
+
+def spoil_a_factor(graph: onnx.GraphProto) -> None:
+    [factors] = [one for one in graph.initializer if one.name == "factors"]
+    values = numpy_helper.to_array(factors).copy()
+    values[5, 5] = np.nan
+    factors.CopyFrom(numpy_helper.from_array(values, "factors"))
+
+
+class TestOtherGraphs:
+    def test_this_one_has_a_screen(self) -> None:
+        assert of(graph_of()) is not None
+
+    @pytest.mark.parametrize("change", [scale_the_product, add_a_ranker, read_the_scores_twice, spoil_a_factor])
+    def test_have_none(self, change: Callable[[onnx.GraphProto], None]) -> None:
+        graph = graph_of()
+        change(graph.graph)
+        assert of(graph) is None
+
+    @pytest.mark.parametrize("shape", ["one dense", "two", "one with ranker"])
+    def test_other_pipelines_have_none(self, shape: str) -> None:
+        with torch.no_grad():
+            assert of(to_graph(recommender(shape, N, K))) is None
+
+    def test_a_list_of_a_large_part_of_the_catalog_has_none(self) -> None:
+        assert of(graph_of(), k=80) is None
+
+    def test_nothing_is_gained_on_a_small_product(self) -> None:
+        assert screened(memoryview(graph_of().SerializeToString()), N, K) is None
+
+
+class TestChoice:
+    def scorer(self, folder: Path, bias: np.ndarray | None = None, *, few: bool = False) -> Scorer:
+        settings = ScoringSettings(k=K, threads=1, screen=True)
+        return Scorer(a_model(folder), settings, item_bias=bias, few=few)
+
+    def test_a_boost_is_in_no_unit_of_a_bound(self, tmp_path: Path) -> None:
+        assert not self.scorer(tmp_path / "model", np.full(N, 0.5, dtype=np.float32)).runner.screens
+
+    def test_few_users_take_the_graph_as_it_stands(self, tmp_path: Path) -> None:
+        assert not self.scorer(tmp_path / "model", few=True).runner.screens
+
+    def test_a_processor_whose_sums_are_cut_off_screens_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(running, "adds_bytes_exactly", lambda: False)
+        assert not self.scorer(tmp_path / "model").runner.screens
+
+    @pytest.mark.parametrize(
+        ("info", "fast"),
+        [
+            ("processor : 0\nflags\t\t: fpu avx2 avx512_vnni\n", True),
+            ("flags : sse avx_vnni\n", True),
+            ("flags : avx2 avx512f\n", False),
+            ("Features : asimd\n", False),
+            ("", False),
+        ],
+    )
+    def test_processors(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: str, fast: bool) -> None:
+        place = tmp_path / "cpuinfo"
+        place.write_text(info)
+        monkeypatch.setattr(processor, "_INFO", place)
+        assert processor.multiplies_bytes.__wrapped__() is fast
+
+    def test_a_system_without_the_file_screens_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(processor, "_INFO", tmp_path / "none")
+        assert processor.multiplies_bytes.__wrapped__() is False
+
+    @pytest.mark.parametrize("fast", [True, False])
+    def test_unset_it_is_the_processor_and_the_catalog_that_decide(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool
+    ) -> None:
+        random = np.random.default_rng(3)
+        wide = random.normal(size=(2, 7000, 1024)).astype(np.float32)
+        write_model_folder(tmp_path / "wide", one_product_graph(*wide, K), n_items=7000, top_k=K)
+        monkeypatch.setattr(running, "multiplies_bytes", lambda: fast)
+        monkeypatch.setattr(running, "adds_bytes_exactly", lambda: True)
+        scorer = Scorer(open_model(tmp_path / "wide"), ScoringSettings(k=K, threads=1))
+        assert bool(scorer.runner.screens) is fast
+        assert not Scorer(a_model(tmp_path / "small"), ScoringSettings(k=K, threads=1)).runner.screens
