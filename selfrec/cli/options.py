@@ -92,8 +92,10 @@ def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool)
     help_text = shown.description
     if not stored and shown.default not in ("unset", "required"):
         help_text += f" [default: {shown.default}]"
-    if field.annotation is bool:
-        flags = f"{flag}/--no-{flag.removeprefix('--')}" if field.default or stored else flag
+    kinds = members(field.annotation)
+    if bool in kinds:
+        either = field.default or stored or type(None) in kinds
+        flags = f"{flag}/--no-{flag.removeprefix('--')}" if either else flag
         return click.option(flags, argument, is_flag=True, default=None, help=help_text)
     return click.option(flag, argument, type=_type(field), metavar=_metavar(name, field), help=help_text)
 

@@ -54,7 +54,7 @@ class BytesTable:
 
 
 def bytes_table(factors: Float32, items: int) -> BytesTable | None:
-    """The table of float32[>= items, d] factors, of which the first `items` count; None where one is no finite number."""
+    """The table of float32[>= items, d] factors, of which the first `items` count; None where one is not finite."""
     d = factors.shape[1]
     mean = factors[:items].mean(axis=0, dtype=np.float64).astype(np.float32)
     if not np.isfinite(mean).all():
