@@ -47,11 +47,14 @@ def make(folder: Path, *, users: int, n_items: int, width: int, history: float) 
     synthetic(folder, "--arrays", users=users, items=n_items, width=width, mean_items=history)
 
 
-def score(folder: Path, k: int, threads: int | None) -> Run:
+WHOLE = "selfrec --no-screen"
+
+
+def score(folder: Path, k: int, threads: int | None, *further: str) -> Run:
     """The command, from the table `interactions` into the table `lists` of the same file."""
     command = [sys.executable, "-m", "selfrec", "score", str(folder / "model"), str(folder / "shop.duckdb")]
     limit = [] if threads is None else ["--threads", str(threads)]
-    return run([*command, "--into", "lists", "-k", str(k), "--quiet", *limit])
+    return run([*command, "--into", "lists", "-k", str(k), "--quiet", *limit, *further])
 
 
 def rival(python: Path | str, name: str, folder: Path, users: int, k: int) -> tuple[Run, str]:
@@ -69,10 +72,12 @@ def rival(python: Path | str, name: str, folder: Path, users: int, k: int) -> tu
 def measure(folder: Path, options: argparse.Namespace, n_items: int, pythons: dict[str, Path | str]) -> dict[str, Any]:
     """Interleaved repeats at one catalog size."""
     make(folder, users=options.users, n_items=n_items, width=options.width, history=options.history)
-    runs: dict[str, list[Run]] = {"selfrec": [], **{name: [] for name in pythons}}
-    settings, failed = {"selfrec": "whole process, DuckDB table to DuckDB table"}, {}
+    own = {"selfrec": [], WHOLE: ["--no-screen"]} if options.unscreened else {"selfrec": []}
+    runs: dict[str, list[Run]] = {name: [] for name in (*own, *pythons)}
+    settings, failed = dict.fromkeys(own, "whole process, DuckDB table to DuckDB table"), {}
     for _ in range(options.repeats):
-        runs["selfrec"].append(score(folder, options.k, options.threads))
+        for name, further in own.items():
+            runs[name].append(score(folder, options.k, options.threads, *further))
         for name, python in pythons.items():
             if name in failed:
                 continue
@@ -84,7 +89,7 @@ def measure(folder: Path, options: argparse.Namespace, n_items: int, pythons: di
             else:
                 runs[name].append(one)
     users = {
-        name: int(all_of[0].output) if name != "selfrec" else options.users for name, all_of in runs.items() if all_of
+        name: int(all_of[0].output) if name not in own else options.users for name, all_of in runs.items() if all_of
     }
     figures = {name: medians(all_of) | {"users": users[name]} for name, all_of in runs.items() if name in users}
     for one in figures.values():
@@ -168,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--with", dest="with_", default="", metavar="NAMES", help=f"any of {','.join(TOOLKITS)}")
     parser.add_argument("--slow-users", type=int, default=2_000, help=f"users for {', '.join(SLOW)}")
+    parser.add_argument("--unscreened", action="store_true", help="also selfrec without its first product in 8 bits")
     parser.add_argument("--profile", action="store_true", help="where selfrec's time goes")
     parser.add_argument("--environments", type=Path, default=FOLDER, help="where toolkits are installed")
     parser.add_argument("--folder", type=Path, help="where tables are made (default: the system's)")

@@ -22,7 +22,7 @@ _ZERO = 128
 """What 0 is in a query's bytes."""
 _LOWEST = float(np.finfo(np.float32).min)
 _TURNING = 4e-5
-"""|R^T q| is rounded by less than this, as a share: |u| times it is added to |r|."""
+"""R^T q is off by less than this share of |q| in float32: as much of |Q| is added to A."""
 
 
 class Screen:
@@ -51,11 +51,17 @@ class Screen:
         unit = make("Div", make("Max", most, self._real(1e-30)), self._real(MOST))
         scaled = make("Div", turned, unit)
         whole = make("Round", scaled)
-        rest = make("ReduceL2", make("Sub", scaled, whole), self._axis(1))
-        length = make("ReduceL2", whole, self._axis(1))
-        rest = make("Add", rest, make("Mul", length, self._real(_TURNING)))
-        first = make("Ceil", make("Mul", rest, self._real(table.of_rest)))
-        second = make("Ceil", make("Mul", length, self._real(table.of_whole)))
+        rest = make("Sub", scaled, whole)
+        rest_length = make("ReduceL2", rest, self._axis(1))
+        length = make("ReduceL2", scaled, self._axis(1))
+        along = make("Abs", make("ReduceSum", make("Mul", rest, scaled), self._axis(1)))
+        along = make("Div", along, make("Max", length, self._real(1)))
+        across = make("Mul", rest_length, self._real(table.cosine))
+        rounded = make("Mul", length, self._real(_TURNING))
+        first = make("Sum", along, across, rounded)
+        second = make("Add", length, make("Div", rest_length, self._real(table.cosine)))
+        first = make("Ceil", make("Mul", first, self._real(table.of_rest)))
+        second = make("Ceil", make("Mul", second, self._real(table.of_length)))
         return make("Concat", whole, first, second, axis=1), unit
 
     def _bounds(self, query: str, columns: int) -> str:
