@@ -54,14 +54,13 @@ class _Profiled:
         options.enable_profiling = True
         options.profile_file_prefix = str(folder / "profile")
         self._length = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([k], dtype=np.int64))
-        screened = model.screened(k) if runner.screens else None
-        if screened is not None:
-            content: str | bytes = screened.content
-        else:
-            if k < model.top_k and model.surface.adjustable_k:
-                options.add_initializer("top_k", self._length)
-            graph = model.unbiased()
-            content = str(model.path / GRAPH) if graph is None else graph.content
+        edited = model.screened(k) if runner.screens else model.unbiased()
+        if not runner.screens and k < model.top_k and model.surface.adjustable_k:
+            options.add_initializer("top_k", self._length)
+        if edited is not None and edited.tensors:
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in edited.tensors.values()]
+            options.add_external_initializers(list(edited.tensors), values)
+        content = str(model.path / GRAPH) if edited is None else edited.content
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.seconds = 0.0
         runner.stand_in(self)

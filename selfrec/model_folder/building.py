@@ -18,7 +18,7 @@ from selfrec.model_folder.wire import Pieces, field_of, varint_of
 Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...]]
 """Element type and shape; a dimension is a number or a name."""
 
-_ELEMENTS = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9}
+_ELEMENTS = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11}
 _WHOLE_NUMBER = 2
 _FORMAT = 8
 """The oldest version of the format that has all of this."""
@@ -43,6 +43,14 @@ def tensor(name: str, values: npt.ArrayLike) -> Pieces:
     parts += [varint_of(2, _ELEMENTS[array.dtype.name]), field_of(8, [name.encode()])]
     parts.append(field_of(9, [array.reshape(-1).view(np.uint8).data]))
     return field_of(5, _joined(parts))
+
+
+def placeholder(name: str, values: npt.NDArray[Any]) -> Pieces:
+    """A field of a graph: a constant of this type and shape that the session is given."""
+    parts = [varint_of(1, length) for length in values.shape]
+    parts += [varint_of(2, _ELEMENTS[values.dtype.name]), field_of(8, [name.encode()])]
+    place = [field_of(1, [b"location"]), field_of(2, [b"memory"])]
+    return field_of(5, _joined([*parts, field_of(13, _joined(place)), varint_of(14, 1)]))
 
 
 def entry(name: str, kind: Kind) -> Pieces:

@@ -122,7 +122,7 @@ def _graph(message: memoryview) -> Graph:
             if len(graph.nodes) > _MAX_NODES:
                 raise ModelError(f"the graph has more than {_MAX_NODES:,} operations")
         elif tag == 5:
-            graph.tensors.append(_tensor(blob(value)))
+            graph.tensors.append(stored_tensor(blob(value)))
         elif tag in (11, 12):
             name, kind = _value_info(blob(value))
             known = graph.inputs if tag == 11 else graph.outputs
@@ -174,7 +174,7 @@ def _attribute(message: memoryview) -> tuple[str, Stored | int | float | None]:
         elif tag in (6, 11):
             raise ModelError(f"an operation holds a graph of its own ({name}); selfrec graphs have no control flow")
         elif tag == 5:
-            content = _tensor(blob(value))
+            content = stored_tensor(blob(value))
             if content.location is not None:
                 raise ModelError(f"the attribute {name!r} is stored outside the graph")
         elif tag == 3:
@@ -186,7 +186,8 @@ def _attribute(message: memoryview) -> tuple[str, Stored | int | float | None]:
     return name, content
 
 
-def _tensor(message: memoryview) -> Stored:
+def stored_tensor(message: memoryview) -> Stored:
+    """What a TensorProto holds. Raises ModelError."""
     dims: list[int] = []
     element, name, outside = 0, "", False
     raw: memoryview | None = None

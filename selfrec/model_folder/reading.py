@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from selfrec.errors import ModelError, one_line
 from selfrec.files import is_utf8, recover
+from selfrec.model_folder.edited import Edited, Source
 from selfrec.model_folder.flow import check_flow
 from selfrec.model_folder.graph import Graph, read_graph
 from selfrec.model_folder.manifest import (
@@ -83,18 +84,14 @@ class Model:
 
     def unbiased(self) -> Unbiased | None:
         """The graph for jobs in which every item's bias is 0; None where it has no such form."""
-        if GRAPH_DATA in self.manifest.files:
-            return None
-        return without_bias(memoryview((self.path / GRAPH).read_bytes()), self.n_items)
+        return without_bias(self._source(), self.n_items)
 
     def screened(self, k: int, *, forced: bool = False) -> Screened | None:
         """The graph with a first product in 8 bits, for lists of k; None where it has no such form or gains nothing.
 
         forced: also where it gains nothing.
         """
-        if GRAPH_DATA in self.manifest.files:
-            return None
-        return screened(memoryview((self.path / GRAPH).read_bytes()), self.n_items, k, forced=forced)
+        return screened(self._source(), self.n_items, k, forced=forced)
 
     def session(
         self,
@@ -102,21 +99,26 @@ class Model:
         *,
         top_k: int | None = None,
         working_bytes: int = WORKING_BYTES,
-        content: bytes | None = None,
+        graph: Edited | None = None,
     ) -> InferenceSession:
         """An onnxruntime session of the graph. `run` may be called from several threads at once.
 
         threads: cores one `run` uses. top_k: shorter lists, which cost less, where the graph can give them;
         take the first top_k columns in any case. working_bytes: what all runs together may take beside the weights.
-        content: what `unbiased` or `screened` made of the graph, to be run instead.
+        graph: what `unbiased` or `screened` made of it, to be run instead.
         """
         place = self.path / GRAPH
         weights = sum(self.manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in self.manifest.files)
         shorter = top_k if top_k is not None and top_k < self.top_k and self.surface.adjustable_k else None
+        content, tensors = (place, None) if graph is None else (graph.content, graph.tensors)
         try:
-            return start_session(content or place, threads, 4 * weights + working_bytes, top_k=shorter)
+            return start_session(content, threads, 4 * weights + working_bytes, top_k=shorter, tensors=tensors)
         except Exception as error:  # onnxruntime raises many classes of its own.
             raise ModelError(f"{place}: onnxruntime refuses it ({one_line(error)[:300]})") from error
+
+    def _source(self) -> Source:
+        data = _mapped(self.path / GRAPH_DATA) if GRAPH_DATA in self.manifest.files else None
+        return Source(_mapped(self.path / GRAPH), data)
 
     def verify(self) -> None:
         """Check the hash of every file of the manifest, also of those that scoring does not read."""
@@ -215,12 +217,9 @@ def _check_hash(folder: Path, manifest: Manifest, name: str) -> None:
 
 
 def _check_graph(place: Path, manifest: Manifest) -> Surface:
-    with place.open("rb") as stream:
-        if not manifest.files[GRAPH].bytes:
-            raise ModelError("the file is empty")
-        # Not closed by hand: tensors, and an error's traceback, hold views of it.
-        content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    graph = read_graph(memoryview(content))
+    if not manifest.files[GRAPH].bytes:
+        raise ModelError("the file is empty")
+    graph = read_graph(_mapped(place))
     surface = read_surface(graph)
     check_flow(graph)
     _check_sizes(graph, manifest)
@@ -232,6 +231,12 @@ def _check_graph(place: Path, manifest: Manifest) -> Surface:
             f"the graph reads {surface.user_features} user columns, the manifest names {len(manifest.user_features)}"
         )
     return surface
+
+
+def _mapped(place: Path) -> memoryview:
+    """A file's bytes. Not closed by hand: tensors, and an error's traceback, hold views of them."""
+    with place.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _check_sizes(graph: Graph, manifest: Manifest) -> None:

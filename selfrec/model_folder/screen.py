@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.model_folder.building import node, tensor
+from selfrec.model_folder.building import node, placeholder, tensor
 from selfrec.model_folder.bytes_table import MOST, BytesTable
 from selfrec.model_folder.wire import Pieces
 
@@ -32,6 +34,8 @@ class Screen:
         self._table, self._query, self._factors, self._bias, self._mask = table, query, factors, bias, mask
         self.fields: list[Pieces] = []
         """Fields of the graph, in an order in which each name is made before it is used."""
+        self.tensors: dict[str, npt.NDArray[Any]] = {}
+        """Its large constants."""
         self._made = 0
         self._known: dict[str, str] = {}
 
@@ -70,7 +74,7 @@ class Screen:
         raised = make("Add", query, self._real(_ZERO))
         # Past a byte's range a bound would be too low; such a user is not sure (see _sure).
         shown = make("Cast", make("Clip", raised, self._real(0), self._real(255)), to=2)
-        weights = self._constant("whole", self._table.whole)
+        weights = self._large("whole", self._table.whole)
         units = self._constant("unit", self._table.unit)
         zero = self._constant("zero", np.uint8(_ZERO))
         bounds = make(
@@ -143,6 +147,11 @@ class Screen:
             self._known[name] = f"screen_of_{name}"
             self.fields.append(tensor(self._known[name], values))
         return self._known[name]
+
+    def _large(self, name: str, values: npt.NDArray[Any]) -> str:
+        self.tensors[f"screen_of_{name}"] = values
+        self.fields.append(placeholder(f"screen_of_{name}", values))
+        return f"screen_of_{name}"
 
     def _real(self, value: float) -> str:
         return self._constant(f"real_{value:.9g}", np.float32(value))

@@ -14,21 +14,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrec.histories import Float32
 from selfrec.model_folder.building import entry, opset, output
 from selfrec.model_folder.bytes_table import bytes_table
+from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
 from selfrec.model_folder.screen import BLOCK, CANDIDATES, MICROSOFT, SURE, Screen
 from selfrec.model_folder.surface import TOP_K
 from selfrec.model_folder.unbiased import product_place
-from selfrec.model_folder.wire import Pieces, blob, field_of, fields, number, varint_of
 
 _TWO_STAGES = (
     *("Reshape", "ReduceMax", "TopK", "TopK", "Unsqueeze", "GatherND", "Flatten", "TopK"),
     *("Div", "Unsqueeze", "GatherND", "Mul", "Mod", "Add"),
 )
 """What selfrec.export.top_k.in_two_stages writes."""
-_MOST_BYTES = 2**31 - 2**20
 
 
 _WIDER = 8
@@ -36,11 +34,9 @@ _WIDER = 8
 
 
 @dataclass(frozen=True)
-class Screened:
+class Screened(Edited):
     """A graph with a screen; its further input is CANDIDATES, its further output SURE."""
 
-    content: bytes
-    """The ONNX file."""
     candidates: tuple[int, ...]
     """What C may be: the first for all users, the next for those of whom it is not sure, and so on."""
 
@@ -61,27 +57,33 @@ def _candidates(k: int) -> int:
     return 20 + k * 6 // 5
 
 
-def screened(content: memoryview, n_items: int, k: int, *, forced: bool = False) -> Screened | None:
+def screened(source: Source, n_items: int, k: int, *, forced: bool = False) -> Screened | None:
     """The file that gives lists of k of a graph that is one product and the best of it; None for any other.
 
     None too where a screen costs more than it spares, unless forced.
     """
-    places = _places(read_graph(content), n_items)
+    places = _places(read_graph(source.content), n_items)
     if places is None:
         return None
     blocks, few = places.factors.dims[0] // BLOCK, _candidates(k)
     if blocks < few or not (forced or _worth(places.factors, few)):
         return None
-    table = bytes_table(_values(places.factors), n_items)
+    values = source.values(places.factors)
+    table = None if values is None else bytes_table(values, n_items)
     if table is None:
         return None
     query, factors, bias = places.product.inputs
     screen = Screen(table, query=query, factors=factors, bias=bias, mask=(places.mask.inputs[1], places.mask.inputs[2]))
     screen.write(places.factors.dims[0], k)
-    pieces = _file(content, places.replaced, screen.fields)
-    if sum(map(len, pieces)) > _MOST_BYTES:
-        return None
-    return Screened(b"".join(pieces), tuple(sorted({few, min(_WIDER * few, blocks)})))
+    surface = [entry(CANDIDATES, (np.dtype(np.int64), (1,))), output(SURE, (np.dtype(np.bool_), ("batch", 1)))]
+    edited = edit(
+        source,
+        lambda place, node: None if place in places.replaced else [node],
+        [*screen.fields, *surface],
+        [opset(MICROSOFT, 1)],
+    )
+    candidates = tuple(sorted({few, min(_WIDER * few, blocks)}))
+    return Screened(edited.content, {**edited.tensors, **screen.tensors}, candidates)
 
 
 def _worth(factors: Stored, candidates: int) -> bool:
@@ -96,7 +98,7 @@ def _places(graph: Graph, n_items: int) -> _Places | None:
         return None
     product = graph.nodes[place]
     factors = next((stored for stored in graph.tensors if stored.name == product.inputs[1]), None)
-    if factors is None or factors.element != FLOAT or factors.data is None or len(factors.dims) != 2:
+    if factors is None or factors.element != FLOAT or len(factors.dims) != 2:
         return None
     plain = product.numbers.items() <= {("transA", 0), ("transB", 1)} and set(product.reals.values()) <= {1.0}
     if not plain or not product.numbers.get("transB") or factors.dims[0] % BLOCK or factors.dims[0] < n_items:
@@ -117,32 +119,3 @@ def _is_top_k(nodes: list[Node], masked: str) -> bool:
         return False
     names = (best[-1].outputs[0], nodes[-1].outputs[-1])
     return names == ("scores", "items") and tuple(node.op for node in nodes) in (("TopK",), _TWO_STAGES)
-
-
-def _values(stored: Stored) -> Float32:
-    assert stored.data is not None
-    return np.frombuffer(stored.data, dtype="<f4").reshape(stored.dims)
-
-
-def _file(content: memoryview, replaced: set[int], screen: list[Pieces]) -> Pieces:
-    """The old file without the operations that are replaced, and with the screen."""
-    parts: list[Pieces] = [opset(MICROSOFT, 1)]
-    for tag, value in fields(content):
-        if tag == 1:
-            parts.append(varint_of(tag, number(value)))
-        elif tag == 8:
-            parts.append(field_of(tag, [blob(value)]))
-        elif tag == 7:
-            surface = [entry(CANDIDATES, (np.dtype(np.int64), (1,))), output(SURE, (np.dtype(np.bool_), ("batch", 1)))]
-            inside = [*_kept(blob(value), replaced), *screen, *surface]
-            parts.append(field_of(tag, [piece for part in inside for piece in part]))
-    return [piece for part in parts for piece in part]
-
-
-def _kept(graph: memoryview, replaced: set[int]) -> list[Pieces]:
-    parts, place = [], 0
-    for tag, value in fields(graph):
-        if tag != 1 or place not in replaced:
-            parts.append(field_of(tag, [blob(value)]))
-        place += tag == 1
-    return parts

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfrec.model_folder.surface import TOP_K
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from onnxruntime import InferenceSession
 
 WORKING_BYTES = 2 * 2**30
 """Memory for what is computed, beside the weights, where a caller does not know better."""
 
 
-def start_session(graph: Path | bytes, threads: int, memory: int, *, top_k: int | None = None) -> InferenceSession:
+def start_session(
+    graph: Path | bytes,
+    threads: int,
+    memory: int,
+    *,
+    top_k: int | None = None,
+    tensors: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> InferenceSession:
     """A session of a graph: where its file is, or what is in it.
 
     A small file can ask for any amount of memory: an operation makes a tensor of whatever size a number in the graph
@@ -22,7 +31,7 @@ def start_session(graph: Path | bytes, threads: int, memory: int, *, top_k: int 
     (An exported graph has nothing of that kind left.)
 
     threads: cores one `run` uses. memory: bytes of weights and all runs together. top_k: value of the initializer
-    of that name. Raises onnxruntime's errors.
+    of that name. tensors: constants that the graph has only the names of; they are copied. Raises onnxruntime's errors.
     """
     import numpy as np
     import onnxruntime
@@ -47,6 +56,9 @@ def start_session(graph: Path | bytes, threads: int, memory: int, *, top_k: int 
     if top_k is not None:
         held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))
         options.add_initializer(TOP_K, held)
+    if tensors:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in tensors.values()]
+        options.add_external_initializers(list(tensors), values)
     session = onnxruntime.InferenceSession(
         graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
     )

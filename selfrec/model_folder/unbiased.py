@@ -11,33 +11,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, read_graph
-from selfrec.model_folder.wire import blob, fields, replace_field
+from selfrec.model_folder.wire import replace_field
 
 _BIAS, _EXCLUDE = "item_bias", "exclude"
 
 
 @dataclass(frozen=True)
-class Unbiased:
+class Unbiased(Edited):
     """A graph that gives, for a bias of 0, what the one it is made from gives."""
 
-    content: bytes
-    """The ONNX file."""
     beyond: range
     """Columns past the last item, to be excluded for every user."""
 
 
-def without_bias(content: memoryview, n_items: int) -> Unbiased | None:
+def without_bias(source: Source, n_items: int) -> Unbiased | None:
     """The same graph without the bias on its product; None where the bias or the mask is used in another way."""
-    graph = read_graph(content)
-    found = _product(graph)
+    found = _product(read_graph(source.content))
     if found is None:
         return None
-    place, never = found
-    [model] = [blob(value) for tag, value in fields(content) if tag == 7]
-    node = [blob(value) for tag, value in fields(model) if tag == 1][place]
-    pieces = replace_field(content, 7, 0, replace_field(model, 1, place, replace_field(node, 1, 2, None)))
-    return Unbiased(b"".join(pieces), range(n_items, n_items + never))
+    product, never = found
+    edited = edit(source, lambda place, node: replace_field(node, 1, 2, None) if place == product else [node], [], [])
+    return Unbiased(edited.content, edited.tensors, range(n_items, n_items + never))
 
 
 def product_place(graph: Graph) -> int | None:

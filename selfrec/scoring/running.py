@@ -79,7 +79,7 @@ class GraphRunner:
         made = self._model.screened(self._k, forced=forced)
         if made is not None:
             self.screens = made.candidates
-            self._screen = self._model.session(threads=1, working_bytes=self._working_bytes, content=made.content)
+            self._screen = self._model.session(threads=1, working_bytes=self._working_bytes, graph=made)
 
     def _whole(self) -> InferenceSession:
         """The session that scores every item in float32, made when it is first needed."""
@@ -92,7 +92,7 @@ class GraphRunner:
                     threads=1,
                     top_k=self._k,
                     working_bytes=self._working_bytes,
-                    content=None if unbiased is None else unbiased.content,
+                    graph=unbiased,
                 )
             return self._session
 

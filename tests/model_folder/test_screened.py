@@ -18,12 +18,14 @@ from benchmarks.synthetic import one_product_graph, write_model_folder
 from selfrec.export.graph import to_graph
 from selfrec.histories import Histories
 from selfrec.model_folder.bytes_table import MOST, bytes_table
+from selfrec.model_folder.edited import Source
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.model_folder.screened import screened
 from selfrec.scoring import processor, running
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.settings.tables import ScoringSettings
 from tests.export.test_export import recommender
+from tests.model_folder.test_model_folder import rehash
 
 N, D, K = 4000, 16, 10
 
@@ -179,6 +181,23 @@ class TestLists:
         screened_lists, whole, _ = both(open_model(tmp_path / "model"), histories())
         assert_alike(screened_lists, whole)
 
+    @pytest.mark.parametrize("smallest", [1000, 100_000])
+    def test_of_weights_beside_the_graph(self, tmp_path: Path, smallest: int) -> None:
+        """All three forms: screened, without its bias, as it stands."""
+        expected, _, _ = both(a_model(tmp_path / "model"), histories())
+        place = tmp_path / "model" / "model.onnx"
+        onnx.save_model(
+            onnx.load(place), place, save_as_external_data=True, location="model.onnx.data", size_threshold=smallest
+        )
+        rehash(tmp_path / "model", "model.onnx.data")
+        model = open_model(tmp_path / "model")
+        assert model.surface.n_items == N
+        screened_lists, whole, _ = both(model, histories())
+        assert screened_lists.scores.tobytes() == expected.scores.tobytes()
+        assert_alike(screened_lists, whole)
+        plain = Scorer(model, ScoringSettings(k=K, threads=1), few=True).score(histories())
+        assert plain.items.tobytes() == whole.items.tobytes()
+
     def test_are_told_of_once(self, tmp_path: Path) -> None:
         told: list[int] = []
         scorer = Scorer(a_model(tmp_path / "model"), ScoringSettings(k=K, threads=1, screen=True))
@@ -187,7 +206,7 @@ class TestLists:
 
 
 def of(graph: onnx.ModelProto, k: int = K) -> bytes | None:
-    found = screened(memoryview(graph.SerializeToString()), N, k, forced=True)
+    found = screened(Source(memoryview(graph.SerializeToString())), N, k, forced=True)
     return None if found is None else found.content
 
 
@@ -218,6 +237,23 @@ def spoil_a_factor(graph: onnx.GraphProto) -> None:
     factors.CopyFrom(numpy_helper.from_array(values, "factors"))
 
 
+class TestEdited:
+    def test_large_constants_are_views_of_the_file(self) -> None:
+        content = memoryview(graph_of().SerializeToString())
+        found = screened(Source(content), N, K, forced=True)
+        assert found is not None
+        assert len(found.content) < 60_000
+        tables = [found.tensors[name] for name in ("encoder", "factors")]
+        assert all(np.shares_memory(table, np.frombuffer(content, dtype=np.uint8)) for table in tables)
+
+    def test_it_is_a_whole_file_but_for_them(self) -> None:
+        found = screened(Source(memoryview(graph_of().SerializeToString())), N, K, forced=True)
+        assert found is not None
+        graph = onnx.load_from_string(found.content).graph
+        outside = {one.name: tuple(one.dims) for one in graph.initializer if one.data_location == one.EXTERNAL}
+        assert outside == {name: array.shape for name, array in found.tensors.items()}
+
+
 class TestOtherGraphs:
     def test_this_one_has_a_screen(self) -> None:
         assert of(graph_of()) is not None
@@ -237,7 +273,7 @@ class TestOtherGraphs:
         assert of(graph_of(), k=90) is None
 
     def test_nothing_is_gained_on_a_small_product(self) -> None:
-        assert screened(memoryview(graph_of().SerializeToString()), N, K) is None
+        assert screened(Source(memoryview(graph_of().SerializeToString())), N, K) is None
 
 
 class TestChoice:

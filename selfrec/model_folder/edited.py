@@ -1,0 +1,94 @@
+"""A graph that the scorer changes before it runs it: the file without its large constants, and these as views.
+
+A session copies its constants. Put into a changed file first, they would be in memory three times over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.model_folder.building import placeholder
+from selfrec.model_folder.graph import Stored, stored_tensor
+from selfrec.model_folder.wire import Pieces, blob, field_of, fields, number, varint_of
+
+Array: TypeAlias = npt.NDArray[Any]
+
+_TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
+_LARGE = 65_536
+"""Bytes from which a constant is taken out of the file."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What a session is made of instead of a model's own file."""
+
+    content: bytes
+    """The ONNX file, in which large constants only have names, types and shapes."""
+    tensors: dict[str, Array]
+    """These constants by their names; views of the model's files where they are as they were."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model's files."""
+
+    content: memoryview
+    """model.onnx."""
+    data: memoryview | None = None
+    """model.onnx.data, where there is one."""
+
+    def values(self, stored: Stored) -> Array | None:
+        """A constant's values; None where they are stored in another form than raw bytes."""
+        raw = stored.data
+        if stored.location is not None and self.data is not None:
+            raw = self.data[stored.offset : stored.offset + stored.size]
+        return None if raw is None else np.frombuffer(raw, dtype=_TYPES[stored.element]).reshape(stored.dims)
+
+
+def edit(
+    source: Source, change: Callable[[int, memoryview], Pieces | None], added: list[Pieces], before: list[Pieces]
+) -> Edited:
+    """The file with other operations.
+
+    change: of the operation with this number, what is to stand in its place: its own bytes, others, or None for
+    nothing. added: further fields of the graph; before: further fields of the file.
+    """
+    parts = list(before)
+    tensors: dict[str, Array] = {}
+    for tag, value in fields(source.content):
+        if tag == 1:
+            parts.append(varint_of(tag, number(value)))
+        elif tag == 8:
+            parts.append(field_of(tag, [blob(value)]))
+        elif tag == 7:
+            inside, tensors = _graph(source, blob(value), change)
+            parts.append(field_of(tag, [piece for part in (*inside, *added) for piece in part]))
+    return Edited(b"".join(piece for part in parts for piece in part), tensors)
+
+
+def _graph(
+    source: Source, message: memoryview, change: Callable[[int, memoryview], Pieces | None]
+) -> tuple[list[Pieces], dict[str, Array]]:
+    parts: list[Pieces] = []
+    tensors: dict[str, Array] = {}
+    place = 0
+    for tag, value in fields(message):
+        if tag == 1:
+            node = change(place, blob(value))
+            parts += [] if node is None else [field_of(tag, node)]
+            place += 1
+            continue
+        stored = stored_tensor(blob(value)) if tag == 5 else None
+        large = stored is not None and (stored.size >= _LARGE or stored.location is not None)
+        values = source.values(stored) if stored is not None and large else None
+        if stored is None or values is None:
+            parts.append(field_of(tag, [blob(value)]))
+        else:
+            tensors[stored.name] = values
+            parts.append(placeholder(stored.name, values))
+    return parts, tensors
