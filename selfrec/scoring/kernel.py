@@ -97,13 +97,7 @@ class Scorer:
         """
         n_items, users = self._model.n_items, len(histories)
         exclude = histories if exclude is None else exclude
-        if histories.n_items != n_items or exclude.n_items != n_items or len(exclude) != users:
-            raise ValueError(
-                f"histories of {users} users and {histories.n_items} items, exclude of {len(exclude)} users, "
-                f"a model of {n_items} items"
-            )
-        check_numbers(histories.items, n_items)
-        check_numbers(exclude.items, n_items)
+        self._check(histories, exclude)
         lists = Lists(
             np.full((users, self.k), n_items, dtype=np.int64), np.full((users, self.k), NEVER, dtype=np.float32)
         )
@@ -133,6 +127,16 @@ class Scorer:
     def recommend(self, histories: Histories, seen: Histories) -> Int64:
         """int64[U, k] item numbers, N in empty places: the form in which models are evaluated."""
         return self.score(histories, seen).items
+
+    def _check(self, histories: Histories, exclude: Histories) -> None:
+        n_items, users = self._model.n_items, len(histories)
+        if histories.n_items != n_items or exclude.n_items != n_items or len(exclude) != users:
+            raise ValueError(
+                f"histories of {users} users and {histories.n_items} items, exclude of {len(exclude)} users, "
+                f"a model of {n_items} items"
+            )
+        check_numbers(histories.items, n_items)
+        check_numbers(exclude.items, n_items)
 
     def _run_all(self, run: Callable[[Batch], None], batches: list[Batch]) -> None:
         workers = min(self.threads, len(batches))
