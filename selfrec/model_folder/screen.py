@@ -17,6 +17,8 @@ MICROSOFT = "com.microsoft"
 """The domain of onnxruntime's product of bytes with a unit for every column."""
 CANDIDATES = "screen_candidates"
 """Input int64[1]: C, how many items are scored exactly; more of them make more users sure."""
+PREFIX = "screen_"
+"""What all further names begin with, but for SURE."""
 SURE = "sure"
 """Output bool[B, 1]: whether a user's list is known to be the graph's."""
 

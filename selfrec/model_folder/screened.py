@@ -18,7 +18,7 @@ from selfrec.model_folder.building import entry, opset, output
 from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
-from selfrec.model_folder.screen import BLOCK, CANDIDATES, MICROSOFT, SURE, Screen
+from selfrec.model_folder.screen import BLOCK, CANDIDATES, MICROSOFT, PREFIX, SURE, Screen
 from selfrec.model_folder.surface import TOP_K
 from selfrec.model_folder.unbiased import product_place
 
@@ -29,7 +29,7 @@ _TWO_STAGES = (
 """What selfrec.export.top_k.in_two_stages writes."""
 
 
-_WIDER = 8
+_WIDER = 4
 """How many times as many candidates make the others sure."""
 
 
@@ -94,7 +94,8 @@ def _worth(factors: Stored, candidates: int) -> bool:
 
 def _places(graph: Graph, n_items: int) -> _Places | None:
     place = product_place(graph)
-    if place is None:
+    names = {name for node in graph.nodes for name in node.outputs} | {stored.name for stored in graph.tensors}
+    if place is None or any(name == SURE or name.startswith(PREFIX) for name in names):
         return None
     product = graph.nodes[place]
     factors = next((stored for stored in graph.tensors if stored.name == product.inputs[1]), None)

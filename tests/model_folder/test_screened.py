@@ -230,6 +230,10 @@ def read_the_scores_twice(graph: onnx.GraphProto) -> None:
     graph.node.append(helper.make_node("Neg", ["masked"], ["negative"]))
 
 
+def take_a_name_of_the_screen(graph: onnx.GraphProto) -> None:
+    graph.node.insert(0, helper.make_node("Identity", ["history"], ["screen_3"]))
+
+
 def spoil_a_factor(graph: onnx.GraphProto) -> None:
     [factors] = [one for one in graph.initializer if one.name == "factors"]
     values = numpy_helper.to_array(factors).copy()
@@ -258,7 +262,9 @@ class TestOtherGraphs:
     def test_this_one_has_a_screen(self) -> None:
         assert of(graph_of()) is not None
 
-    @pytest.mark.parametrize("change", [scale_the_product, add_a_ranker, read_the_scores_twice, spoil_a_factor])
+    @pytest.mark.parametrize(
+        "change", [scale_the_product, add_a_ranker, read_the_scores_twice, take_a_name_of_the_screen, spoil_a_factor]
+    )
     def test_have_none(self, change: Callable[[onnx.GraphProto], None]) -> None:
         graph = graph_of()
         change(graph.graph)
