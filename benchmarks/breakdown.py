@@ -44,7 +44,8 @@ class _Clock:
 class _Profiled:
     """Stands in for a scorer's session: counts the CPU seconds inside and has onnxruntime note each operation.
 
-    Users of whom a screen is not sure are scored a second time, in a session that is not looked into: "padding".
+    Users of whom a screen is never sure are scored by the graph as it is, in a session that is not looked into; their
+    time counts as "padding".
     """
 
     def __init__(self, model: Model, runner: GraphRunner, k: int, folder: Path) -> None:

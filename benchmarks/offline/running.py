@@ -34,7 +34,8 @@ BASELINE_CODE = (*_MEASURING, *(f"benchmarks/offline/{name}.py" for name in ("ba
 PRESET_CODE = (
     *_MEASURING,
     "plugins",
-    *(f"selfrec/{room}" for room in ("export", "fit_job", "pipeline", "scoring/batches.py", "scoring/kernel.py")),
+    *(f"selfrec/{room}" for room in ("export", "fit_job", "model_folder", "pipeline")),
+    *(f"selfrec/scoring/{name}.py" for name in ("batches", "kernel", "running")),
 )
 """Code whose change makes a record of a preset stale; options and rows count by what they are."""
 _PRESET_NEEDS = ("selfrec", "torch", "onnxruntime", "duckdb", "numpy")

@@ -12,13 +12,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from selfrec.model_folder.graph import ELEMENTS
 from selfrec.model_folder.ops import OPSET
 from selfrec.model_folder.wire import Pieces, field_of, varint_of
 
 Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...]]
 """Element type and shape; a dimension is a number or a name."""
 
-_ELEMENTS = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11}
+_NUMBERS = {kind.name: number for number, kind in ELEMENTS.items()}
 _WHOLE_NUMBER = 2
 _FORMAT = 8
 """The oldest version of the format that has all of this."""
@@ -40,7 +41,7 @@ def tensor(name: str, values: npt.ArrayLike) -> Pieces:
     """A field of a graph: a constant."""
     array = np.ascontiguousarray(values)
     parts = [varint_of(1, length) for length in np.shape(values)]
-    parts += [varint_of(2, _ELEMENTS[array.dtype.name]), field_of(8, [name.encode()])]
+    parts += [varint_of(2, _NUMBERS[array.dtype.name]), field_of(8, [name.encode()])]
     parts.append(field_of(9, [array.reshape(-1).view(np.uint8).data]))
     return field_of(5, _joined(parts))
 
@@ -48,7 +49,7 @@ def tensor(name: str, values: npt.ArrayLike) -> Pieces:
 def placeholder(name: str, values: npt.NDArray[Any]) -> Pieces:
     """A field of a graph: a constant of this type and shape that the session is given."""
     parts = [varint_of(1, length) for length in values.shape]
-    parts += [varint_of(2, _ELEMENTS[values.dtype.name]), field_of(8, [name.encode()])]
+    parts += [varint_of(2, _NUMBERS[values.dtype.name]), field_of(8, [name.encode()])]
     place = [field_of(1, [b"location"]), field_of(2, [b"memory"])]
     return field_of(5, _joined([*parts, field_of(13, _joined(place)), varint_of(14, 1)]))
 
@@ -81,7 +82,7 @@ def _value(name: str, kind: Kind) -> Pieces:
     sizes = [
         field_of(1, varint_of(1, size) if isinstance(size, int) else field_of(2, [size.encode()])) for size in shape
     ]
-    tensor_type = _joined([varint_of(1, _ELEMENTS[element.name]), field_of(2, _joined(sizes))])
+    tensor_type = _joined([varint_of(1, _NUMBERS[element.name]), field_of(2, _joined(sizes))])
     return _joined([field_of(1, [name.encode()]), field_of(2, field_of(1, tensor_type))])
 
 

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.model_folder.building import placeholder
-from selfrec.model_folder.graph import Stored, stored_tensor
+from selfrec.model_folder.graph import ELEMENTS, Stored, stored_tensor
 from selfrec.model_folder.wire import Pieces, blob, field_of, fields, number, varint_of
 
 Array: TypeAlias = npt.NDArray[Any]
 
-_TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 _LARGE = 65_536
 """Bytes from which a constant is taken out of the file."""
 
@@ -47,7 +46,7 @@ class Source:
         raw = stored.data
         if stored.location is not None and self.data is not None:
             raw = self.data[stored.offset : stored.offset + stored.size]
-        return None if raw is None else np.frombuffer(raw, dtype=_TYPES[stored.element]).reshape(stored.dims)
+        return None if raw is None else np.frombuffer(raw, dtype=ELEMENTS[stored.element]).reshape(stored.dims)
 
 
 def edit(

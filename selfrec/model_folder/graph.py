@@ -9,13 +9,18 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from selfrec.errors import ModelError
 from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
 from selfrec.model_folder.wire import Value, blob, fields, number, text, varints
 
 FLOAT, INT64 = 1, 7
-_BYTES_PER_ELEMENT = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8}
-"""float32, uint8, int8, int32, int64, bool, float16, float64."""
+ELEMENTS = {
+    number: np.dtype(name)
+    for number, name in {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}.items()
+}
+"""Element types that selfrec graphs have, by their numbers in the format."""
 
 _MAX_NODES = 100_000
 _DEFAULT_DOMAINS = ("", "ai.onnx")
@@ -49,7 +54,7 @@ class Stored:
         count = 1
         for dim in self.dims:
             count *= dim
-        return count * _BYTES_PER_ELEMENT[self.element]
+        return count * ELEMENTS[self.element].itemsize
 
 
 @dataclass(frozen=True)
@@ -210,15 +215,15 @@ def stored_tensor(message: memoryview) -> Stored:
             outside = number(value) == 1
         elif tag not in (12, 16):
             raise ModelError(f"the tensor {name!r} has a part (field {tag}) that selfrec graphs have not")
-    if element not in _BYTES_PER_ELEMENT:
+    if element not in ELEMENTS:
         raise ModelError(f"the tensor {name!r} has element type {element}, which selfrec graphs have not")
     if any(dim < 0 for dim in dims):
         raise ModelError(f"the tensor {name!r} has a negative dimension")
     if outside or place:
         return _outside(name, element, tuple(dims), place)
     stored = Stored(name, element, tuple(dims), raw)
-    count = stored.size // _BYTES_PER_ELEMENT[element]
-    held = len(raw) // _BYTES_PER_ELEMENT[element] if raw is not None else sum(typed.values())
+    count = stored.size // ELEMENTS[element].itemsize
+    held = len(raw) // ELEMENTS[element].itemsize if raw is not None else sum(typed.values())
     if held != count or (raw is not None and len(raw) != stored.size):
         raise ModelError(f"the tensor {name!r} of shape {dims} holds {held} values, not {count}")
     return stored

@@ -28,7 +28,6 @@ _TWO_STAGES = (
 )
 """What selfrec.export.top_k.in_two_stages writes."""
 
-
 _WIDER = 4
 """How many times as many candidates make the others sure."""
 
@@ -93,6 +92,7 @@ def _worth(factors: Stored, candidates: int) -> bool:
 
 
 def _places(graph: Graph, n_items: int) -> _Places | None:
+    """None where the graph is more than a product, its mask and the best of it, or has names that the screen takes."""
     place = product_place(graph)
     names = {name for node in graph.nodes for name in node.outputs} | {stored.name for stored in graph.tensors}
     if place is None or any(name == SURE or name.startswith(PREFIX) for name in names):
@@ -105,11 +105,11 @@ def _places(graph: Graph, n_items: int) -> _Places | None:
     if not plain or not product.numbers.get("transB") or factors.dims[0] % BLOCK or factors.dims[0] < n_items:
         return None
     made, later = set(product.outputs), []
-    for number_of, node in enumerate(graph.nodes):
+    for number, node in enumerate(graph.nodes):
         if made & set(node.inputs):
             made |= set(node.outputs)
-            later.append(number_of)
-    mask, *rest = (graph.nodes[number_of] for number_of in later)
+            later.append(number)
+    mask, *rest = (graph.nodes[number] for number in later)
     return _Places(product, mask, factors, {place, *later}) if _is_top_k(rest, mask.outputs[0]) else None
 
 

@@ -74,10 +74,9 @@ class GraphRunner:
         return (items, scores), sure[:, 0]
 
     def _make_screen(self, *, forced: bool) -> None:
-        if not (forced or multiplies_bytes()) or not adds_bytes_exactly():
-            return
-        made = self._model.screened(self._k, forced=forced)
-        if made is not None:
+        made = self._model.screened(self._k, forced=forced) if forced or multiplies_bytes() else None
+        # Last, for it takes a session to find out.
+        if made is not None and adds_bytes_exactly():
             self.screens = made.candidates
             self._screen = self._model.session(threads=1, working_bytes=self._working_bytes, graph=made)
 

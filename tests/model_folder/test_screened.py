@@ -23,6 +23,7 @@ from selfrec.model_folder.reading import Model, open_model
 from selfrec.model_folder.screened import screened
 from selfrec.scoring import processor, running
 from selfrec.scoring.kernel import Lists, Scorer
+from selfrec.scoring.running import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
 from tests.export.test_export import recommender
 from tests.model_folder.test_model_folder import rehash
@@ -154,15 +155,20 @@ class TestLists:
         left = screened_lists.items[screened_lists.items < N]
         assert (left % 2 == 1).all()
 
-    def test_equal_scores_fall_to_the_lower_number(self, tmp_path: Path) -> None:
+    def test_equal_scores_fall_to_the_lower_number(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Each item 1,000 times: no bound can tell them apart, so the graph is asked."""
         few = np.random.default_rng(3).integers(-3, 4, (4, D)).astype(np.float32)
         model = a_model(tmp_path / "model", decoder=np.tile(few, (1000, 1)))
         screened_lists, whole, scorer = both(model, histories(40, longest=5))
         np.testing.assert_array_equal(screened_lists.items, whole.items)
-        asked = []
+        asked: list[int] = []
         run = scorer.runner.run
-        scorer.runner.run = lambda feeds: asked.append(len(feeds["history"])) or run(feeds)  # type: ignore[method-assign, assignment, func-returns-value]
+
+        def counting(feeds: Feeds) -> Found:
+            asked.append(len(feeds["history"]))
+            return run(feeds)
+
+        monkeypatch.setattr(scorer.runner, "run", counting)
         scorer.score(histories(40, longest=5))
         assert sum(asked) >= 40
 
