@@ -7,6 +7,7 @@ A part is a torch.nn.Module with the methods of its kind:
     extractor   width: int; extract(batch) -> float32[B, width]
     generator   generate(batch, features) -> float32[B, N]
                 or query(batch, features) -> float32[B, d] with item_factors() -> float32[N, d]
+                or sparse_scores(batch, features) -> int64[B, S] item numbers, float32[B, S] what is added to them
     ranker      rank(batch, features, candidates, scores) -> float32[B, C]
 
 and, unless its record names a trainer, a loss for the shared training loop:

@@ -66,6 +66,26 @@ class Dense(nn.Module):
         return nn.functional.binary_cross_entropy_with_logits(self.layer(features), wanted)
 
 
+class After(nn.Module):
+    """A sparse generator: each item of a history speaks for the two after it, its weight times 2 and 1."""
+
+    def __init__(self, items: int) -> None:
+        super().__init__()
+        after = torch.arange(items)[:, None] + torch.tensor([1, 2])
+        padding = torch.full((1, 2), items)
+        self.register_buffer("numbers", torch.cat([after.clamp_max(items), padding]))
+        self.register_buffer("strengths", torch.tensor([2.0, 1.0]).repeat(items + 1, 1))
+
+    numbers: Tensor
+    strengths: Tensor
+
+    def sparse_scores(self, batch: UserBatch, features: Tensor) -> tuple[Tensor, Tensor]:
+        users, slots = batch.history.shape
+        numbers = torch.index_select(self.numbers, 0, batch.history.reshape(-1)).reshape(users, 2 * slots)
+        values = nn.functional.embedding(batch.history, self.strengths) * batch.weights.unsqueeze(-1)
+        return numbers, values.reshape(users, 2 * slots)
+
+
 class AgeRanker(nn.Module):
     """Scores plus an item's own bias plus a term of the history's age."""
 
@@ -93,6 +113,10 @@ def build_dense(options: PartOptions, sizes: Sizes) -> nn.Module:
     return Dense(sizes)
 
 
+def build_after(options: PartOptions, sizes: Sizes) -> nn.Module:
+    return After(sizes.items)
+
+
 def build_ranker(options: PartOptions, sizes: Sizes) -> nn.Module:
     return AgeRanker(sizes)
 
@@ -110,6 +134,7 @@ class Toys:
             FeatureExtractor(name="factors", build=build_factors, **options),
             Generator(name="factors", build=build_factors, **options),
             Generator(name="dense", build=build_dense, **options),
+            Generator(name="after", build=build_after, trainer=keep_as_built, **options),
             Ranker(name="aged", build=build_ranker, inputs=frozenset({"ages"}), **options),
             *others,
         ]

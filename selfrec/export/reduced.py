@@ -1,7 +1,8 @@
 """A graph for a part of the catalog: the other items' rows are dropped and the items left numbered anew.
 
-A graph does not say which axes count items. Those as long as the catalog are taken for it; where a layer happens to
-be as wide, the choice of axes is the first that runs and gives the lists of the whole graph with the others denied.
+A graph does not say which axes count items, and which stored integers are their numbers. Axes as long as the catalog
+are taken for it, and tables of integers; where a layer happens to be as wide, the choice is the first that runs and
+gives the lists of the whole graph with the others denied.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ _SMALL = 8
 
 @dataclass(frozen=True)
 class _Place:
-    """An axis of a stored tensor, or (axis None) a stored size, that may count items."""
+    """An axis of a stored tensor, or (axis None) a stored size, that may count items; or values that number them."""
 
     tensor: str
     axis: int | None
+    numbers: bool = False
 
 
 def reduce_catalog(
@@ -100,7 +102,10 @@ def _places(graph: GraphProto, sizes: set[int]) -> list[_Place]:
             if set(numpy_helper.to_array(tensor).reshape(-1).tolist()) & sizes:
                 found.append(_Place(tensor.name, None))
             continue
-        found += [_Place(tensor.name, axis) for axis, dim in enumerate(tensor.dims) if dim in sizes]
+        axes = [_Place(tensor.name, axis) for axis, dim in enumerate(tensor.dims) if dim in sizes]
+        if axes and tensor.data_type == TensorProto.INT64:
+            axes.append(_Place(tensor.name, None, numbers=True))
+        found += axes
     return found
 
 
@@ -118,7 +123,9 @@ def _cut(base: ModelProto, chosen: list[_Place], kept: Int64, surface: Surface, 
     for place in chosen:
         tensor = stored[place.tensor]
         value = numpy_helper.to_array(tensor)
-        if place.axis is None:
+        if place.numbers:
+            replace_initializer(tensor, _new_numbers(value, kept, surface.n_items))
+        elif place.axis is None:
             replace_initializer(tensor, _smaller_sizes(value, surface.n_items, small.n_items))
         else:
             # What stands after the items, padding, stays.
@@ -130,6 +137,13 @@ def _cut(base: ModelProto, chosen: list[_Place], kept: Int64, surface: Surface, 
     for output in ("items", "scores"):
         set_size(list(graph.output), output, 1, small.top_k)
     return model
+
+
+def _new_numbers(value: Array, kept: Int64, n_items: int) -> Array:
+    """Items that are dropped become padding."""
+    numbers: Int64 = np.full(n_items + 1, len(kept), dtype=np.int64)
+    numbers[kept] = np.arange(len(kept))
+    return np.take(numbers, np.clip(value, 0, n_items))
 
 
 def _smaller_sizes(value: Array, n_items: int, left: int) -> Array:

@@ -81,7 +81,9 @@ class FeatureExtractor(PartRecord):
 @dataclass(frozen=True, kw_only=True)
 class Generator(PartRecord):
     """history and features -> a score for every item. The module has `generate(batch, features) -> [B, N]`,
-    or, cheaper, `query(batch, features) -> [B, d]` and `item_factors() -> [N, d]` whose product the scores are.
+    or, cheaper, `query(batch, features) -> [B, d]` and `item_factors() -> [N, d]` whose product the scores are, or
+    `sparse_scores(batch, features) -> int64[B, S], float32[B, S]`: numbers of a few items (N for none) and what is
+    added to their scores, twice for an item that stands twice. All others have 0.
     """
 
     kind: ClassVar[Kind] = "generator"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from selfrec.histories import Histories
 from selfrec.pipeline.measure import Measured
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recency import EVEN, Recency
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Chosen:
     extractors: list[Part] = field(default_factory=list)
     generators: list[Part] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    recency: Recency = EVEN
+    """How much old items of a history count beside new ones."""
     ranker: Part | None = None
     measured: Measured | None = None
     benched: list[Part] = field(default_factory=list)

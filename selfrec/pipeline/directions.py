@@ -20,7 +20,7 @@ def item_directions(
     Strongest first; columns past the rank of X are 0. X is 0 where u lacks i and is never dense. Halko, Martinsson and
     Tropp 2011, algorithm 4.4.
     """
-    product = _Rows(histories, user_power, item_power)
+    product = NormalisedRows(histories, user_power, item_power)
     rank = min(width + OVERSAMPLING, histories.n_items, len(histories))
     directions = torch.zeros(histories.n_items, width)
     if rank == 0 or len(histories.items) == 0:
@@ -39,8 +39,11 @@ def item_directions(
     return directions
 
 
-class _Rows:
-    """The sparse matrix [U, N] as a function on dense ones; EmbeddingBag is a sparse product on all threads."""
+class NormalisedRows:
+    """X_ui = 1 / (items of u ^ user_power * users of i ^ item_power) [U, N] as a function on dense matrices.
+
+    EmbeddingBag is a sparse product on all threads.
+    """
 
     def __init__(self, histories: Histories, user_power: float, item_power: float) -> None:
         users, items = torch.from_numpy(histories.row_numbers), torch.from_numpy(histories.items).long()

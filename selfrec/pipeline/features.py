@@ -9,13 +9,15 @@ from torch import Tensor
 
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recency import EVEN, Recency
 
 
 class Features:
     """Some extractors and what they give for a batch."""
 
-    def __init__(self, extractors: Sequence[Part]) -> None:
-        self.extractors = list(extractors)
+    def __init__(self, extractors: Sequence[Part], recency: Recency = EVEN) -> None:
+        """recency: how extractors and generators see a history."""
+        self.extractors, self.recency = list(extractors), recency
 
     @property
     def width(self) -> int:
@@ -24,10 +26,10 @@ class Features:
 
     def __call__(self, batch: UserBatch) -> Tensor:
         """All features side by side, float32[B, F]."""
-        return self.joined(self.each(batch), batch)
+        return self.joined(self.each(self.recency(batch)), batch)
 
     def each(self, batch: UserBatch) -> list[Tensor]:
-        """Each extractor's own features."""
+        """Each extractor's own features of a batch with its recency."""
         return [part.extract(batch) for part in self.extractors]
 
     def joined(self, each: Sequence[Tensor], batch: UserBatch) -> Tensor:
@@ -45,4 +47,5 @@ class Features:
 
     def generate(self, generator: Part, batch: UserBatch, items: int) -> Tensor:
         """The generator's score for every item, float32[B, N]."""
-        return generator.generate(batch, self.seen_by(generator, self.each(batch), batch), items)
+        recent = self.recency(batch)
+        return generator.generate(recent, self.seen_by(generator, self.each(recent), recent), items)

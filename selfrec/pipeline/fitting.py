@@ -168,7 +168,7 @@ class Fitting:
     def _validation_metrics(self) -> Mapping[str, float]:
         if self.validate is not None:
             return self.validate()
-        if self.validation is None or not (self.part.factored or hasattr(self.part.module, "generate")):
+        if self.validation is None or not self.part.scores_items:
             return {}
         part, items = self.part, self.sizes.items
         # An extractor is measured by its other face, which sees the extractor's own features.

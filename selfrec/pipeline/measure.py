@@ -32,6 +32,8 @@ class Measured:
     """ndcg@20, recall@20, coverage@20."""
     per_user: Float32
     """float32[U] NDCG@20 of every user."""
+    far: Float32 | None = None
+    """float32[U'] the same for the hidden items that lie far from what is shown (see nearness.py)."""
 
 
 def eval_batches(holdout: Holdout, device: torch.device) -> Iterator[tuple[Int64, UserBatch, Tensor]]:
@@ -69,17 +71,32 @@ def rank_all(score: ScoreAll, holdout: Holdout, device: torch.device, k: int = K
     return ranked
 
 
-def measure(ranked: Int64, targets: Histories) -> Measured:
-    """NDCG, recall and coverage of lists int64[U, 20], as selfrec.evaluation.metrics defines them."""
+def measure(ranked: Int64, targets: Histories, far: Histories | None = None) -> Measured:
+    """NDCG, recall and coverage of lists int64[U, 20], as selfrec.evaluation.metrics defines them.
+
+    far: those of the targets that no part may make worse.
+    """
     by_user = user_metrics(ranked, targets, (K,))
     counted = targets.lengths > 0
     means = {name: float(by_user[name][counted].mean()) if counted.any() else 0.0 for name in METRICS[:2]}
     shown = coverage(recommended_counts(ranked, targets.n_items, K))
-    return Measured({**means, METRICS[2]: shown}, by_user[METRICS[0]][counted].astype(np.float32))
+    of_far = None if far is None else user_metrics(ranked, far, (K,))[METRICS[0]][far.lengths > 0].astype(np.float32)
+    return Measured({**means, METRICS[2]: shown}, by_user[METRICS[0]][counted].astype(np.float32), of_far)
 
 
 def better(new: Measured, old: Measured) -> bool:
-    """Whether `new` beats `old` by more than one standard error of the paired difference of NDCG@20."""
-    difference = new.per_user.astype(np.float64) - old.per_user
+    """Whether `new` beats `old` by more than one standard error of the paired difference of NDCG@20, and is not as
+    surely worse for far items.
+    """
+    return _above(new.per_user, old.per_user) and not worse_far_away(new, old)
+
+
+def worse_far_away(new: Measured, old: Measured) -> bool:
+    """Whether `new` is worse than `old` for far items by more than one standard error."""
+    return new.far is not None and old.far is not None and _above(old.far, new.far)
+
+
+def _above(new: Float32, old: Float32) -> bool:
+    difference = new.astype(np.float64) - old
     error = difference.std() / np.sqrt(max(1, len(difference)))
-    return bool(difference.mean() > error)
+    return len(difference) > 0 and bool(difference.mean() > error)

@@ -25,6 +25,7 @@ METHODS: Mapping[tuple[Kind, str], str] = {
     ("generator", "generate"): "generate(batch, features) -> float32[B, N]",
     ("generator", "query"): "query(batch, features) -> float32[B, d]",
     ("generator", "item_factors"): "item_factors() -> float32[N, d]",
+    ("generator", "sparse_scores"): "sparse_scores(batch, features) -> int64[B, S], float32[B, S]",
     ("generator", "training_loss"): "training_loss(batch, features) -> float32[]",
     ("ranker", "rank"): "rank(batch, features, candidates, scores) -> float32[B, C]",
     ("ranker", "training_loss"): "training_loss(batch, features, candidates, scores, labels) -> float32[]",
@@ -61,6 +62,16 @@ class Part:
     def factored(self) -> bool:
         """Whether a generator's scores are the product of a query and item factors."""
         return hasattr(self.module, "query") and hasattr(self.module, "item_factors")
+
+    @property
+    def sparse(self) -> bool:
+        """Whether a generator scores few items of each user; all others have 0."""
+        return not self.factored and hasattr(self.module, "sparse_scores")
+
+    @property
+    def scores_items(self) -> bool:
+        """Whether the module has a generator's methods."""
+        return self.factored or self.sparse or hasattr(self.module, "generate")
 
     @property
     def name(self) -> str:
@@ -100,6 +111,22 @@ class Part:
         method: Callable[[], Tensor] = self._method("item_factors")
         return self._shaped("item_factors", self.call("item_factors", method), (None, None))
 
+    def sparse_scores(self, batch: UserBatch, features: Tensor) -> tuple[Tensor, Tensor]:
+        """int64[B, S] item numbers, N for none, and float32[B, S] what is added to their scores."""
+        given = self.call("sparse_scores", self._method("sparse_scores"), batch, features)
+        if torch.compiler.is_exporting():
+            return given  # type: ignore[no-any-return]
+        pair = isinstance(given, tuple) and len(given) == 2 and all(isinstance(value, Tensor) for value in given)
+        if not pair or given[0].dtype != torch.int64 or given[0].shape != given[1].shape:
+            told = (
+                " and ".join(f"{one.dtype} {list(one.shape)}" for one in given) if pair else f"a {type(given).__name__}"
+            )
+            raise PluginError(
+                f"{self.name}: `sparse_scores` returned {told}; the contract wants "
+                f"{wanted_of(self.kind, 'sparse_scores')}, both of one shape"
+            )
+        return given[0], self._shaped("sparse_scores", given[1], (batch.history.shape[0], None))
+
     def generate(self, batch: UserBatch, features: Tensor, items: int) -> Tensor:
         """A score for every item, float32[B, N]."""
         if self.factored:
@@ -110,9 +137,26 @@ class Part:
                     "the contract wants [B, d] and [N, d] of one d"
                 )
             scores = query @ factors.T
+        elif self.sparse:
+            numbers, values = self.sparse_scores(batch, features)
+            self._check_numbers(numbers, items)
+            # Column N is padding's.
+            scores = values.new_zeros(batch.history.shape[0], items + 1).scatter_add(1, numbers, values)[:, :items]
         else:
             scores = self.call("generate", self._method("generate"), batch, features)
         return self._shaped("generate", scores, (batch.history.shape[0], items))
+
+    def _check_numbers(self, numbers: Tensor, items: int) -> None:
+        if (
+            torch.compiler.is_exporting()
+            or numbers.numel() == 0
+            or 0 <= int(numbers.min()) <= int(numbers.max()) <= items
+        ):
+            return
+        raise PluginError(
+            f"{self.name}: `sparse_scores` returned item numbers {int(numbers.min())} to {int(numbers.max())}; the "
+            f"contract wants 0 to N = {items}, which is none"
+        )
 
     def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
         """Final scores float32[B, C]."""

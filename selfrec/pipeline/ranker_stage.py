@@ -39,6 +39,8 @@ class Place:
     histories: Histories
     """The rows these stages were trained on."""
     validation: Holdout | None
+    far: Histories | None = None
+    """Its targets that the ranker may not make worse."""
 
 
 class RankerTrainer:
@@ -72,7 +74,8 @@ class RankerTrainer:
         rank = self._measuring(part, place, at_place)
         validate: Validate | None = None if rank is None else lambda: rank().metrics
         self._parts.train(
-            phase, part, sizes, lesson.histories, place.validation, Features(lesson.stages.extractors),
+            phase, part, sizes, lesson.histories, place.validation,
+            Features(lesson.stages.extractors, lesson.stages.recency),
             rows=rows, validate=validate, like=like,
         )  # fmt: skip
         _put(part.module, at_place)
@@ -97,7 +100,9 @@ class RankerTrainer:
         def rank() -> Measured:
             before = _buffers(part.module)
             _put(part.module, at_place)
-            measured = measure(rank_candidates(part, recommender, held, self._parts.device), validation.targets)
+            measured = measure(
+                rank_candidates(part, recommender, held, self._parts.device), validation.targets, place.far
+            )
             _put(part.module, before)
             return measured
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from selfrec.host.records import ExtraInput
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recency import EVEN, Recency
 
 NEVER = float("-inf")
 
@@ -19,12 +21,27 @@ BLOCK = 32
 """The score matrix has a multiple of so many columns, so that the graph can find the best blocks of items first."""
 
 
+class Candidates(NamedTuple):
+    """The items that a ranker puts in order."""
+
+    items: Tensor
+    """int64[B, C], ascending."""
+    scores: Tensor
+    """float32[B, C, G] each generator's, times its weight."""
+    generated: Tensor
+    """float32[B, C] their sum and the bias, -inf where fewer than C were left."""
+    bias: Tensor
+    """float32[B, C]."""
+    left: Tensor
+    """bool[B, C] whether it is one."""
+
+
 class Recommender(nn.Module):
     """extractor(s) -> generator(s) -> mask -> top C -> ranker -> top K (contract, section 3).
 
     All factored generators are one product: their queries and item factors stand side by side, with two more
     columns that add nothing to a warm user's scores and give a cold user the popularity prior. The item bias rides
-    on the same product (Gemm's C input), so neither costs a pass over [B, N].
+    on the same product (Gemm's C input), so neither costs a pass over [B, N]. Sparse generators add to what it gave.
     """
 
     def __init__(
@@ -37,11 +54,13 @@ class Recommender(nn.Module):
         prior: Tensor,
         candidates: int,
         top_k: int,
+        recency: Recency = EVEN,
         user_features: int = 0,
         ages: bool = True,
     ) -> None:
-        """prior float32[N] is a cold user's scores; weights has one number a generator; user_features is U; ages:
-        whether the events have times. The graph has no input for what the data lacks.
+        """prior float32[N] is a cold user's scores; weights has one number a generator; recency: how extractors and
+        generators see a history; user_features is U; ages: whether the events have times. The graph has no input for
+        what the data lacks.
         """
         super().__init__()
         self.user_features = user_features
@@ -49,11 +68,12 @@ class Recommender(nn.Module):
         self.n_items = len(prior)
         self.top_k = min(top_k, self.n_items)
         self.candidates = min(max(candidates, self.top_k), self.n_items)
-        self._features, self._generators, self._ranker = Features(extractors), list(generators), ranker
+        self._features, self._generators, self._ranker = Features(extractors, recency), list(generators), ranker
         self._weights = list(weights)
         self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self.all_parts})
         self._factored = [(p, w) for p, w in zip(generators, weights, strict=True) if p.factored]
-        self._dense = [(p, w) for p, w in zip(generators, weights, strict=True) if not p.factored]
+        self._sparse = [(p, w) for p, w in zip(generators, weights, strict=True) if p.sparse]
+        self._dense = [(p, w) for p, w in zip(generators, weights, strict=True) if not (p.factored or p.sparse)]
         self.columns = -(-(self.n_items + 1) // BLOCK) * BLOCK
         beyond = self.columns - self.n_items
         self.register_buffer("prior", functional.pad(prior.float(), (0, beyond)))
@@ -80,6 +100,7 @@ class Recommender(nn.Module):
     def inputs(self) -> list[ExtraInput]:
         """Graph inputs beyond the four that every graph has, in the order of the graph."""
         asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self.all_parts))
+        asked |= {"ages"} if self._features.recency.by == "age" else set()
         order: list[ExtraInput] = ["ages", "user_features"]
         return [name for name in order if name in asked and name not in self._lacking]
 
@@ -100,15 +121,17 @@ class Recommender(nn.Module):
         """int64[B, H], float32[B, H], int64[B, X], float32[N] -> items int64[B, K], scores float32[B, K]."""
         batch = self._batch(history, weights, ages, user_features)
         warm = (batch.weights.sum(1, keepdim=True) > 0).to(weights.dtype)
-        each = self._features.each(batch)
+        recent = self._features.recency(batch)
+        each = self._features.each(recent)
         bias = torch.cat([item_bias, self.never])
-        queries = self._queries(batch, each)
-        scores = self._scores(batch, each, queries, warm, bias)
+        queries = self._queries(recent, each)
+        scores = self._scores(recent, each, queries, warm, bias)
         scores = scores.scatter(1, exclude, NEVER)
         if self._ranker is None:
             best, items = scores.topk(self.top_k, dim=1)
             return items, best
-        return self._ranked(batch, each, queries, warm, bias, scores)
+        generated = self._candidates(recent, each, queries, bias, scores)
+        return self._ranked(batch, self._features.joined(each, batch), generated, warm)
 
     def features_width(self, part: Part) -> int:
         """F as this generator or ranker sees it: the other face of an extractor sees that extractor's own."""
@@ -122,6 +145,7 @@ class Recommender(nn.Module):
         """The generators' weighted sum for every item, float32[B, N], without mask or bias; the prior if none."""
         if not self._generators:
             return self.prior[: self.n_items].expand(len(batch.history), -1)
+        batch = self._features.recency(batch)
         each = self._features.each(batch)
         total = torch.zeros((), device=self.prior.device)
         for part, weight in zip(self._generators, self._weights, strict=True):
@@ -159,13 +183,17 @@ class Recommender(nn.Module):
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
             dense = torch.where(warm > 0, dense, torch.zeros_like(dense))
             scores = scores + functional.pad(dense, (0, self.columns - self.n_items))
+        for part, weight in self._sparse:
+            # Padding's column N is -inf, and stays so.
+            items, values = part.sparse_scores(batch, self._features.seen_by(part, each, batch))
+            values = torch.where(warm > 0, values * weight, torch.zeros_like(values))
+            scores = scores.scatter_add(1, items, values)
         return scores
 
-    def _ranked(
-        self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], warm: Tensor, bias: Tensor, scores: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _candidates(
+        self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], bias: Tensor, scores: Tensor
+    ) -> Candidates:
         """Candidates in the order of their numbers, so that equal final scores fall to the lower item number."""
-        assert self._ranker is not None
         _, candidates = scores.topk(self.candidates, dim=1)
         # Where fewer than C items are left, columns past N come up: all of them are the padding number.
         candidates, _ = torch.sort(candidates.minimum(self.padding), dim=1)
@@ -177,13 +205,15 @@ class Recommender(nn.Module):
             seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1), left)
         else:
             seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
-        final = (
-            self._ranker.rank(batch, self._features.joined(each, batch), candidates, seen_by_ranker) + candidate_bias
-        )
-        final = torch.where(warm > 0, final, generated)
-        final = torch.where(left, final, torch.full_like(final, NEVER))
+        return Candidates(candidates, seen_by_ranker, generated, candidate_bias, left)
+
+    def _ranked(self, batch: UserBatch, features: Tensor, found: Candidates, warm: Tensor) -> tuple[Tensor, Tensor]:
+        assert self._ranker is not None
+        final = self._ranker.rank(batch, features, found.items, found.scores) + found.bias
+        final = torch.where(warm > 0, final, found.generated)
+        final = torch.where(found.left, final, torch.full_like(final, NEVER))
         best, places = final.topk(self.top_k, dim=1)
-        return candidates.gather(1, places), best
+        return found.items.gather(1, places), best
 
     def candidate_scores(self, batch: UserBatch, candidates: Tensor, left: Tensor) -> Tensor:
         """float32[B, C, G]: each generator's weighted score of candidates int64[B, C], before the bias.
@@ -191,6 +221,7 @@ class Recommender(nn.Module):
         Their sum over the generators is what the candidates were chosen by. Candidates that are none (left bool[B, C]
         is false) get the row's lowest score, so that a ranker never meets an infinity.
         """
+        batch = self._features.recency(batch)
         each = self._features.each(batch)
         return self._candidate_scores(batch, each, candidates, left, self._queries(batch, each))
 
@@ -201,7 +232,7 @@ class Recommender(nn.Module):
         if self._factored:
             products = torch.matmul(functional.embedding(candidates, self.factors), self._side_by_side(queries))
             by_part = {part.key: products[:, :, at] for at, (part, _) in enumerate(self._factored)}
-        for part, weight in self._dense:
+        for part, weight in [*self._dense, *self._sparse]:
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
             by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
         scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)

@@ -16,10 +16,12 @@ from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.hiding import hide_for_ranker, hide_newest, joined, with_generated
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
+from selfrec.pipeline.nearness import far_half
 from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
 from selfrec.pipeline.parts import Part, label_and_name
 from selfrec.pipeline.prior import baseline, best_share
 from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
+from selfrec.pipeline.recency import EVEN, Recency, best, given
 from selfrec.pipeline.recommender import Recommender
 
 __all__ = ["AUGMENTED", "REFIT", "SELECTION", "Chosen", "Stage", "StageTrainer"]
@@ -36,6 +38,8 @@ class StageTrainer:
         self.prior = prior
         self._share: int | None = None
         self._user_features, self._timed = 0, False
+        self._recency_is_open = False
+        self._far: Histories | None = None
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
@@ -46,7 +50,11 @@ class StageTrainer:
     def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
         """Train every configured stage; keep those that win on the validation rows (all, where there are none)."""
         histories, holdout = self._less_the_hidden(histories)
-        chosen = Chosen()
+        told = given(self._pipeline, timed=bool(histories.ages.any()))
+        self._recency_is_open = told is None
+        drawn = validation is not None and not histories.ages.any()
+        self._far = far_half(histories, validation, self.parts.config.seed) if validation and drawn else None
+        chosen = Chosen(recency=told or EVEN)
         if validation is not None:
             self._choose_half_life(histories, validation)
             chosen.measured = self._popularity(histories, validation)
@@ -56,6 +64,8 @@ class StageTrainer:
         self.tried.extractors = extractors
         for text in self._pipeline.generators:
             self._add_generator(chosen, text, extractors, histories, validation)
+        if validation is not None and self._recency_is_open and len(chosen.generators) > 1:
+            self._choose_recency(chosen, validation)
         if self.parts.config.training.augment > 0:
             chosen = self._augmented(chosen, histories, validation)
         if self._pipeline.ranker is not None:
@@ -70,7 +80,7 @@ class StageTrainer:
         like = SELECTION if chosen.generated is None else AUGMENTED
         alone = not chosen.generators and chosen.ranker is None
         extractors = [] if alone else self._train_extractors(REFIT, rows, None, like=like)
-        again = Chosen(extractors=extractors, weights=list(chosen.weights))
+        again = Chosen(extractors=extractors, weights=list(chosen.weights), recency=chosen.recency)
         for part in chosen.generators:
             again.generators.append(self._generator(REFIT, _text(part), extractors, histories, None, like=like))
         if chosen.ranker is not None and holdout is not None:
@@ -96,6 +106,7 @@ class StageTrainer:
             extractors=chosen.extractors,
             generators=chosen.generators,
             weights=chosen.weights,
+            recency=chosen.recency,
             ranker=chosen.ranker,
             prior=self.prior,
             candidates=self._pipeline.candidates,
@@ -153,7 +164,7 @@ class StageTrainer:
         if phase == SELECTION:
             self.tried.generators.append(part)
         given = self._pipeline.generator_weights.get(part.label)
-        features = Features(extractors)
+        features = Features(extractors, chosen.recency)
         items = histories.n_items
 
         def new(batch: UserBatch) -> Tensor:
@@ -164,14 +175,16 @@ class StageTrainer:
             chosen.weights.append(1.0 if given is None else given)
             return
         trials = self._trials(chosen, part, new, given, validation)
-        best = _richest(trials)
-        self._row(
-            " + ".join(p.label for p in best.generators) if not chosen.generators else f"+ {part.label}", best.measured
-        )
+        richest = _richest(trials)
+        name = " + ".join(p.label for p in richest.generators) if not chosen.generators else f"+ {part.label}"
+        self._row(name, richest.measured)
         # The first pipeline stands against popularity, which knows no user: it has to be worse to be left out.
-        first_holds = not chosen.generators and not _wins(chosen.measured, best.measured)
-        if self._keep_all or first_holds or _wins(best.measured, chosen.measured):
-            chosen.generators, chosen.weights, chosen.measured = best.generators, best.weights, best.measured
+        first_holds = not chosen.generators and not _wins(chosen.measured, richest.measured)
+        if self._keep_all or first_holds or _wins(richest.measured, chosen.measured):
+            chosen.generators, chosen.weights = richest.generators, richest.weights
+            chosen.measured = richest.measured
+            if self._recency_is_open and chosen.recency == EVEN:
+                self._choose_recency(chosen, validation)
         else:
             chosen.benched.append(part)
 
@@ -192,7 +205,7 @@ class StageTrainer:
             before = self.recommender(base).generator_scores
             if given is None:
                 forced = self._keep_all or not chosen.generators
-                found = search_weight(before, new, validation, self.parts.device, forced=forced)
+                found = search_weight(before, new, validation, self.parts.device, forced=forced, far=self._far)
                 trials.append((base, found.weight, found.measured))
             else:
                 trials.append((base, given, self._measure(_sum(before, new, given), validation)))
@@ -200,6 +213,19 @@ class StageTrainer:
             Chosen(generators=[*base.generators, part], weights=[*base.weights, weight], measured=measured)
             for base, weight, measured in trials
         ]
+
+    def _choose_recency(self, chosen: Chosen, validation: Holdout) -> None:
+        """Let the older items of a history count less, where that makes the lists better or was asked for."""
+
+        def measured(recency: Recency) -> Measured:
+            return self._measure(self.recommender(replace(chosen, recency=recency)).generator_scores, validation)
+
+        recency, figures = best(self._pipeline, measured)
+        if recency == chosen.recency:
+            return
+        self._row(f"+ {recency}", figures)
+        if self._pipeline.recency != "auto" or _wins(figures, chosen.measured):
+            chosen.recency, chosen.measured = recency, figures
 
     # Augmentation
 
@@ -209,9 +235,9 @@ class StageTrainer:
         if not makers:
             self.parts.listener.message("augment: no generator is left that could make histories; skipped")
             return chosen
-        generated = self._generated(makers[-1], chosen.extractors, histories)
+        generated = self._generated(makers[-1], Features(chosen.extractors, chosen.recency), histories)
         extractors = self._train_extractors(AUGMENTED, joined(histories, generated), validation)
-        other = Chosen(extractors=extractors, generated=generated)
+        other = Chosen(extractors=extractors, generated=generated, recency=chosen.recency)
         if validation is not None:
             other.measured = self._popularity(histories, validation)
         rows = len(self.table)
@@ -221,12 +247,12 @@ class StageTrainer:
             stage.name += " (augmented)"
         return other if self._keep_all or _wins(other.measured, chosen.measured) else chosen
 
-    def _generated(self, maker: Part, extractors: Sequence[Part], histories: Histories) -> Histories:
+    def _generated(self, maker: Part, features: Features, histories: Histories) -> Histories:
         """Histories of random users with as many generated items again as half their own."""
         rng = np.random.default_rng([self.parts.config.seed, 12])
         count = round(self.parts.config.training.augment * len(histories))
         base = histories.take(rng.integers(0, len(histories), size=count))
-        features, items = Features(extractors), histories.n_items
+        items = histories.n_items
 
         def score(batch: UserBatch) -> Tensor:
             return features.generate(maker, batch, items)
@@ -253,7 +279,7 @@ class StageTrainer:
             self.parts.listener.message(f"ranker {text}: no generator was kept, nothing to rank; left out")
             return
         lesson = self._lesson(chosen, histories) if holdout is None else Lesson(chosen, histories, holdout)
-        found = self.ranking.train(SELECTION, text, lesson, Place(chosen, histories, validation))
+        found = self.ranking.train(SELECTION, text, lesson, Place(chosen, histories, validation, self._far))
         if found is None:
             return
         part, measured = found
@@ -273,7 +299,7 @@ class StageTrainer:
             visible, holdout = hide_for_ranker(histories, config.seed)
         like = SELECTION if chosen.generated is None else AUGMENTED
         extractors = self._train_extractors(APPRENTICE, visible, None, like=like)
-        stages = Chosen(extractors=extractors, weights=list(chosen.weights))
+        stages = Chosen(extractors=extractors, weights=list(chosen.weights), recency=chosen.recency)
         for part in chosen.generators:
             stages.generators.append(self._generator(APPRENTICE, _text(part), extractors, visible, None, like=like))
         return Lesson(stages, visible, holdout)
@@ -295,7 +321,7 @@ class StageTrainer:
         return self._measure(lambda batch: scores.expand(len(batch.history), -1), validation)
 
     def _measure(self, score: ScoreAll, validation: Holdout) -> Measured:
-        return measure(rank_all(score, validation, self.parts.device), validation.targets)
+        return measure(rank_all(score, validation, self.parts.device), validation.targets, self._far)
 
     def _row(self, name: str, measured: Measured | None) -> None:
         metrics = {} if measured is None else measured.metrics
@@ -331,8 +357,12 @@ def _richest(trials: Sequence[Chosen]) -> Chosen:
     alone, *pairs = trials
     if not pairs:
         return alone
-    pair = max(pairs, key=lambda trial: 0.0 if trial.measured is None else trial.measured.metrics["ndcg@20"])
+    pair = max(pairs, key=_ndcg)
     return alone if _wins(alone.measured, pair.measured) else pair
+
+
+def _ndcg(chosen: Chosen) -> float:
+    return 0.0 if chosen.measured is None else chosen.measured.metrics["ndcg@20"]
 
 
 def _wins(new: Measured | None, old: Measured | None) -> bool:

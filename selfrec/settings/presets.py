@@ -27,10 +27,10 @@ _FOR_SHORT = {"short": {"length_exponent": 1.0}}
 _ALL = (
     Preset(
         DEFAULT,
-        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and recent "
-        "popularity where it helps.",
+        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and where they "
+        "help the nearest items of a history's own, recent popularity and less weight for older items.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity", SHORT]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "itemknn", "popularity", SHORT]},
             "generator": _FOR_SHORT,
         },
     ),
@@ -40,7 +40,7 @@ _ALL = (
         {
             "pipeline": {
                 "extractors": ["autoencoder"],
-                "generators": ["autoencoder", "popularity", SHORT, "gan"],
+                "generators": ["autoencoder", "itemknn", "popularity", SHORT, "gan"],
                 "ranker": "mlp",
             },
             "generator": _FOR_SHORT,
@@ -48,9 +48,9 @@ _ALL = (
     ),
     Preset(
         "fast",
-        "A narrower autoencoder and recent popularity alone: a little accuracy for a smaller and quicker model.",
+        "The same with a narrower autoencoder: a little accuracy for a smaller and quicker model.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "popularity", SHORT]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "itemknn", "popularity", SHORT]},
             "extractor": {"autoencoder": {"width": 64}},
             "generator": _FOR_SHORT,
         },
@@ -59,7 +59,12 @@ _ALL = (
         "classic",
         "The textbook pipeline: autoencoder, GAN on its features, MLP ranker, every formula as printed.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "gan"], "ranker": "mlp"},
+            "pipeline": {
+                "extractors": ["autoencoder"],
+                "generators": ["autoencoder", "gan"],
+                "ranker": "mlp",
+                "recency": "none",
+            },
             "extractor": {
                 "autoencoder": {
                     "objective": "squared_error",

@@ -156,6 +156,13 @@ class PipelineSettings(Settings):
         default_factory=dict, description="Weight of each generator's scores. Unset: found on the validation rows."
     )
     ranker: str | None = Field(None, description="The ranker of the candidates, or unset.")
+    recency: Literal["auto", "none", "position", "age"] = Field(
+        "auto",
+        description="How much the older items of a history count to extractors and generators: weights are divided by "
+        "(1 + r) ^ power, with r the number of newer items (position), or the age, from the newest item, in units of "
+        "0.001 days. auto: what is best on the validation rows; all alike where events have no times.",
+    )
+    recency_power: float | None = Field(None, gt=0, le=4, description="The power. Unset: best on the validation rows.")
     candidates: int = Field(200, ge=1, le=10_000, description="C: candidates a ranker orders.")
     top_k: int = Field(100, ge=1, le=10_000, description="K: the longest list the graph can give.")
     keep: Literal["best", "all"] = Field(

@@ -18,6 +18,7 @@ from selfrec.export.check import cases, check_graph, difference
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
 from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.recency import EVEN, Recency
 from selfrec.pipeline.recommender import Recommender
 from selfrec.plugin import EpochOptions, Ranker, UserBatch
 from tests.toys import Toys
@@ -95,7 +96,20 @@ class TestFurtherInputs:
         assert cold[0].tolist() == list(range(10))
 
 
-SHAPES = ["prior", "one factored", "one dense", "two", "one with ranker", "two with ranker", "two factored with ranker"]
+SHAPES = [
+    "prior",
+    "one factored",
+    "one dense",
+    "one sparse",
+    "one factored by position",
+    "one sparse by age",
+    "two",
+    "two sparse by position",
+    "one with ranker",
+    "two with ranker",
+    "two factored with ranker",
+    "two sparse by age with ranker",
+]
 
 
 def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommender:
@@ -110,10 +124,16 @@ def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommen
         module=extractor.module,
     )
     dense = build_part(toys.get("generator", "dense"), "dense", EpochOptions(), sizes, 2)
-    generators = {"prior": [], "one dense": [dense]}.get(shape, [factored])
+    sparse = build_part(toys.get("generator", "after"), "after", EpochOptions(), sizes, 5)
+    generators = {"prior": [], "one dense": [dense], "one sparse": [sparse], "one sparse by age": [sparse]}.get(
+        shape, [factored]
+    )
     generators = [factored, dense] if "two" in shape else generators
     if "two factored" in shape:
         generators[1] = build_part(toys.get("generator", "factors"), "other", EpochOptions(), sizes, 4)
+    if "two sparse" in shape:
+        generators[1] = sparse
+    recency = next((Recency(by, 0.5) for by in ("position", "age") if f"by {by}" in shape), EVEN)
     ranked = Sizes(items=n_items, features=8, generators=len(generators), candidates=20)
     ranker = build_part(toys.get("ranker", "aged"), "aged", EpochOptions(), ranked, 3) if "ranker" in shape else None
     generator = torch.Generator().manual_seed(0)
@@ -122,6 +142,7 @@ def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommen
         generators=generators,
         weights=[1.0, 0.5][: len(generators)],
         ranker=ranker,
+        recency=recency,
         prior=torch.rand(n_items, generator=generator),
         candidates=20,
         top_k=top_k,
@@ -155,7 +176,7 @@ class TestEveryShape:
             "items": ["batch", 10],
             "scores": ["batch", 10],
         }
-        assert dims == wanted | ({"ages": ["batch", "length"]} if "ranker" in shape else {})
+        assert dims == wanted | ({"ages": ["batch", "length"]} if "ranker" in shape or "age" in shape else {})
 
     def test_no_path_and_no_trace_is_inside(self, shape: str) -> None:
         graph = to_graph(recommender(shape))
@@ -214,7 +235,10 @@ def test_two_stages_leave_ties_to_the_lower_item_number() -> None:
     assert _in_onnxruntime(module, seen).tolist() == sorted(range(1500), key=lambda i: (-float(scores[i]), i))[:10]
 
 
-@pytest.mark.parametrize("shape", ["one dense", "one with ranker", "two with ranker", "two factored with ranker"])
+@pytest.mark.parametrize(
+    "shape",
+    ["one dense", "one sparse", "one with ranker", "two with ranker", "two factored with ranker", "two sparse"],
+)
 def test_a_ranker_sees_each_generators_own_scores(shape: str) -> None:
     module = recommender(shape)
     history = torch.tensor([[1, 2, 3], [4, 5, N_ITEMS]])

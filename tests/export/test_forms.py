@@ -147,6 +147,8 @@ class TestReducedCatalog:
             ("one dense", 60, range(5, 50)),
             ("two with ranker", 60, range(10, 60, 2)),
             ("prior", 60, [7, 30, 2]),
+            ("one sparse", 60, range(3, 60, 3)),
+            ("two sparse by position", 60, [*range(20), *range(25, 50)]),
             ("one factored", 1500, range(0, 1500, 7)),
             # A layer of the toys is 8 wide, as long as the catalog with its padding.
             ("one factored", 7, [1, 2, 4, 6]),

@@ -84,6 +84,17 @@ class TwoWidths(nn.Module):
         return torch.zeros(self.items, 4)
 
 
+class Sparse(nn.Module):
+    """Gives what it is told."""
+
+    def __init__(self, given: Any) -> None:
+        super().__init__()
+        self.given = given
+
+    def sparse_scores(self, batch: UserBatch, features: Tensor) -> Any:
+        return self.given(len(batch.history)) if callable(self.given) else self.given
+
+
 class NarrowFeatures(Factors):
     width = 9
 
@@ -229,6 +240,30 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(TwoWidths, keep_as_built),
             "generator 'broken': `query` returned [16, 3] and `item_factors` [20, 4]; the contract wants [B, d] and "
             "[N, d] of one d",
+        ),
+        (
+            generator(lambda sizes: Sparse(None), keep_as_built),
+            "generator 'broken': `sparse_scores` returned a NoneType; the contract wants "
+            "sparse_scores(batch, features) -> int64[B, S], float32[B, S], both of one shape",
+        ),
+        (
+            generator(
+                lambda sizes: Sparse(lambda users: (torch.zeros(users, 2), torch.zeros(users, 2))), keep_as_built
+            ),
+            "generator 'broken': `sparse_scores` returned torch.float32 [16, 2] and torch.float32 [16, 2]; the "
+            "contract wants sparse_scores(batch, features) -> int64[B, S], float32[B, S], both of one shape",
+        ),
+        (
+            generator(lambda sizes: Sparse((torch.zeros(3, 2).long(), torch.zeros(3, 2))), keep_as_built),
+            "generator 'broken': `sparse_scores` returned torch.float32 [3, 2]; the contract wants torch.float32 "
+            "[B, S], here [16, any]",
+        ),
+        (
+            generator(
+                lambda sizes: Sparse(lambda users: (torch.full((users, 2), 21), torch.zeros(users, 2))), keep_as_built
+            ),
+            "generator 'broken': `sparse_scores` returned item numbers 21 to 21; the contract wants 0 to N = 20, which "
+            "is none",
         ),
         (
             extractor(lambda sizes: NarrowFeatures(sizes.items)),

@@ -1,0 +1,73 @@
+"""The nearest items by how many users they share (Deshpande and Karypis 2004), block of items by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from selfrec.plugin import Histories
+from selfrec_itemknn.module import ItemKnn
+
+if TYPE_CHECKING:
+    from selfrec.plugin import Fitting
+    from selfrec_itemknn.options import ItemKnnOptions
+
+LONGEST = 500
+"""Of longer histories the newest so many items are counted: pairs grow as the square."""
+
+CELLS = 4 << 20
+"""Pairs of items that are dense at a time."""
+
+PAIRS = 16 << 20
+"""Pairs that are counted at a time."""
+
+
+def fill_in(module: ItemKnn, fitting: Fitting) -> None:
+    """strength_ij = p_i^-a (G_ij / (sqrt(p_i p_j) + shrink))^e for the M largest of each item i.
+
+    G_ij users have both items and p_i one. The loss is the share of items without a neighbour.
+    """
+    rows = fitting.histories.newest(LONGEST)
+    popularity = torch.from_numpy(rows.item_counts()).float().clamp_min(1)
+    found = min(module.neighbours.shape[1], rows.n_items)
+    module.neighbours.fill_(rows.n_items)
+    module.strengths.zero_()
+    for epoch in fitting.epochs(module, 1):
+        for items, shared in shared_users(rows):
+            cosine = similarity(shared, popularity, items, fitting.options)
+            strengths, neighbours = cosine.topk(found, dim=1)
+            module.strengths[items, :found] = strengths
+            module.neighbours[items, :found] = neighbours.masked_fill(strengths == 0, rows.n_items)
+        alone = (module.strengths[:-1, 0] == 0).double().mean() if rows.n_items else 0.0
+        epoch.report(loss=float(alone))
+
+
+def similarity(shared: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
+    """float32[b, N] strengths of `items` int64[b] for all items; 0 for itself. shared [b, N], popularity [N]."""
+    own = popularity[items]
+    divisor = (own[:, None] * popularity).sqrt() + options.shrink
+    strengths = (shared / divisor) ** options.exponent * own[:, None] ** -options.popularity_exponent
+    strengths[torch.arange(len(items)), items] = 0
+    return strengths
+
+
+def shared_users(rows: Histories) -> Iterator[tuple[Tensor, Tensor]]:
+    """Blocks of items: their numbers int64[b], and how many users each shares with every item, float32[b, N]."""
+    order = np.argsort(rows.items, kind="stable")
+    users = rows.row_numbers[order]
+    starts = np.concatenate([[0], np.cumsum(rows.item_counts())])
+    pairs = np.concatenate([[0], np.cumsum(rows.lengths[users])])[starts]
+    first = 0
+    while first < rows.n_items:
+        most = int(np.searchsorted(pairs, pairs[first] + PAIRS, side="right")) - 1
+        last = min(max(most, first + 1), first + max(1, CELLS // rows.n_items), rows.n_items)
+        part = rows.take(users[starts[first] : starts[last]])
+        items = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
+        cells = np.repeat(items, part.lengths) * rows.n_items + part.items
+        shared = np.bincount(cells, minlength=(last - first) * rows.n_items).reshape(last - first, rows.n_items)
+        yield torch.arange(first, last), torch.from_numpy(shared).float()
+        first = last

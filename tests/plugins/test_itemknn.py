@@ -1,0 +1,89 @@
+"""ItemKNN: shared users counted by hand, and as a sparse generator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfrec.plugin import Histories, Sizes
+from selfrec_itemknn import selfrec_generators
+from selfrec_itemknn import training as knn
+from tests.plugins.kit import batch_of, built, fitting_of, none, trained
+
+(RECORD,) = selfrec_generators()
+PLAIN = {"shrink": 0.0, "exponent": 1.0, "popularity_exponent": 0.0}
+ROWS = [[0, 1], [0, 1], [0, 2], [3]]
+
+
+def fitted(rows: list[list[int]], items: int, **options: Any) -> Any:
+    histories = Histories.from_rows(rows, items)
+    part = built(RECORD, Sizes(items=items), **options)
+    trained(part, fitting_of(part, histories, Sizes(items=items)))
+    return part
+
+
+def scores(rows: list[list[int]], asked: list[list[int]], items: int, **options: Any) -> torch.Tensor:
+    batch = batch_of(asked, items)
+    return fitted(rows, items, **options).generate(batch, none(batch), items)
+
+
+class TestByHand:
+    def test_cosine_of_shared_users(self) -> None:
+        """Item 0 has 3 users, item 1 2 of them, item 2 1 of them; item 3 shares none."""
+        found = scores(ROWS, [[0], [1], [3], [0, 1]], 4, **PLAIN)
+        one, two = 2 / np.sqrt(3 * 2), 1 / np.sqrt(3 * 1)
+        wanted = [[0, one, two, 0], [one, 0, 0, 0], [0, 0, 0, 0], [one, one, two, 0]]
+        torch.testing.assert_close(found, torch.tensor(wanted, dtype=torch.float32))
+
+    def test_shrink_exponent_and_popularity(self) -> None:
+        found = scores(ROWS, [[0]], 4, shrink=2.0, exponent=2.0, popularity_exponent=0.5)
+        wanted = 3**-0.5 * (2 / (np.sqrt(6) + 2)) ** 2
+        assert float(found[0, 1]) == pytest.approx(wanted, rel=1e-5)
+
+    def test_only_the_nearest_speak(self) -> None:
+        found = scores(ROWS, [[0]], 4, neighbours=1, **PLAIN)
+        assert (found[0] > 0).tolist() == [False, True, False, False]
+
+    def test_fewer_items_than_neighbours(self) -> None:
+        part = fitted(ROWS, 4, neighbours=10)
+        assert part.module.neighbours.shape == (5, 10)
+        assert part.module.neighbours[3].tolist() == [4] * 10
+        assert part.module.neighbours[4].tolist() == [4] * 10
+
+    def test_weights_of_a_history_count(self) -> None:
+        batch = batch_of([[0]], 4)
+        part = fitted(ROWS, 4)
+        plain = part.generate(batch, none(batch), 4)
+        heavy = batch._replace(weights=batch.weights * 3)
+        torch.testing.assert_close(part.generate(heavy, none(batch), 4), 3 * plain)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(st.sets(st.integers(0, 8), min_size=0, max_size=6), min_size=1, max_size=12),
+    cells=st.integers(1, 40),
+    pairs=st.integers(1, 30),
+)
+def test_blocks_of_any_size_count_what_a_product_counts(rows: list[set[int]], cells: int, pairs: int) -> None:
+    histories = Histories.from_rows([sorted(row) for row in rows], 9)
+    dense = np.zeros((len(rows), 9))
+    dense[histories.row_numbers, histories.items] = 1
+    old = knn.CELLS, knn.PAIRS
+    knn.CELLS, knn.PAIRS = cells, pairs
+    try:
+        blocks = list(knn.shared_users(histories))
+    finally:
+        knn.CELLS, knn.PAIRS = old
+    assert torch.cat([items for items, _ in blocks]).tolist() == list(range(9))
+    assert (torch.cat([shared for _, shared in blocks]).numpy() == dense.T @ dense).all()
+
+
+def test_long_histories_are_counted_in_their_newest_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knn, "LONGEST", 2)
+    found = scores([[0, 1, 2]], [[2]], 3, **PLAIN)
+    assert (found[0] > 0).tolist() == [False, True, False]
