@@ -27,8 +27,8 @@ _FOR_SHORT = {"short": {"length_exponent": 1.0}}
 _ALL = (
     Preset(
         DEFAULT,
-        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and where they "
-        "help the nearest items of a history's own, recent popularity and less weight for older items.",
+        "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and where "
+        "they help the nearest items of its history, recent popularity, and less weight for older items.",
         {
             "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "itemknn", "popularity", SHORT]},
             "generator": _FOR_SHORT,
