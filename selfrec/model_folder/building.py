@@ -20,20 +20,23 @@ Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...]]
 """Element type and shape; a dimension is a number or a name."""
 
 _NUMBERS = {kind.name: number for number, kind in ELEMENTS.items()}
-_WHOLE_NUMBER = 2
+_WHOLE_NUMBER, _TEXT = 2, 3
 _FORMAT = 8
 """The oldest version of the format that has all of this."""
 _INPUT, _OUTPUT = 11, 12
 
 
-def node(op: str, inputs: list[str], outputs: list[str], *, domain: str = "", **numbers: int) -> Pieces:
-    """A field of a graph: one operation with whole-numbered attributes. An input "" is left out."""
+def node(op: str, inputs: list[str], outputs: list[str], *, domain: str = "", **attributes: int | str) -> Pieces:
+    """A field of a graph: one operation, with attributes that are whole numbers or text. An input "" is left out."""
     parts = [field_of(1, [name.encode()]) for name in inputs]
     parts += [field_of(2, [name.encode()]) for name in outputs]
     parts += [field_of(4, [op.encode()]), field_of(7, [domain.encode()])]
-    for name, number in numbers.items():
-        attribute = [field_of(1, [name.encode()]), varint_of(3, number), varint_of(20, _WHOLE_NUMBER)]
-        parts.append(field_of(5, _joined(attribute)))
+    for name, value in attributes.items():
+        if isinstance(value, str):
+            content = [field_of(4, [value.encode()]), varint_of(20, _TEXT)]
+        else:
+            content = [varint_of(3, value), varint_of(20, _WHOLE_NUMBER)]
+        parts.append(field_of(5, _joined([field_of(1, [name.encode()]), *content])))
     return field_of(1, _joined(parts))
 
 

@@ -68,6 +68,8 @@ class Node:
     """Its integer attributes."""
     reals: dict[str, float]
     """Its float attributes."""
+    words: dict[str, str]
+    """Its text attributes."""
     constant: Stored | None
     """The tensor among its attributes: what a Constant is."""
 
@@ -144,6 +146,7 @@ def _node(message: memoryview) -> Node:
     names: dict[int, list[str]] = {1: [], 2: []}
     numbers: dict[str, int] = {}
     reals: dict[str, float] = {}
+    words: dict[str, str] = {}
     constant: Stored | None = None
     for tag, value in fields(message):
         if tag in names:
@@ -158,6 +161,8 @@ def _node(message: memoryview) -> Node:
                 constant = content
             elif isinstance(content, float):
                 reals[name] = content
+            elif isinstance(content, str):
+                words[name] = content
             elif content is not None:
                 numbers[name] = content
         elif tag not in (3, 6, 9):
@@ -166,13 +171,13 @@ def _node(message: memoryview) -> Node:
         raise ModelError(f"the graph uses {domain}.{op}; selfrec graphs use operations of ai.onnx alone")
     if op not in ALLOWED_OPS:
         raise ModelError(f"the graph uses the operation {op!r}, which is not on selfrec's list of allowed operations")
-    return Node(op, tuple(names[1]), tuple(names[2]), numbers, reals, constant)
+    return Node(op, tuple(names[1]), tuple(names[2]), numbers, reals, words, constant)
 
 
-def _attribute(message: memoryview) -> tuple[str, Stored | int | float | None]:
-    """Name, and the integer, float or tensor that the attribute is."""
+def _attribute(message: memoryview) -> tuple[str, Stored | int | float | str | None]:
+    """Name, and the integer, float, text or tensor that the attribute is."""
     name = ""
-    content: Stored | int | float | None = None
+    content: Stored | int | float | str | None = None
     for tag, value in fields(message):
         if tag == 1:
             name = text(value)
@@ -186,7 +191,9 @@ def _attribute(message: memoryview) -> tuple[str, Stored | int | float | None]:
             content = number(value)
         elif tag == 2 and not isinstance(value, int) and len(value) == 4:
             [content] = struct.unpack("<f", value)
-        elif tag not in (2, 4, 7, 8, 9, 13, 20):
+        elif tag == 4:
+            content = text(value)
+        elif tag not in (2, 7, 8, 9, 13, 20):
             raise ModelError(f"the attribute {name!r} has a part (field {tag}) that selfrec graphs have not")
     return name, content
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,36 @@ _LOWEST = float(np.finfo(np.float32).min)
 _TURNING = 4e-5
 """R^T q is off by less than this share of |q| in float32: as much of |Q| is added to A."""
 
+_ADDING = 1e-5
+"""Sums of what is added are off by less than this share of it."""
+
+
+class Added(NamedTuple):
+    """What a sparse generator adds to the product."""
+
+    items: str
+    """int64[B, S]."""
+    values: str
+    """float32[B, S]."""
+
 
 class Screen:
-    """Reads `query` float32[B, d], `factors` float32[columns, d], `bias` float32[columns] and the mask's operands."""
+    """Reads `query` float32[B, d], `factors` float32[columns, d], `bias` float32[columns], the mask's operands, and
+    what is added to the product.
+    """
 
-    def __init__(self, table: BytesTable, *, query: str, factors: str, bias: str, mask: tuple[str, str]) -> None:
+    def __init__(
+        self,
+        table: BytesTable,
+        *,
+        query: str,
+        factors: str,
+        bias: str,
+        mask: tuple[str, str],
+        added: Added | None = None,
+    ) -> None:
         self._table, self._query, self._factors, self._bias, self._mask = table, query, factors, bias, mask
+        self._added = added
         self.fields: list[Pieces] = []
         """Fields of the graph, in an order in which each name is made before it is used."""
         self.tensors: dict[str, npt.NDArray[Any]] = {}
@@ -44,7 +68,7 @@ class Screen:
     def write(self, columns: int, k: int) -> None:
         """All operations, from the query to the outputs items, scores and SURE."""
         query, unit = self._in_bytes()
-        bounds = self._bounds(query, columns)
+        bounds = self._bounds(query, unit, columns)
         highest, items = self._highest(bounds)
         worst = self._lists(highest, items, k)
         self._sure(query, unit, highest, worst)
@@ -70,7 +94,7 @@ class Screen:
         second = make("Ceil", make("Mul", second, self._real(table.of_length)))
         return make("Concat", whole, first, second, axis=1), unit
 
-    def _bounds(self, query: str, columns: int) -> str:
+    def _bounds(self, query: str, unit: str, columns: int) -> str:
         """Upper bounds of the scores in the query's unit, masked, float32[B, columns]."""
         make = self._make
         raised = make("Add", query, self._real(_ZERO))
@@ -82,6 +106,10 @@ class Screen:
         bounds = make(
             "MatMulIntegerToFloat", shown, weights, self._real(1), units, zero, "", self._bias, domain=MICROSOFT
         )
+        if self._added is not None:
+            values = make("Div", self._added.values, unit)
+            values = make("Add", values, make("Mul", make("Abs", values), self._real(_ADDING)))
+            bounds = make("ScatterElements", bounds, self._added.items, values, axis=1, reduction="add")
         masked = make("ScatterElements", bounds, *self._mask, axis=1)
         return make("Reshape", masked, self._constant("blocks", np.array([0, columns // BLOCK, BLOCK])))
 
@@ -109,7 +137,8 @@ class Screen:
         rows = make("Gather", self._factors, items, axis=0)
         scores = make("MatMul", rows, make("Unsqueeze", self._query, self._axis(2)))
         left = make("Greater", highest, self._real(_LOWEST))
-        scores = make("Where", left, make("Squeeze", scores, self._axis(2)), self._real(-np.inf))
+        scores = make("Squeeze", self._with_added(scores, items), self._axis(2))
+        scores = make("Where", left, scores, self._real(-np.inf))
         # In the order of their numbers, so that equal scores fall to the lower item number.
         order = make("TopK", items, CANDIDATES, outs=2, largest=0)
         best = make("TopK", self._pick(scores, order), self._count(k), outs=2, names=("scores", ""))
@@ -118,12 +147,24 @@ class Screen:
         )
         return make("ReduceMin", "scores", self._axis(1))
 
+    def _with_added(self, scores: str, items: str) -> str:
+        """float32[B, C, 1]: the products and what is added to items int64[B, C]."""
+        if self._added is None:
+            return scores
+        make = self._make
+        own = make("Unsqueeze", items, self._axis(2))
+        same = make("Cast", make("Equal", own, make("Unsqueeze", self._added.items, self._axis(1))), to=1)
+        return make("Add", scores, make("MatMul", same, make("Unsqueeze", self._added.values, self._axis(2))))
+
     def _sure(self, query: str, unit: str, highest: str, worst: str) -> None:
         """Whether nothing that was left out can be in the list: its score is at most that of the lowest bound kept."""
         make, table = self._make, self._table
         lowest = make("ReduceMin", highest, self._axis(1))
         middle = make("MatMul", self._query, self._constant("mean", table.mean[:, None]))
         rounding = make("Mul", make("ReduceL2", self._query, self._axis(1)), self._real(table.rounding))
+        if self._added is not None:
+            total = make("ReduceSum", make("Abs", self._added.values), self._axis(1))
+            rounding = make("Add", rounding, make("Mul", total, self._real(_ADDING)))
         bound = make("Add", make("Add", make("Mul", lowest, unit), middle), rounding)
         whole = make("LessOrEqual", make("ReduceMax", query, self._axis(1)), self._real(MOST))
         above = make("And", make("Greater", worst, bound), whole)
@@ -134,13 +175,19 @@ class Screen:
         return self._make("GatherND", values, self._make("Unsqueeze", places, self._axis(2)), batch_dims=1)
 
     def _make(
-        self, op: str, *inputs: str, names: tuple[str, ...] = (), outs: int = 1, domain: str = "", **numbers: int
+        self,
+        op: str,
+        *inputs: str,
+        names: tuple[str, ...] = (),
+        outs: int = 1,
+        domain: str = "",
+        **attributes: int | str,
     ) -> str:
         """Add an operation; the name of its last output. names: its outputs, where they are to have some."""
         outputs = [f"screen_{self._made + place}" for place in range(outs)]
         outputs = [given or name for given, name in zip(names or outputs, outputs, strict=True)]
         self._made += outs
-        self.fields.append(node(op, list(inputs), outputs, domain=domain, **numbers))
+        self.fields.append(node(op, list(inputs), outputs, domain=domain, **attributes))
         return outputs[-1]
 
     def _constant(self, name: str, values: npt.ArrayLike) -> str:

@@ -18,9 +18,9 @@ from selfrec.model_folder.building import entry, opset, output
 from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
-from selfrec.model_folder.screen import BLOCK, CANDIDATES, MICROSOFT, PREFIX, SURE, Screen
+from selfrec.model_folder.screen import BLOCK, CANDIDATES, MICROSOFT, PREFIX, SURE, Added, Screen
 from selfrec.model_folder.surface import TOP_K
-from selfrec.model_folder.unbiased import product_place
+from selfrec.model_folder.unbiased import adds, product_place
 
 _TWO_STAGES = (
     *("Reshape", "ReduceMax", "TopK", "TopK", "Unsqueeze", "GatherND", "Flatten", "TopK"),
@@ -45,6 +45,8 @@ class _Places:
     """Where in the graph the parts stand that the screen replaces."""
 
     product: Node
+    added: Node | None
+    """What a sparse generator adds."""
     mask: Node
     factors: Stored
     replaced: set[int]
@@ -72,7 +74,15 @@ def screened(source: Source, n_items: int, k: int, *, forced: bool = False) -> S
     if table is None:
         return None
     query, factors, bias = places.product.inputs
-    screen = Screen(table, query=query, factors=factors, bias=bias, mask=(places.mask.inputs[1], places.mask.inputs[2]))
+    added = None if places.added is None else Added(*places.added.inputs[1:3])
+    screen = Screen(
+        table,
+        query=query,
+        factors=factors,
+        bias=bias,
+        mask=(places.mask.inputs[1], places.mask.inputs[2]),
+        added=added,
+    )
     screen.write(places.factors.dims[0], k)
     surface = [entry(CANDIDATES, (np.dtype(np.int64), (1,))), output(SURE, (np.dtype(np.bool_), ("batch", 1)))]
     edited = edit(
@@ -92,7 +102,9 @@ def _worth(factors: Stored, candidates: int) -> bool:
 
 
 def _places(graph: Graph, n_items: int) -> _Places | None:
-    """None where the graph is more than a product, its mask and the best of it, or has names that the screen takes."""
+    """None where the graph is more than a product, what one sparse generator adds, its mask and the best of it, or has
+    names that the screen takes.
+    """
     place = product_place(graph)
     names = {name for node in graph.nodes for name in node.outputs} | {stored.name for stored in graph.tensors}
     if place is None or any(name == SURE or name.startswith(PREFIX) for name in names):
@@ -109,8 +121,10 @@ def _places(graph: Graph, n_items: int) -> _Places | None:
         if made & set(node.inputs):
             made |= set(node.outputs)
             later.append(number)
-    mask, *rest = (graph.nodes[number] for number in later)
-    return _Places(product, mask, factors, {place, *later}) if _is_top_k(rest, mask.outputs[0]) else None
+    read = [graph.nodes[number] for number in later]
+    added = read.pop(0) if adds(read[0]) else None
+    mask, *rest = read
+    return _Places(product, added, mask, factors, {place, *later}) if _is_top_k(rest, mask.outputs[0]) else None
 
 
 def _is_top_k(nodes: list[Node], masked: str) -> bool:

@@ -37,7 +37,9 @@ def without_bias(source: Source, n_items: int) -> Unbiased | None:
 
 
 def product_place(graph: Graph) -> int | None:
-    """Which node is the one product that the bias rides on and the mask alone reads; None where there is no such."""
+    """Which node is the one product that the bias rides on and that only sparse generators and the mask read; None
+    where there is no such.
+    """
     found = _product(graph)
     return None if found is None else found[0]
 
@@ -68,7 +70,15 @@ def _all_never(graph: Graph, name: str) -> int:
     return 0
 
 
+def adds(node: Node) -> bool:
+    """Whether this is what a sparse generator adds to the scores of few items."""
+    return node.op == "ScatterElements" and node.words.get("reduction") == "add" and node.numbers.get("axis") == 1
+
+
 def _masked(nodes: list[Node], scores: str) -> bool:
-    """Whether the mask of excluded items is the only reader of these scores."""
+    """Whether the mask of excluded items is the only reader of these scores, after what sparse generators add."""
     readers = [node for node in nodes if scores in node.inputs]
-    return len(readers) == 1 and readers[0].op == "ScatterElements" and readers[0].inputs[:2] == (scores, _EXCLUDE)
+    if len(readers) != 1 or readers[0].op != "ScatterElements" or readers[0].inputs[0] != scores:
+        return False
+    [reader] = readers
+    return _masked(nodes, reader.outputs[0]) if adds(reader) else reader.inputs[1] == _EXCLUDE

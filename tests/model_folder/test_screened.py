@@ -180,11 +180,23 @@ class TestLists:
         assert alone.items[0].tobytes() == together.items[17].tobytes()
         assert alone.scores[0].tobytes() == together.scores[17].tobytes()
 
-    def test_of_an_exported_pipeline(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("shape", ["one factored", "two sparse", "two sparse by position"])
+    def test_of_an_exported_pipeline(self, tmp_path: Path, shape: str) -> None:
         with torch.no_grad():
-            graph = to_graph(recommender("one factored", N, K))
+            graph = to_graph(recommender(shape, N, K))
         write_model_folder(tmp_path / "model", graph, n_items=N, top_k=K)
         screened_lists, whole, _ = both(open_model(tmp_path / "model"), histories())
+        assert_alike(screened_lists, whole)
+
+    @pytest.mark.parametrize("strength", [0.0, 1e-3, 1.0, 1e3, -1.0])
+    def test_of_what_a_sparse_generator_adds(self, tmp_path: Path, strength: float) -> None:
+        """From nothing beside the product to nothing but what is added."""
+        module = recommender("two sparse", N, K)
+        [sparse] = [part for part in module.all_parts if part.sparse]
+        sparse.module.strengths.mul_(strength)
+        with torch.no_grad():
+            write_model_folder(tmp_path / "model", to_graph(module), n_items=N, top_k=K)
+        screened_lists, whole, scorer = both(open_model(tmp_path / "model"), histories())
         assert_alike(screened_lists, whole)
 
     @pytest.mark.parametrize("smallest", [1000, 100_000])
@@ -276,7 +288,7 @@ class TestOtherGraphs:
         change(graph.graph)
         assert of(graph) is None
 
-    @pytest.mark.parametrize("shape", ["one dense", "two", "one with ranker"])
+    @pytest.mark.parametrize("shape", ["one dense", "two", "one with ranker", "two sparse by age with ranker"])
     def test_other_pipelines_have_none(self, shape: str) -> None:
         with torch.no_grad():
             assert of(to_graph(recommender(shape, N, K))) is None
