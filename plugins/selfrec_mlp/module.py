@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from selfrec_mlp.losses import ranking_loss
 from selfrec_mlp.options import MlpOptions
-from selfrec_mlp.scores import standardised
+from selfrec_mlp.scores import above_lowest, standardised
 
 if TYPE_CHECKING:
     from selfrec.plugin import Sizes, UserBatch
@@ -79,7 +79,8 @@ class CandidateRanker(nn.Module):
 
     def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
         """int64[B, C] candidates, float32[B, C, G] scores -> float32[B, C] final scores."""
-        order = standardised(scores.sum(2))
+        # A runtime may add one row's numbers in another order than the next one's.
+        order = standardised(above_lowest(scores).sum(2))
         each = standardised(scores)
         # One gather for everything known of a candidate, one for everything known of the history.
         table = torch.cat([self.items, self.columns], dim=1)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from torch import Tensor
 
 
+def above_lowest(scores: Tensor) -> Tensor:
+    """Each row of float32[B, C, ...] less its lowest: exactly 0 where all are equal, and so are sums of such."""
+    return scores - scores.amin(1, keepdim=True)
+
+
 def standardised(scores: Tensor) -> Tensor:
     """Each row of float32[B, C, ...] with mean 0 and standard deviation 1 over the candidates; 0 where all are equal.
 
     Order is kept, and the scale no longer hangs on the generator or the length of the history.
     """
     # From the lowest first: the mean of equal numbers is rounded, and the division would make rounding look like taste.
-    above = scores - scores.amin(1, keepdim=True)
+    above = above_lowest(scores)
     centred = above - above.mean(1, keepdim=True)
     spread = centred.square().mean(1, keepdim=True).sqrt()
     return centred / spread.clamp_min(1e-6)
