@@ -31,7 +31,7 @@ class Chosen:
     ranker: Part | None = None
     measured: Measured | None = None
     benched: list[Part] = field(default_factory=list)
-    """Generators that were tried and did not win a place."""
+    """Generators that were tried and did not win a place while none was kept."""
     generated: Histories | None = None
     """Generated histories that the extractors were trained on as well."""
 

@@ -53,12 +53,14 @@ EVEN = Recency()
 """Every item counts alike."""
 
 
-def given(options: PipelineSettings, *, timed: bool) -> Recency | None:
+def given(options: PipelineSettings, *, timed: bool, drawn: bool = False) -> Recency | None:
     """What the options say, or None where it is to be chosen.
+
+    drawn: whether the rows to choose on are drawn by chance. They say nothing of what comes next.
 
     Raises SettingsError where histories are to have a recency and the events have no times.
     """
-    if options.recency == "none" or (options.recency == "auto" and not timed):
+    if options.recency == "none" or (options.recency == "auto" and (drawn or not timed)):
         return EVEN
     if not timed:
         raise SettingsError(

@@ -50,10 +50,10 @@ class StageTrainer:
     def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
         """Train every configured stage; keep those that win on the validation rows (all, where there are none)."""
         histories, holdout = self._less_the_hidden(histories)
-        told = given(self._pipeline, timed=bool(histories.ages.any()))
+        timed = bool(histories.ages.any())
+        told = given(self._pipeline, timed=timed, drawn=self.parts.config.split.kind in ("random", "users"))
         self._recency_is_open = told is None
-        drawn = validation is not None and not histories.ages.any()
-        self._far = far_half(histories, validation, self.parts.config.seed) if validation and drawn else None
+        self._far = None if validation is None or timed else far_half(histories, validation, self.parts.config.seed)
         chosen = Chosen(recency=told or EVEN)
         if validation is not None:
             self._choose_half_life(histories, validation)
@@ -63,9 +63,9 @@ class StageTrainer:
         chosen.extractors = extractors
         self.tried.extractors = extractors
         for text in self._pipeline.generators:
-            self._add_generator(chosen, text, extractors, histories, validation)
-        if validation is not None and self._recency_is_open and len(chosen.generators) > 1:
-            self._choose_recency(chosen, validation)
+            self._add_generator(chosen, text, histories, validation)
+        if validation is not None:
+            self._second_round(chosen, validation)
         if self.parts.config.training.augment > 0:
             chosen = self._augmented(chosen, histories, validation)
         if self._pipeline.ranker is not None:
@@ -153,47 +153,47 @@ class StageTrainer:
         self,
         chosen: Chosen,
         text: str,
-        extractors: Sequence[Part],
         histories: Histories,
         validation: Holdout | None,
         *,
         phase: str = SELECTION,
     ) -> None:
-        """Train the generator, find its weight, and keep it if the lists get better."""
-        part = self._generator(phase, text, extractors, histories, validation)
+        """Train the generator, and keep it if the lists get better."""
+        part = self._generator(phase, text, chosen.extractors, histories, validation)
         if phase == SELECTION:
             self.tried.generators.append(part)
+        if validation is not None:
+            self._offer(chosen, part, validation)
+            return
+        chosen.generators.append(part)
+        chosen.weights.append(self._pipeline.generator_weights.get(part.label, 1.0))
+
+    def _offer(self, chosen: Chosen, part: Part, validation: Holdout) -> None:
+        """Find the generator's weight beside what is kept, and keep it if the lists get better."""
+        trials = self._trials(chosen, part, validation)
+        richest = _richest(trials)
+        first = not chosen.generators
+        self._row(" + ".join(p.label for p in richest.generators) if first else f"+ {part.label}", richest.measured)
+        # The first pipeline stands against popularity, which knows no user: it has to be worse to be left out.
+        first_holds = first and not _wins(chosen.measured, richest.measured)
+        if self._keep_all or first_holds or _wins(richest.measured, chosen.measured):
+            chosen.generators, chosen.weights = richest.generators, richest.weights
+            chosen.measured = richest.measured
+            if first and self._recency_is_open:
+                self._choose_recency(chosen, validation)
+        elif first:
+            chosen.benched.append(part)
+
+    def _trials(self, chosen: Chosen, part: Part, validation: Holdout) -> list[Chosen]:
+        """The pipelines that the generator can make: with what is kept; or, where nothing is kept yet, alone and
+        beside each generator that did not win alone (an autoencoder may need popularity, and the other way round).
+        """
         given = self._pipeline.generator_weights.get(part.label)
-        features = Features(extractors, chosen.recency)
-        items = histories.n_items
+        features, items = Features(chosen.extractors, chosen.recency), validation.inputs.n_items
 
         def new(batch: UserBatch) -> Tensor:
             return features.generate(part, batch, items)
 
-        if validation is None:
-            chosen.generators.append(part)
-            chosen.weights.append(1.0 if given is None else given)
-            return
-        trials = self._trials(chosen, part, new, given, validation)
-        richest = _richest(trials)
-        name = " + ".join(p.label for p in richest.generators) if not chosen.generators else f"+ {part.label}"
-        self._row(name, richest.measured)
-        # The first pipeline stands against popularity, which knows no user: it has to be worse to be left out.
-        first_holds = not chosen.generators and not _wins(chosen.measured, richest.measured)
-        if self._keep_all or first_holds or _wins(richest.measured, chosen.measured):
-            chosen.generators, chosen.weights = richest.generators, richest.weights
-            chosen.measured = richest.measured
-            if self._recency_is_open and chosen.recency == EVEN:
-                self._choose_recency(chosen, validation)
-        else:
-            chosen.benched.append(part)
-
-    def _trials(
-        self, chosen: Chosen, part: Part, new: ScoreAll, given: float | None, validation: Holdout
-    ) -> list[Chosen]:
-        """The pipelines that the generator can make: with what is kept; or, where nothing is kept yet, alone and
-        beside each generator that did not win alone (an autoencoder may need popularity, and the other way round).
-        """
         bases = (
             [chosen] if chosen.generators else [replace(chosen, generators=[p], weights=[1.0]) for p in chosen.benched]
         )
@@ -213,6 +213,13 @@ class StageTrainer:
             Chosen(generators=[*base.generators, part], weights=[*base.weights, weight], measured=measured)
             for base, weight, measured in trials
         ]
+
+    def _second_round(self, chosen: Chosen, validation: Holdout) -> None:
+        """What lost before anything was kept is tried beside what is kept now, and then the recency with all of it."""
+        for part in [part for part in chosen.benched if chosen.generators and part not in chosen.generators]:
+            self._offer(chosen, part, validation)
+        if self._recency_is_open and len(chosen.generators) > 1:
+            self._choose_recency(chosen, validation)
 
     def _choose_recency(self, chosen: Chosen, validation: Holdout) -> None:
         """Let the older items of a history count less, where that makes the lists better or was asked for."""
@@ -242,7 +249,7 @@ class StageTrainer:
             other.measured = self._popularity(histories, validation)
         rows = len(self.table)
         for text in map(_text, chosen.generators):
-            self._add_generator(other, text, extractors, histories, validation, phase=AUGMENTED)
+            self._add_generator(other, text, histories, validation, phase=AUGMENTED)
         for stage in self.table[rows:]:
             stage.name += " (augmented)"
         return other if self._keep_all or _wins(other.measured, chosen.measured) else chosen

@@ -196,7 +196,7 @@ class TestLists:
         sparse.module.strengths.mul_(strength)
         with torch.no_grad():
             write_model_folder(tmp_path / "model", to_graph(module), n_items=N, top_k=K)
-        screened_lists, whole, scorer = both(open_model(tmp_path / "model"), histories())
+        screened_lists, whole, _ = both(open_model(tmp_path / "model"), histories())
         assert_alike(screened_lists, whole)
 
     @pytest.mark.parametrize("smallest", [1000, 100_000])

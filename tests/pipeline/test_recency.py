@@ -78,6 +78,10 @@ class TestOptions:
         assert given(PipelineSettings(recency="none"), timed=True) == EVEN
         assert given(PipelineSettings(), timed=False) == EVEN
 
+    def test_rows_drawn_by_chance_choose_none(self) -> None:
+        assert given(PipelineSettings(), timed=True, drawn=True) == EVEN
+        assert given(PipelineSettings(recency="position"), timed=True, drawn=True) is None
+
     def test_a_power_that_is_given_is_not_searched(self) -> None:
         told = PipelineSettings(recency="age", recency_power=0.7)
         assert given(told, timed=True) == Recency("age", 0.7)
