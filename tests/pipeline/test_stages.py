@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, TargetError
+from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
+from selfrec.pipeline.recency import EVEN, Recency
 from selfrec.pipeline.stages import Chosen, StageTrainer
-from selfrec.plugin import Generator
+from selfrec.plugin import Generator, UserBatch
 from selfrec.settings.tables import Config
 from selfrec.testing import checkerboard, checkerboard_holdout
-from tests.toys import Dense, NoOptions, Toys
+from tests.toys import Dense, NoOptions, Toys, keep_as_built
 
 ITEMS = 20
 
@@ -28,7 +32,9 @@ def catalog(items: int = ITEMS) -> Catalog:
     return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": pa.array([1.0] * items)}))
 
 
-def trainer(workshop: Workshop | None = None, toys: Toys | None = None, **tables: Any) -> StageTrainer:
+def trainer(
+    workshop: Workshop | None = None, toys: Toys | None = None, items: int = ITEMS, **tables: Any
+) -> StageTrainer:
     options = {"epochs": 30, "learning_rate": 0.05, "patience": 30}
     pipeline = {"extractors": ("factors",), "generators": ("factors",), "top_k": 5, **tables.pop("pipeline", {})}
     config = Config.model_validate(
@@ -43,13 +49,13 @@ def trainer(workshop: Workshop | None = None, toys: Toys | None = None, **tables
     parts = PartTrainer(
         config=config,
         records=toys or Toys(),
-        catalog=catalog(),
+        catalog=catalog(items),
         workshop=workshop or Workshop(None),
         listener=Silent(),
         notify=lambda part, epoch, metrics: None,
         device=torch.device("cpu"),
     )
-    return StageTrainer(parts, torch.linspace(1, 0, ITEMS))
+    return StageTrainer(parts, torch.linspace(1, 0, items))
 
 
 def parity_hits(stages: StageTrainer, chosen: Chosen) -> float:
@@ -123,6 +129,83 @@ class TestSelection:
         assert len(chosen.generated) == 20
         assert [stage.name for stage in stages.table][-2:] == ["factors (augmented)", "+ dense (augmented)"]
         assert (chosen.generated.lengths == 15).all()
+
+
+class Fixed(torch.nn.Module):
+    """One item first, for everyone; the twenty last items before the rest."""
+
+    def __init__(self, item: int, items: int) -> None:
+        super().__init__()
+        scores = torch.zeros(items)
+        scores[item], scores[-20:] = 1.0, 0.1
+        self.register_buffer("scores", scores)
+
+    scores: torch.Tensor
+
+    def generate(self, batch: UserBatch, features: torch.Tensor) -> torch.Tensor:
+        return self.scores.expand(len(batch.history), -1)
+
+
+def fixed(name: str, item: int) -> Generator:
+    return Generator(
+        name=name, summary="", options=NoOptions, build=lambda options, sizes: Fixed(item, sizes.items),
+        trainer=keep_as_built,
+    )  # fmt: skip
+
+
+def test_what_lost_alone_is_tried_beside_what_is_kept() -> None:
+    """Of 50 users 30 have item 1 hidden, which is the most popular, 10 item 2 and 10 item 3. Who finds 2 or 3 alone
+    loses against popularity; one of them comes in with item 1's generator, the other in the second round.
+    """
+    items = 60
+    train = Histories.from_rows([[0, 1]] * 20, items)
+    hidden = Histories.from_rows([[1]] * 30 + [[2]] * 10 + [[3]] * 10, items)
+    toys = Toys(fixed("two", 2), fixed("three", 3), fixed("one", 1))
+    stages = trainer(toys=toys, items=items, pipeline={"extractors": (), "generators": ("two", "three", "one")})
+    chosen = stages.select(train, Holdout(Histories.from_rows([[0]] * 50, items), hidden))
+    assert [part.label for part in chosen.generators] == ["two", "one", "three"]
+    names = [stage.name for stage in stages.table]
+    assert names == ["popularity", "two", "two + three", "two + one", "+ three"]
+    assert chosen.benched[0].label == "two"
+
+
+class TestRecency:
+    """Hidden is the newest item's follower: what came before the newest only misleads."""
+
+    def lessons(self, ages: float) -> tuple[Histories, Holdout]:
+        """Chains of items two apart; a user has three of them and the last one's follower is hidden."""
+        items = 60
+        rows = [[(7 * user) % 50, (11 * user + 20) % 50, (3 * user + 5) % 50] for user in range(60)]
+        rows = [row for row in rows if len({*row, row[2] + 1}) == 4]
+        shown = Histories.from_rows(rows, items)
+        shown = replace(shown, ages=np.tile(np.array([3, 2, 1], dtype=np.float32) * ages, len(rows)))
+        return shown, Holdout(shown, Histories.from_rows([[row[2] + 1] for row in rows], items))
+
+    def chosen(self, ages: float = 1.0, **pipeline: Any) -> tuple[Chosen, StageTrainer]:
+        train, holdout = self.lessons(ages)
+        stages = trainer(items=60, pipeline={"extractors": (), "generators": ("after",), **pipeline})
+        return stages.select(train, holdout), stages
+
+    def test_it_is_chosen_where_it_helps(self) -> None:
+        chosen, stages = self.chosen()
+        assert chosen.recency.by == "position"
+        assert [stage.name for stage in stages.table] == ["popularity", "after", f"+ {chosen.recency}"]
+        assert [stage.kept for stage in stages.table] == [False, False, True]
+        assert stages.refit(chosen, self.lessons(1.0)[0]).recency == chosen.recency
+
+    def test_not_where_events_have_no_times(self) -> None:
+        chosen, stages = self.chosen(ages=0.0)
+        assert chosen.recency == EVEN
+        assert [stage.name for stage in stages.table] == ["popularity", "after"]
+
+    def test_not_where_it_was_left_out(self) -> None:
+        assert self.chosen(recency="none")[0].recency == EVEN
+
+    def test_a_graph_by_age_asks_for_ages(self) -> None:
+        chosen, stages = self.chosen(recency="age", recency_power=1.0)
+        assert chosen.recency == Recency("age", 1.0)
+        assert stages.recommender(chosen).inputs == ["ages"]
+        assert stages.recommender(replace(chosen, recency=Recency("position", 1.0))).inputs == []
 
 
 class TestRefit:
