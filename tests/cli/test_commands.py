@@ -35,8 +35,10 @@ def test_fit_prints_every_rule_and_every_stage(fitted: tuple[Path, Path, Ran]) -
         "coverage@20",
         "exported",
     ]
-    assert [line.split()[0] for line in lines[table + 1 :]] == ["popularity", "gan"]
-    assert lines[-1].endswith("yes")
+    rows = [line.split() for line in lines[table + 1 :]]
+    assert [row[0] for row in rows[:2]] == ["popularity", "gan"]
+    assert [row[:2] for row in rows[2:]] == [["+", "recency"]]
+    assert [row[-1] for row in rows].count("yes") == 1
     assert max(map(len, lines)) <= 100
     assert ran.err == ""
     assert {path.name for path in model.iterdir()} >= {"manifest.json", "model.onnx", "items.parquet", "report.html"}
@@ -242,7 +244,9 @@ def test_init(cli: Cli, tmp_path: Path) -> None:
 def test_plugins(cli: Cli) -> None:
     listed = json.loads(cli("plugins", "list", "--json").out)
     shipped = {plugin["name"]: plugin["status"] for plugin in listed if plugin["distribution"] == "selfrec"}
-    assert shipped == dict.fromkeys(("autoencoder", "ease", "gan", "mlp", "popularity", "tracking"), "loaded")
+    assert shipped == dict.fromkeys(
+        ("autoencoder", "ease", "gan", "itemknn", "mlp", "popularity", "tracking"), "loaded"
+    )
     shown = cli("plugins", "show", "gan")
     assert shown.code == 0
     assert "epochs" in shown.out

@@ -20,7 +20,9 @@ def test_tune_writes_a_file_that_fit_takes(tmp_path: Path, cli: Cli) -> None:
     assert ran.code == 0, ran.err
     assert "as they stand" in ran.out
     assert "chosen" in ran.out
-    assert toml.read_text().startswith("# found by selfrec tune in 4 trials: ndcg@20 0.")
+    assert toml.read_text().startswith(
+        ("# found by selfrec tune in 4 trials: ndcg@20 0.", "# found by selfrec tune in 4 trials: ndcg@20 1.0000")
+    )
     assert study.stat().st_size > 0
     ran = selfrec("fit", shop, "--out", tmp_path / "model", "--config", toml)
     assert ran.code == 0, ran.err

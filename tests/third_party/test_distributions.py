@@ -25,6 +25,8 @@ FIT = (
     "-o", "pipeline.ranker=mlp", "-o", "ranker.mlp.epochs=3", "-o", "ranker.mlp.ages=true",
     "-o", "generator.gan.epochs=3", "-o", "generator.gan.condition=both", "-o", "extractor.item-words.width=8",
     "-o", "pipeline.keep=all", "-o", "pipeline.top_k=10", "-o", "training.threads=1",
+    # Of the toy shop the newest product alone tells the next one, and this is about aisles.
+    "-o", "pipeline.recency=none",
 )  # fmt: skip
 
 
