@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from selfrec.errors import ModelError
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.kernel import Scorer
+from selfrec.scoring.summary import peak_memory
 from selfrec.settings.tables import ScoringSettings
 from tests.model_folder.test_model_folder import edit_graph, edit_manifest, rehash
 from tests.scoring.shops import next_item_model
@@ -99,10 +99,11 @@ def test_refused_before_anything_runs(folder: Path, change: Change, says: str) -
 
 
 SCORE = """
-import resource, sys
+import sys
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.kernel import Scorer
+from selfrec.scoring.summary import peak_memory
 from selfrec.settings.tables import ScoringSettings
 from selfrec.errors import SelfrecError
 try:
@@ -110,7 +111,7 @@ try:
     scorer.score(Histories.from_rows([[1]], 6))
 except SelfrecError as error:
     print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak_memory())
 """
 
 
@@ -220,10 +221,10 @@ def test_an_item_table_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
     edit_graph(folder, widen)
     edit_manifest(folder, lambda manifest: manifest.update(n_items=n_items))
     rehash(folder)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     with pytest.raises(ModelError, match=r"unpacks to 20,\d+,\d+,\d+ bytes, more than selfrec reads"):
         _ = open_model(folder).catalog
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < GIGABYTE // 1024
+    assert peak_memory() - before < GIGABYTE
 
 
 @pytest.mark.parametrize("kind", ["BIGINT); DROP TABLE x; --", "DOUBLE", "", "varchar", "BIGINT[]"])
