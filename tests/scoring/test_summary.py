@@ -11,7 +11,8 @@ import pytest
 PARENT = """
 import subprocess, sys
 large = bytearray(b"x" * 400_000_000)
-subprocess.run([sys.executable, "-c", "from selfrec.scoring.summary import peak_memory; print(peak_memory())"], check=True)
+code = "from selfrec.scoring.summary import peak_memory; print(peak_memory())"
+subprocess.run([sys.executable, "-c", code], check=True)
 """
 
 
