@@ -1,4 +1,7 @@
-"""Where the time of scoring a table goes: CPU seconds of each part, the whole job on one thread in this process."""
+"""Where the time of scoring a table goes: CPU seconds of each part, the whole job on one thread in this process.
+
+Users of whom a screen is never sure are scored by the graph as it is; their time counts as "padding".
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import numpy as np
 import onnxruntime
 
-from selfrec.model_folder.manifest import GRAPH
+from selfrec.model_folder import reading, session
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.parts import PartNote, hash_shard, result_table, write_part
-from selfrec.scoring.running import GraphRunner
 from selfrec.scoring.targets import RunRow, TableTarget
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.open import open_source
@@ -42,29 +44,11 @@ class _Clock:
 
 
 class _Profiled:
-    """Stands in for a scorer's session: counts the CPU seconds inside and has onnxruntime note each operation.
+    """A session of the scorer: counts the CPU seconds inside and has onnxruntime note each operation."""
 
-    Users of whom a screen is never sure are scored by the graph as it is, in a session that is not looked into; their
-    time counts as "padding".
-    """
-
-    def __init__(self, model: Model, runner: GraphRunner, k: int, folder: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.enable_profiling = True
-        options.profile_file_prefix = str(folder / "profile")
-        self._length = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([k], dtype=np.int64))
-        edited = model.screened(k) if runner.screens else model.unbiased()
-        if not runner.screens and k < model.top_k and model.surface.adjustable_k:
-            options.add_initializer("top_k", self._length)
-        if edited is not None and edited.tensors:
-            values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in edited.tensors.values()]
-            options.add_external_initializers(list(edited.tensors), values)
-        content = str(model.path / GRAPH) if edited is None else edited.content
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
         self.seconds = 0.0
-        runner.stand_in(self)
 
     def run(self, *arguments: Any) -> Any:
         begin = time.process_time()
@@ -72,29 +56,50 @@ class _Profiled:
         self.seconds += time.process_time() - begin
         return result
 
-    def shares(self) -> dict[str, float]:
-        """Share of each part of the graph: the product is the costliest of all products."""
+    def spent(self) -> dict[tuple[int, str], float]:
+        """CPU seconds of each operation, by its number and name, in order."""
         events = json.loads(Path(self._session.end_profiling()).read_text())
-        nodes = [one for one in events if one.get("cat") == "Node" and one["name"].endswith("_kernel_time")]
         spent: dict[tuple[int, str], float] = {}
-        order: list[tuple[int, str]] = []
-        for one in nodes:
-            key = (int(one["args"]["node_index"]), one["args"]["op_name"])
-            if key not in spent:
-                order.append(key)
-            spent[key] = spent.get(key, 0.0) + one["dur"]
-        products = ("Gemm", "MatMul", "MatMulIntegerToFloat")
-        product = max((key for key in order if key[1] in products), key=spent.__getitem__)
-        shares = dict.fromkeys(("encoder", "product", "mask", "top-k"), 0.0)
+        for one in events:
+            if one.get("cat") == "Node" and one["name"].endswith("_kernel_time"):
+                key = (int(one["args"]["node_index"]), one["args"]["op_name"])
+                spent[key] = spent.get(key, 0.0) + one["dur"]
+        every = sum(spent.values())
+        return {key: self.seconds * spent[key] / every for key in sorted(spent)}
+
+
+@contextmanager
+def _profiled(folder: Path) -> Iterator[list[_Profiled]]:
+    """The sessions that are started meanwhile."""
+    started: list[_Profiled] = []
+
+    def start(*arguments: Any, **named: Any) -> _Profiled:
+        prefix = folder / f"profile-{len(started)}"
+        started.append(_Profiled(session.start_session(*arguments, **named, profile=prefix)))
+        return started[-1]
+
+    with patch.object(reading, "start_session", start):
+        yield started
+
+
+def _of_the_graph(sessions: list[_Profiled]) -> dict[str, float]:
+    """CPU seconds of the parts of the graph: the product is the costliest of all products."""
+    spent = [session.spent() for session in sessions if session.seconds]
+    found = dict.fromkeys(("encoder", "product", "mask", "top-k"), 0.0)
+    products = ("Gemm", "MatMul", "MatMulIntegerToFloat")
+    # The head of a graph in two has a product as well, but in the tail there is a costlier one.
+    dearest = max((one[key], number, key) for number, one in enumerate(spent) for key in one if key[1] in products)
+    for number, one in enumerate(spent):
+        order = list(one)
         for place, key in enumerate(order):
-            if key == product:
+            if (number, key) == dearest[1:]:
                 part = "product"
             elif key[1] == "ScatterElements":
                 part = "mask"
             else:
-                part = "encoder" if place < order.index(product) else "top-k"
-            shares[part] += spent[key] / sum(spent.values())
-        return shares
+                part = "encoder" if number != dearest[1] or place < order.index(dearest[2]) else "top-k"
+            found[part] += one[key]
+    return found
 
 
 def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
@@ -102,11 +107,10 @@ def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
     clock = _Clock()
     with tempfile.TemporaryDirectory(dir=shop.parent) as name:
         folder = Path(name)
-        with clock.of("opening"):
+        with clock.of("opening"), _profiled(folder) as sessions:
             model = open_model(model_path)
             settings = ScoringSettings(k=k, threads=1)
             scorer = Scorer(model, settings)
-        session = _Profiled(model, scorer.runner, k, folder)
         target = TableTarget(folder / "result.duckdb", "breakdown")
         target.staging.mkdir()
         parts, rows = [], 0
@@ -119,7 +123,7 @@ def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
                 with clock.of("reading"):
                     shard = reader.read(number)
                     inputs = hash_shard(shard)
-                with clock.of("padding"):  # And what is inside the session, which is taken off below.
+                with clock.of("padding"):  # And what is inside the sessions, which is taken off below.
                     lists = scorer.score(shard.histories(model.n_items, model.config.cleaning.max_history))
                 with clock.of("writing"):
                     table = result_table(lists, shard.user_ids, model.catalog.item_ids)
@@ -130,9 +134,8 @@ def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
             types = (source.user_type, model.manifest.columns.item_type)
         with clock.of("publishing"):
             target.publish(parts, types, _row(model, reader.users, rows))
-        for part, share in session.shares().items():
-            clock.parts[part] = share * session.seconds
-    clock.parts["padding"] -= session.seconds
+        clock.parts |= _of_the_graph(sessions)
+    clock.parts["padding"] -= sum(session.seconds for session in sessions)
     return clock.parts
 
 

@@ -131,7 +131,7 @@ def _graph(message: memoryview) -> Graph:
         elif tag == 5:
             graph.tensors.append(stored_tensor(blob(value)))
         elif tag in (11, 12):
-            name, kind = _value_info(blob(value))
+            name, kind = value_info(blob(value))
             known = graph.inputs if tag == 11 else graph.outputs
             if name in known:
                 raise ModelError(f"the graph has two tensors {name!r}")
@@ -268,7 +268,8 @@ def _entry(message: memoryview) -> tuple[str, str]:
     return key, value
 
 
-def _value_info(message: memoryview) -> tuple[str, TensorType]:
+def value_info(message: memoryview) -> tuple[str, TensorType]:
+    """Name, element type and shape of an input or output. Raises ModelError."""
     name, kind = "", None
     for tag, value in fields(message):
         if tag == 1:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from selfrec.errors import ModelError, one_line
 from selfrec.files import is_utf8, recover
-from selfrec.model_folder.edited import Edited, Source
+from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.flow import check_flow
 from selfrec.model_folder.graph import Graph, read_graph
+from selfrec.model_folder.in_two import InTwo, find_pooling, in_two
 from selfrec.model_folder.manifest import (
     GRAPH,
     GRAPH_DATA,
@@ -93,6 +94,16 @@ class Model:
         """
         return screened(self._source(), self.n_items, k, forced=forced)
 
+    def in_two(self, graph: Edited | None = None) -> InTwo | None:
+        """The graph, or what `unbiased` or `screened` made of it, cut where a history's embeddings are summed up; None
+        where it gathers none.
+        """
+        source = self._source()
+        pooling = find_pooling(read_graph(source.content))
+        if pooling is None:
+            return None
+        return in_two(edit(source, lambda _, node: [node], [], []) if graph is None else graph, pooling)
+
     def session(
         self,
         threads: int = 1,
@@ -105,7 +116,7 @@ class Model:
 
         threads: cores one `run` uses. top_k: shorter lists, which cost less, where the graph can give them;
         take the first top_k columns in any case. working_bytes: what all runs together may take beside the weights.
-        graph: what `unbiased` or `screened` made of it, to be run instead.
+        graph: what was made of it, to be run instead.
         """
         place = self.path / GRAPH
         weights = sum(self.manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in self.manifest.files)

@@ -23,6 +23,7 @@ def start_session(
     *,
     top_k: int | None = None,
     tensors: Mapping[str, npt.NDArray[Any]] | None = None,
+    profile: Path | None = None,
 ) -> InferenceSession:
     """A session of a graph: where its file is, or what is in it.
 
@@ -31,7 +32,8 @@ def start_session(
     (An exported graph has nothing of that kind left.)
 
     threads: cores one `run` uses. memory: bytes of weights and all runs together. top_k: value of the initializer
-    of that name. tensors: constants that the graph has only the names of; they are copied. Raises onnxruntime's errors.
+    of that name. tensors: constants that the graph has only the names of; they are copied. profile: what the names of
+    files begin with in which onnxruntime notes the time of each operation. Raises onnxruntime's errors.
     """
     import numpy as np
     import onnxruntime
@@ -52,6 +54,9 @@ def start_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Errors are raised; warnings would speak of the shapes that the list length changed.
     options.log_severity_level = 4
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
     held = None
     if top_k is not None:
         held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from selfrec.histories import Float32, Histories, Int64
 
-ROWS = 128
-"""Most users of a batch: more gain nothing once the product is compute-bound, and leave the cache [measured]."""
+ROWS = 256
+"""Most users of a batch: more gain nothing once the product is compute-bound [measured]."""
 
 SLOTS = 16_384
-"""Most history slots of a batch: the gathered embeddings [B, H, d] shall stay in the cache as well."""
+"""Most history slots of a batch whose embeddings [B, H, d] are gathered all at once."""
+
+SLOTS_IN_PIECES = 65_536
+"""The same of a batch whose embeddings are gathered piece by piece."""
+
+PIECE_BYTES = 1 << 20
+"""Most embeddings of a piece, where it holds more than one user: they shall stay in the second-level cache."""
 
 EXCLUDED = 4_194_304
 """Most exclude slots of a batch, for users who have seen a large part of the catalog."""
@@ -33,6 +40,15 @@ class Batch:
     """X."""
 
 
+class Piece(NamedTuple):
+    """Rows of a batch whose embeddings are gathered together."""
+
+    start: int
+    end: int
+    length: int
+    """Slots of a row, at most H: further ones are padding."""
+
+
 def bucket(width: int) -> int:
     """The smallest allowed width >= width: 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, ... four to an octave.
 
@@ -44,11 +60,12 @@ def bucket(width: int) -> int:
     return -(-width // step) * step
 
 
-def plan_batches(lengths: Int64, excluded: Int64, n_items: int, batch_bytes: int) -> list[Batch]:
+def plan_batches(lengths: Int64, excluded: Int64, n_items: int, batch_bytes: int, slots: int = SLOTS) -> list[Batch]:
     """Cut U users with int64[U] history and exclude lengths into batches; the same for the same lengths.
 
-    A batch has at most batch_bytes / 4N rows, and at least one. Users are taken in the order of their lengths, so that
-    few places are padding. The longest batches come first, so that the last ones to run are short.
+    A batch has at most batch_bytes / 4N rows and so many history slots, and at least one row. Users are taken in the
+    order of their lengths, so that few places are padding. The longest batches come first, so that the last ones to run
+    are short.
     """
     if not len(lengths):
         return []
@@ -57,7 +74,7 @@ def plan_batches(lengths: Int64, excluded: Int64, n_items: int, batch_bytes: int
     batches: list[Batch] = []
     start = 0
     while start < len(order):
-        users = _narrowed(order[start : start + most], lengths, SLOTS)
+        users = _narrowed(order[start : start + most], lengths, slots)
         users = _narrowed(users, excluded, EXCLUDED)
         # Only the last batch is cut off by chance; how many the others hold follows from their widths.
         last = start + len(users) == len(order)
@@ -65,6 +82,25 @@ def plan_batches(lengths: Int64, excluded: Int64, n_items: int, batch_bytes: int
         batches.append(Batch(users, rows, _width(users, lengths), _width(users, excluded)))
         start += len(users)
     return batches[::-1]
+
+
+def pieces(batch: Batch, lengths: Int64, width: int) -> list[Piece]:
+    """A batch in pieces of embeddings of this width; int64[U] lengths of all users. Their rows are powers of two, so
+    that there are few shapes.
+    """
+    ends = np.zeros(batch.rows, dtype=np.int64)
+    # A row that is empty, or none, is as long as the rows before: all are looked through in the order they have.
+    ends[: len(batch.users)] = lengths[batch.users]
+    np.maximum.accumulate(ends, out=ends)
+    found: list[Piece] = []
+    start = 0
+    while start < batch.rows:
+        rows = 1 << (batch.rows - start).bit_length() - 1
+        while rows > 1 and 4 * width * rows * min(bucket(int(ends[start + rows - 1])), batch.length) > PIECE_BYTES:
+            rows //= 2
+        found.append(Piece(start, start + rows, min(bucket(int(ends[start + rows - 1])), batch.length)))
+        start += rows
+    return found
 
 
 def _width(users: Int64, lengths: Int64) -> int:

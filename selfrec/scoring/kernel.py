@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from selfrec.errors import ModelError, SettingsError, one_line
 from selfrec.histories import Float32, Histories, Int64
 from selfrec.model_folder.session import WORKING_BYTES
-from selfrec.scoring.batches import Batch, Slots, check_numbers, plan_batches
+from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots, check_numbers, pieces, plan_batches
 from selfrec.scoring.running import Feeds, GraphRunner
 from selfrec.settings.tables import ScoringSettings
 
@@ -101,6 +101,7 @@ class Scorer:
         lists = Lists(
             np.full((users, self.k), n_items, dtype=np.int64), np.full((users, self.k), NEVER, dtype=np.float32)
         )
+        lengths = histories.lengths
         excluded = np.zeros(users, dtype=np.int64) if self.repeats else exclude.lengths
         slots = Slots(histories)
         exclude_slots = slots if exclude is histories else Slots(exclude)
@@ -108,7 +109,8 @@ class Scorer:
         def run(batch: Batch, *, candidates: int | None) -> None:
             feeds = self._feeds(batch, slots, exclude_slots, histories.user_features)
             count = len(batch.users)
-            (items, scores), sure = self._run(feeds, count, candidates)
+            parts = () if self.runner.pooled is None else pieces(batch, lengths, self.runner.pooled)
+            (items, scores), sure = self._run(feeds, parts, count, candidates)
             left = batch.users[sure]
             lists.items[left], lists.scores[left] = items[sure], scores[sure]
             done[left] = True
@@ -118,7 +120,8 @@ class Scorer:
         done = np.zeros(users, dtype=np.bool_)
         for candidates in (*self.runner.screens, None):
             asked = np.flatnonzero(~done)
-            batches = plan_batches(histories.lengths[asked], excluded[asked], n_items, self._batch_bytes)
+            most = SLOTS if self.runner.pooled is None else SLOTS_IN_PIECES
+            batches = plan_batches(lengths[asked], excluded[asked], n_items, self._batch_bytes, most)
             self._run_all(
                 partial(run, candidates=candidates), [replace(batch, users=asked[batch.users]) for batch in batches]
             )
@@ -169,14 +172,16 @@ class Scorer:
                 feeds["user_features"][: len(batch.users)] = features[batch.users]
         return feeds
 
-    def _run(self, feeds: Feeds, users: int, candidates: int | None) -> tuple[Lists, npt.NDArray[np.bool_]]:
+    def _run(
+        self, feeds: Feeds, parts: Sequence[Piece], users: int, candidates: int | None
+    ) -> tuple[Lists, npt.NDArray[np.bool_]]:
         """The checked lists of the first `users` rows, and which of them are to be kept: all, unless screened."""
         sure = np.ones(users, dtype=np.bool_)
         try:
             if candidates is None:
-                items, scores = self.runner.run(feeds)
+                items, scores = self.runner.run(feeds, parts)
             else:
-                (items, scores), sure = self.runner.run_screened(feeds, candidates)
+                (items, scores), sure = self.runner.run_screened(feeds, candidates, parts)
         except Exception as error:  # onnxruntime raises many classes of its own.
             if "Available memory of" in str(error):
                 raise ModelError(

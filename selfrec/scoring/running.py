@@ -1,8 +1,9 @@
-"""Runs a model's graph in the form that suits the job: screened, without a bias of zeros, or as it stands."""
+"""Runs a model's graph in the form that suits the job: screened, without a bias of zeros, in two, or as it stands."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import numpy.typing as npt
 
 from selfrec.histories import Float32
 from selfrec.model_folder.screen import CANDIDATES, SURE
+from selfrec.scoring.batches import Piece
 from selfrec.scoring.processor import adds_bytes_exactly, multiplies_bytes
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from selfrec.model_folder.edited import Edited
+    from selfrec.model_folder.in_two import InTwo
     from selfrec.model_folder.reading import Model
 
 Feeds = dict[str, npt.NDArray[Any]]
@@ -36,41 +40,42 @@ class GraphRunner:
         self._plain = few
         self._zero_bias = not item_bias.any()
         self._lock = threading.Lock()
-        self._session: InferenceSession | None = None
+        self._whole: _Whole | _InTwo | None = None
         self._beyond = np.array([], dtype=np.int64)
-        self._screen: InferenceSession | None = None
+        self._screen: _Whole | _InTwo | None = None
+        self._head: InferenceSession | None = None
+        self.pooled: int | None = None
+        """d of the embeddings that are gathered piece by piece; None where they are not."""
         self.screens: tuple[int, ...] = ()
         """How many candidates `run_screened` may be asked for, the fewest first; empty where there is no screen."""
         if not few and screen is not False and _bounded(item_bias):
             self._make_screen(forced=screen is True)
         if self._screen is None:
-            self._whole()
+            self._made_whole()
 
-    def stand_in(self, session: Any) -> None:
-        """Let this be run instead of the session that runs first: to look into what it does."""
-        if self.screens:
-            self._screen = session
-        else:
-            self._session = session
+    def run(self, feeds: Feeds, pieces: Sequence[Piece] = ()) -> Found:
+        """int64[B, >= k] items, float32[B, >= k] scores of B rows. Raises onnxruntime's errors, ModelError.
 
-    def run(self, feeds: Feeds) -> Found:
-        """int64[B, >= k] items, float32[B, >= k] scores of B rows. Raises onnxruntime's errors, ModelError."""
-        session = self._whole()
+        pieces: all rows of the batch; read where `pooled` is set.
+        """
+        graph = self._made_whole()
         if len(self._beyond):
             rows = len(feeds["exclude"])
             columns = np.broadcast_to(self._beyond, (rows, len(self._beyond)))
             feeds = feeds | {"exclude": np.concatenate([feeds["exclude"], columns], axis=1)}
-        items, scores = session.run(["items", "scores"], feeds)
+        items, scores = graph.run(["items", "scores"], feeds, pieces)
         return items, scores
 
-    def run_screened(self, feeds: Feeds, candidates: int) -> tuple[Found, npt.NDArray[np.bool_]]:
+    def run_screened(
+        self, feeds: Feeds, candidates: int, pieces: Sequence[Piece] = ()
+    ) -> tuple[Found, npt.NDArray[np.bool_]]:
         """The same by the screen, and bool[B]: whether a row's list is known to be what `run` gives.
 
         candidates: one of `screens`; more of them make more rows sure.
         """
         assert self._screen is not None
         feeds = feeds | {CANDIDATES: np.array([candidates])}
-        items, scores, sure = self._screen.run(["items", "scores", SURE], feeds)
+        items, scores, sure = self._screen.run(["items", "scores", SURE], feeds, pieces)
         return (items, scores), sure[:, 0]
 
     def _make_screen(self, *, forced: bool) -> None:
@@ -78,22 +83,59 @@ class GraphRunner:
         # Last, for it takes a session to find out.
         if made is not None and adds_bytes_exactly():
             self.screens = made.candidates
-            self._screen = self._model.session(threads=1, working_bytes=self._working_bytes, graph=made)
+            self._screen = self._start(made)
 
-    def _whole(self) -> InferenceSession:
-        """The session that scores every item in float32, made when it is first needed."""
+    def _made_whole(self) -> _Whole | _InTwo:
+        """What scores every item in float32, made when it is first needed."""
         with self._lock:
-            if self._session is None:
+            if self._whole is None:
                 unbiased = self._model.unbiased() if self._zero_bias and not self._plain else None
                 if unbiased is not None:
                     self._beyond = np.array(unbiased.beyond, dtype=np.int64)
-                self._session = self._model.session(
-                    threads=1,
-                    top_k=self._k,
-                    working_bytes=self._working_bytes,
-                    graph=unbiased,
-                )
-            return self._session
+                self._whole = self._start(unbiased, top_k=self._k)
+            return self._whole
+
+    def _start(self, graph: Edited | None, top_k: int | None = None) -> _Whole | _InTwo:
+        parts = None if self._plain else self._model.in_two(graph)
+        if parts is None:
+            return _Whole(self._session(graph, top_k))
+        if self._head is None:
+            self._head, self.pooled = self._session(parts.head, None), parts.pooling.width
+        return _InTwo(parts, self._head, self._session(parts.tail, top_k))
+
+    def _session(self, graph: Edited | None, top_k: int | None) -> InferenceSession:
+        return self._model.session(threads=1, top_k=top_k, working_bytes=self._working_bytes, graph=graph)
+
+
+class _Whole:
+    """A graph in one session."""
+
+    def __init__(self, session: InferenceSession) -> None:
+        self._session = session
+
+    def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
+        del pieces
+        found: list[npt.NDArray[Any]] = self._session.run(names, feeds)
+        return found
+
+
+class _InTwo:
+    """A graph whose histories are summed up piece by piece, in a session of its own."""
+
+    def __init__(self, parts: InTwo, head: InferenceSession, tail: InferenceSession) -> None:
+        self._name, self._inputs, self._tail_inputs = parts.pooling.name, parts.head_inputs, parts.tail_inputs
+        self._head, self._tail = head, tail
+
+    def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
+        pooled = np.concatenate([self._pooled(feeds, piece) for piece in pieces])
+        given = {name: feeds[name] for name in self._tail_inputs}
+        found: list[npt.NDArray[Any]] = self._tail.run(names, given | {self._name: pooled})
+        return found
+
+    def _pooled(self, feeds: Feeds, piece: Piece) -> npt.NDArray[Any]:
+        rows = {name: feeds[name][piece.start : piece.end, : piece.length] for name in self._inputs}
+        pooled: npt.NDArray[Any] = self._head.run([self._name], rows)[0]
+        return pooled
 
 
 def _bounded(item_bias: Float32) -> bool:

@@ -15,7 +15,7 @@ from benchmarks.synthetic import one_product_graph, write_model_folder
 from selfrec.errors import ModelError, SettingsError
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.scoring.batches import bucket, plan_batches
+from selfrec.scoring.batches import PIECE_BYTES, bucket, pieces, plan_batches
 from selfrec.scoring.kernel import Scorer
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import next_item_model
@@ -206,6 +206,20 @@ def test_every_user_is_in_one_batch_that_holds_them(
         assert batch.length >= history[batch.users].max()
         assert batch.excluded >= exclude[batch.users].max()
         assert len(batch.users) <= batch.rows <= max(1, batch_bytes // (4 * n_items))
+
+
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=400), st.integers(1, 2048))
+@settings(deadline=None, max_examples=60)
+def test_every_row_is_in_one_piece_that_holds_it(drawn: list[int], width: int) -> None:
+    lengths = np.array(drawn, dtype=np.int64)
+    for batch in plan_batches(lengths, lengths, 1000, 64_000_000):
+        cut = pieces(batch, lengths, width)
+        assert [row for piece in cut for row in range(piece.start, piece.end)] == list(range(batch.rows))
+        for piece in cut:
+            rows = piece.end - piece.start
+            assert rows & (rows - 1) == 0
+            assert rows == 1 or 4 * width * rows * piece.length <= PIECE_BYTES
+            assert lengths[batch.users[piece.start : piece.end]].max(initial=0) <= piece.length <= batch.length
 
 
 @given(st.integers(0, 100_000))
