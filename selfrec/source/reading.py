@@ -26,6 +26,7 @@ from selfrec.histories import Float32, Histories, Int32, Int64
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold
+from selfrec.source.hashed import HashedUsers, UInt64
 from selfrec.source.ids import carried_sql
 from selfrec.source.item_lists import ItemList, read_items, text_ids
 from selfrec.source.open import Source
@@ -42,6 +43,9 @@ ITEMS = "selfrec_items"
 
 _USERS = "selfrec_users"
 _ASKED = "selfrec_asked_users"
+
+_USER = "whose"
+"""Column of events: whose they are."""
 
 _ROWS_READ = 1_000_000
 """Events that are taken from DuckDB at a time."""
@@ -135,7 +139,7 @@ class HistoryReader:
             rows = list_users(source, users)
             self.shards = max(1, -(-rows // config.scoring.shard_rows))
             self._starts = self._number_users()
-            self._hashed = users is None and source.user_type == "VARCHAR" and self._hashes_differ()
+            self._hashed = users is None and self._hashes_differ()
         self.users = int(self._starts[-1])
         self._turn = threading.Lock()
         self._aside: SetAside | None = None
@@ -158,17 +162,15 @@ class HistoryReader:
         start, end = int(self._starts[shard]), int(self._starts[shard + 1])
         with self._turn, reading(self._source.name):
             ids = self._arrow(
-                f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id FROM {_USERS} "
+                f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id, hashed FROM {_USERS} "
                 f"WHERE code >= {start} AND code < {end} ORDER BY code"
             )
-            if self.shards > 1:
-                events = self._events_of_shard(shard, start)
-            else:
-                events = events_of(self._arrow(self._events_sql(_USERS)))
+            found = self._columns_of_shard(shard)
             features = self._user_features(
                 end - start,
                 f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
             )
+        events = self._of_shard(found, ids.column("hashed").to_numpy(), start)
         return self._shard(ids.column("user_id").combine_chunks(), events, features)
 
     def read_users(self, ids: pa.Array) -> UserShard:
@@ -189,7 +191,7 @@ class HistoryReader:
                 known = self._arrow(
                     f"SELECT {carried_sql('user_id', source.user_type)} AS user_id FROM {_ASKED} ORDER BY code"
                 )
-                events = events_of(self._arrow(self._events_sql(_ASKED)))
+                events = events_of(self._arrow(self._events_sql({"code": "users.code"}, _ASKED)))
         finally:
             source.connection.unregister("selfrec_asked_ids")
         found = known.column("user_id").combine_chunks()
@@ -214,7 +216,7 @@ class HistoryReader:
         return np.cumsum(counts)
 
     def _hashes_differ(self) -> bool:
-        """Whether a hash stands for one user alone: then text need not be compared for every event."""
+        """Whether a hash stands for one user alone: then events need not be joined with the users."""
         [(same,)] = self._source.connection.execute(
             f"SELECT count(*) - count(DISTINCT hashed) FROM {_USERS}"
         ).fetchall()
@@ -222,9 +224,9 @@ class HistoryReader:
 
     @property
     def _columns(self) -> dict[str, str]:
-        """What is read of an event, and its SQL: code, number and, where there are, ticks and strength."""
+        """What is read of an event beside its user, and its SQL: number and, where there are, ticks and strength."""
         clock = self._weighting.clock
-        listed = {"code": "users.code", "number": "items.number"}
+        listed = {"number": "items.number"}
         if clock is not None:
             small = self.moment is not None and clock.ticks(self.moment) < 1 << 32
             listed["ticks"] = f"({clock.sql('epoch')})::{'UINTEGER' if small else 'BIGINT'}"
@@ -232,30 +234,47 @@ class HistoryReader:
             listed["strength"] = self._weighting.strength
         return listed
 
-    def _events_sql(self, users: str) -> str:
-        """Events of these users with items of the catalog."""
-        joined = "listed_id = user_id"
-        if users == _USERS and self._hashed:
-            joined = "hashed = hash(user_id)"
+    def _events_sql(self, of_user: dict[str, str], users: str | None) -> str:
+        """Events with items of the catalog; where users are named, theirs alone, joined."""
+        joined = f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON listed_id = user_id "
         return (
-            f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in self._columns.items())} "
+            f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in (of_user | self._columns).items())} "
             f"FROM {self._source.relation_sql} AS events JOIN {ITEMS} AS items USING (item_id) "
-            f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON {joined} "
-            f"WHERE {self._weighting.kept()}"
+            f"{'' if users is None else joined}WHERE {self._weighting.kept()}"
         )
 
-    def _events_of_shard(self, shard: int, start: int) -> Events:
-        """All events are read at once and set aside, so that no shard needs a pass over the source of its own."""
+    def _columns_of_shard(self, shard: int) -> dict[str, Any]:
+        """The events of a shard: `user` (a hash, or a code where hashes do not tell users apart), and `_columns`.
+
+        All events are read at once and set aside, so that no shard needs a pass over the source of its own.
+        """
+        names = (_USER, *self._columns)
+        sql = self._events_sql({"shard": "users.shard", _USER: "users.code"}, _USERS)
+        if self._hashed:
+            shards = {"shard": f"(hash(user_id) % {self.shards})::INTEGER"}
+            sql = self._events_sql(shards | {_USER: "hash(user_id)"}, None)
+        if self.shards == 1:
+            table = self._arrow(sql)
+            return {name: table.column(name).to_numpy() for name in names}
         if self._aside is None:
             aside = SetAside(self.shards, self._spill_folder())
-            sql = self._events_sql(_USERS).replace("SELECT ", "SELECT users.shard, ", 1)
             for batch in self._source.connection.sql(sql).to_arrow_reader(_ROWS_READ):
-                shards, *columns = (batch.column(name).to_numpy() for name in ("shard", *self._columns))
-                aside.add(shards, columns)
+                numbers, *found = (batch.column(name).to_numpy() for name in ("shard", *names))
+                aside.add(numbers, found)
             self._aside = aside
-        found = dict(zip(self._columns, self._aside.take(shard), strict=True))
-        found["code"] -= np.int32(start)
-        return _events(found)
+        return dict(zip(names, self._aside.take(shard), strict=True))
+
+    def _of_shard(self, found: dict[str, Any], hashes: UInt64, start: int) -> Events:
+        """Events of a shard whose users' hashes are these and whose first code is `start`."""
+        users = found.pop(_USER)
+        if not self._hashed:
+            return _events(found | {"code": users - np.int32(start)})
+        codes = HashedUsers(hashes).numbers(users)
+        if int(codes.min(initial=0)) < 0:
+            # Users who have come since the others were listed: files may change while they are read.
+            known = codes >= 0
+            codes, found = codes[known], {name: values[known] for name, values in found.items()}
+        return _events(found | {"code": codes})
 
     def _spill_folder(self) -> Path | None:
         """Where DuckDB spills as well."""

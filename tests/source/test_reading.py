@@ -139,6 +139,32 @@ def test_shards_are_the_same_in_every_run_and_order(big: str) -> None:
             reader.read(7)
 
 
+@pytest.mark.parametrize("shard_rows", [3000, 1_000_000])
+def test_users_whose_hashes_are_equal_are_told_apart(
+    big: str, monkeypatch: pytest.MonkeyPatch, shard_rows: int
+) -> None:
+    config = loose(scoring={"shard_rows": shard_rows})
+    first = read(big, config, FIFTY)
+    monkeypatch.setattr(HistoryReader, "_hashes_differ", lambda self: False)
+    for shard, expected in zip(read(big, config, FIFTY), first, strict=True):
+        assert shard.user_ids == expected.user_ids
+        for name in ("offsets", "items", "weights", "ages"):
+            assert getattr(shard, name).tobytes() == getattr(expected, name).tobytes()
+
+
+def test_users_who_come_while_files_are_read_are_left_out(tmp_path: Path) -> None:
+    rows_ = [(user, item, 0, "buy") for user in range(5) for item in "ab"]
+    place = tmp_path / "events.parquet"
+    write = "COPY (SELECT * FROM (VALUES {}) t(user_id, item_id, timestamp, event)) TO '{}'"
+    duckdb.execute(write.format(str(rows_)[1:-1], place))
+    with open_source(str(place), Config().source) as source:
+        reader = HistoryReader(source, Config(), ABC)
+        duckdb.execute(write.format(str([(9, "a", 0, "buy"), *rows_])[1:-1], place))
+        shard = reader.read(0)
+    assert sorted(shard.user_ids.to_pylist()) == [0, 1, 2, 3, 4]
+    assert np.diff(shard.offsets).tolist() == [2, 2, 2, 2, 2]
+
+
 def test_shards_are_the_same_from_several_threads(big: str) -> None:
     config = loose(scoring={"shard_rows": 3000})
     first = read(big, config, FIFTY)
