@@ -22,6 +22,7 @@ import numpy.typing as npt
 from benchmarks.measure import about, machine, markdown, write_json
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import Model, open_model
+from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.running import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
@@ -42,8 +43,8 @@ def count_doubtful(scorer: Scorer) -> list[int]:
     doubtful: list[int] = []
     ask = scorer.runner.run_screened
 
-    def counting(feeds: Feeds, candidates: int) -> tuple[Found, npt.NDArray[np.bool_]]:
-        found, sure = ask(feeds, candidates)
+    def counting(feeds: Feeds, candidates: int, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
+        found, sure = ask(feeds, candidates, pieces)
         if candidates == scorer.runner.screens[0]:
             doubtful.append(int((~sure).sum()))
         return found, sure

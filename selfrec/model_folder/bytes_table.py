@@ -1,7 +1,8 @@
 """The item factors in 8 bits, with how far a score from them may be from the true one.
 
 A query q and item factors f are turned by one orthogonal matrix, which leaves their product and spreads what is large
-in few columns over all; then each is rounded to whole numbers of -127..127 in a unit of its own:
+in few columns over all; then each is rounded to whole numbers in a unit of its own, of -127..127 (a query of -63..63
+on processors whose sums would not be exact otherwise):
 
     R^T q = a Q,  Q = u + r,  |r_j| <= 1/2        R^T (f_n - m) = b_n G_n,  G_n = w_n + e_n,  |e_nj| <= 1/2
 
@@ -33,7 +34,7 @@ import numpy.typing as npt
 from selfrec.histories import Float32
 
 MOST = 127
-"""Largest whole number of the table; queries have the same range around 128, their zero."""
+"""Largest whole number of the table; that of queries is their form's (see screen.py)."""
 
 CHANCE = 1e-18
 """Of a bound being too low, for one user and item."""

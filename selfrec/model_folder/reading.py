@@ -24,6 +24,7 @@ from selfrec.model_folder.manifest import (
     Manifest,
     parse_manifest,
 )
+from selfrec.model_folder.screen import EIGHT_BITS, Form
 from selfrec.model_folder.screened import Screened, screened
 from selfrec.model_folder.session import WORKING_BYTES, start_session
 from selfrec.model_folder.surface import Surface, read_surface
@@ -87,12 +88,12 @@ class Model:
         """The graph for jobs in which every item's bias is 0; None where it has no such form."""
         return without_bias(self._source(), self.n_items)
 
-    def screened(self, k: int, *, forced: bool = False) -> Screened | None:
+    def screened(self, k: int, *, form: Form = EIGHT_BITS, forced: bool = False) -> Screened | None:
         """The graph with a first product in 8 bits, for lists of k; None where it has no such form or gains nothing.
 
         forced: also where it gains nothing.
         """
-        return screened(self._source(), self.n_items, k, forced=forced)
+        return screened(self._source(), self.n_items, k, form=form, forced=forced)
 
     def in_two(self, graph: Edited | None = None) -> InTwo | None:
         """The graph, or what `unbiased` or `screened` made of it, cut where a history's embeddings are summed up; None

@@ -4,8 +4,8 @@ as before. The lists are those of the graph; their scores are summed in another 
     8-bit bounds of all items -> mask -> the C highest -> their scores in float32 -> the k best
 
 Whether the k-th best score is above the bound of all that was left out is an output, for each user; where it is not,
-the graph itself has to be asked. Where a processor multiplies bytes (see scoring/processor.py) the first product takes
-a third of the time of the one in float32, which is most of a job on a large catalog [measured].
+the graph itself has to be asked. The first product takes a third to two thirds of the time of the one in float32, by
+the processor (see scoring/processor.py); on a large catalog that is most of a job [measured].
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from selfrec.model_folder.building import entry, opset, output
 from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
-from selfrec.model_folder.screen import BLOCK, CANDIDATES, MICROSOFT, PREFIX, SURE, Added, Screen
+from selfrec.model_folder.screen import BLOCK, CANDIDATES, EIGHT_BITS, MICROSOFT, PREFIX, SURE, Added, Form, Screen
 from selfrec.model_folder.surface import TOP_K
 from selfrec.model_folder.unbiased import adds, product_place
 
@@ -53,21 +53,21 @@ class _Places:
     """Numbers of the operations from the product on."""
 
 
-def _candidates(k: int) -> int:
+def _candidates(k: int, form: Form) -> int:
     """C, with which all users of fitted models are sure, and .95 of those of models drawn at random [measured]."""
-    return 20 + k * 6 // 5
+    return int(form.candidates * (20 + k * 6 // 5))
 
 
-def screened(source: Source, n_items: int, k: int, *, forced: bool = False) -> Screened | None:
+def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, forced: bool = False) -> Screened | None:
     """The file that gives lists of k of a graph that is one product and the best of it; None for any other.
 
-    None too where a screen costs more than it spares, unless forced.
+    None too where a screen in this form costs more than it spares, unless forced.
     """
     places = _places(read_graph(source.content), n_items)
     if places is None:
         return None
-    blocks, few = places.factors.dims[0] // BLOCK, _candidates(k)
-    if blocks < few or not (forced or _worth(places.factors, few)):
+    blocks, few = places.factors.dims[0] // BLOCK, _candidates(k, form)
+    if blocks < few or not (forced or _worth(places.factors, few, form)):
         return None
     values = source.values(places.factors)
     table = None if values is None else bytes_table(values, n_items)
@@ -77,6 +77,7 @@ def screened(source: Source, n_items: int, k: int, *, forced: bool = False) -> S
     added = None if places.added is None else Added(*places.added.inputs[1:3])
     screen = Screen(
         table,
+        form,
         query=query,
         factors=factors,
         bias=bias,
@@ -95,10 +96,9 @@ def screened(source: Source, n_items: int, k: int, *, forced: bool = False) -> S
     return Screened(edited.content, {**edited.tensors, **screen.tensors}, candidates)
 
 
-def _worth(factors: Stored, candidates: int) -> bool:
-    """Whether two thirds of the product are more than finding candidates and scoring them, in its terms [measured]."""
+def _worth(factors: Stored, candidates: int, form: Form) -> bool:
     columns, d = factors.dims
-    return columns * d > 90_000 * candidates
+    return columns * d > form.worth * candidates
 
 
 def _places(graph: Graph, n_items: int) -> _Places | None:

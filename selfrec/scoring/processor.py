@@ -1,4 +1,4 @@
-"""What the processor is good at: whether a product of bytes is worth asking for, and whether its sums are right."""
+"""How well the processor multiplies bytes: in which form, whether it is worth asking for, and whether it adds up."""
 
 from __future__ import annotations
 
@@ -8,37 +8,46 @@ from pathlib import Path
 import numpy as np
 
 from selfrec.model_folder.building import graph_file, node, tensor
+from selfrec.model_folder.bytes_table import MOST
+from selfrec.model_folder.screen import EIGHT_BITS, SEVEN_BITS, Form
 from selfrec.model_folder.session import start_session
 
-_INSTRUCTIONS = frozenset(["avx512_vnni", "avx_vnni"])
-"""Of x86 processors, those that onnxruntime multiplies bytes with. On others nobody has measured a gain."""
+_FORMS = (({"avx512_vnni", "avx_vnni"}, EIGHT_BITS), ({"avx2"}, SEVEN_BITS))
+"""By the instructions of x86 processors; on others nobody has measured a gain."""
 
 _INFO = Path("/proc/cpuinfo")
 _DEEP = 64
 
 
 @cache
-def multiplies_bytes() -> bool:
-    """Whether products of bytes take a fraction of those in float32 here."""
+def quick_form() -> Form | None:
+    """The form in which products of bytes take less time here than those in float32."""
     try:
         lines = _INFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return False
-    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-    return bool(_INSTRUCTIONS & set(flags))
+        return None
+    flags = set(next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), []))
+    return next((form for instructions, form in _FORMS if instructions & flags), None)
 
 
 @cache
-def adds_bytes_exactly() -> bool:
-    """Whether the largest products of bytes are added up as they are: some processors cut pairs off at 16 bits."""
+def exact_form() -> Form | None:
+    """The finest form in which sums of bytes' products are exact: some processors cut pairs of them off at 16 bits."""
+    return next((form for form in (EIGHT_BITS, SEVEN_BITS) if adds_up(form)), None)
+
+
+@cache
+def adds_up(form: Form) -> bool:
+    """Whether sums in this form are exact."""
     content = graph_file(
         [
-            tensor("right", np.full((_DEEP, 1), 127, dtype=np.int8)),
+            tensor("right", np.full((_DEEP, 1), MOST, dtype=np.int8)),
             node("MatMulInteger", ["left", "right"], ["sums"]),
         ],
         inputs={"left": (np.dtype(np.uint8), ("rows", _DEEP))},
         outputs={"sums": (np.dtype(np.int32), ("rows", 1))},
     )
-    left = np.array([[255] * _DEEP, [0] * _DEEP, [1, 255] * (_DEEP // 2)], dtype=np.uint8)
+    most = form.zero + form.most
+    left = np.array([[most] * _DEEP, [0] * _DEEP, [1, most] * (_DEEP // 2)], dtype=np.uint8)
     [sums] = start_session(content, 1, 2**26).run(["sums"], {"left": left})
-    return bool((sums[:, 0] == left.astype(np.int64).sum(axis=1) * 127).all())
+    return bool((sums[:, 0] == left.astype(np.int64).sum(axis=1) * MOST).all())

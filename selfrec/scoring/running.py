@@ -12,7 +12,7 @@ import numpy.typing as npt
 from selfrec.histories import Float32
 from selfrec.model_folder.screen import CANDIDATES, SURE
 from selfrec.scoring.batches import Piece
-from selfrec.scoring.processor import adds_bytes_exactly, multiplies_bytes
+from selfrec.scoring.processor import adds_up, exact_form, quick_form
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -79,9 +79,10 @@ class GraphRunner:
         return (items, scores), sure[:, 0]
 
     def _make_screen(self, *, forced: bool) -> None:
-        made = self._model.screened(self._k, forced=forced) if forced or multiplies_bytes() else None
+        form = exact_form() if forced else quick_form()
+        made = None if form is None else self._model.screened(self._k, form=form, forced=forced)
         # Last, for it takes a session to find out.
-        if made is not None and adds_bytes_exactly():
+        if made is not None and form is not None and adds_up(form):
             self.screens = made.candidates
             self._screen = self._start(made)
 

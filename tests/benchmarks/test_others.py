@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import limits, memory, scaling, screen, shortcut, stages, startup
 from benchmarks.measure import run
-from selfrec.scoring.processor import adds_bytes_exactly
+from selfrec.scoring.processor import exact_form
 
 
 def test_startup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,14 +88,15 @@ def test_shortcut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "N 992, d 40, 20 users, k 3" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not adds_bytes_exactly(), reason="nothing is screened on this processor")
+@pytest.mark.skipif(exact_form() is None, reason="nothing is screened on this processor")
 def test_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--users", "60", "--items", "4000", "--width", "40", "--mean-items", "10"]
     run([sys.executable, "-m", "benchmarks.synthetic", str(tmp_path), *sizes])
     words = [str(tmp_path / "model"), str(tmp_path / "shop.duckdb"), "-k", "3", "-k", "100", "--repeats", "2"]
     screen.main([*words, "--json", str(tmp_path / "figures.json")])
     [found] = json.loads((tmp_path / "figures.json").read_text())["lists"]
-    assert (found["k"], found["candidates"]) == (3, 23)
+    # In 8 bits, or in 7.
+    assert (found["k"], found["candidates"]) in [(3, 23), (3, 34)]
     assert 0 <= found["doubtful"] < 0.5
     assert found["largest_gap"] < 1e-5
     assert "N 4,000, 60 users" in capsys.readouterr().out

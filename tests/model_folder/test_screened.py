@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from onnx import helper, numpy_helper
 from benchmarks.synthetic import one_product_graph, write_model_folder
 from selfrec.export.graph import to_graph
 from selfrec.histories import Histories
-from selfrec.model_folder.bytes_table import MOST, bytes_table
+from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.edited import Source
 from selfrec.model_folder.reading import Model, open_model
+from selfrec.model_folder.screen import EIGHT_BITS, SEVEN_BITS, Form
 from selfrec.model_folder.screened import screened
 from selfrec.scoring import processor, running
+from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.running import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
@@ -31,10 +33,13 @@ from tests.model_folder.test_model_folder import rehash
 N, D, K = 4000, 16, 10
 
 
-def by_hand(query: np.ndarray, table: Any) -> tuple[np.ndarray, float]:
+FORMS = pytest.mark.parametrize("form", [EIGHT_BITS, SEVEN_BITS], ids=["8 bits", "7 bits"])
+
+
+def by_hand(query: np.ndarray, table: Any, form: Form) -> tuple[np.ndarray, float]:
     """The bounds of all items' scores by the formulas of bytes_table.py, in float64, and what rounding may add."""
     turned = query.astype(np.float64) @ table.turn
-    unit = max(np.abs(turned).max(), 1e-30) / MOST
+    unit = max(np.abs(turned).max(), 1e-30) / form.most
     scaled = turned / unit
     whole, length = np.rint(scaled), np.linalg.norm(scaled)
     rest = scaled - whole
@@ -60,18 +65,27 @@ def tables(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 class TestBound:
-    @given(tables())
-    def test_no_score_is_above_its_bound(self, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    @FORMS
+    @given(drawn=tables())
+    def test_no_score_is_above_its_bound(self, form: Form, drawn: tuple[np.ndarray, np.ndarray]) -> None:
         factors, queries = drawn
         table = bytes_table(factors, len(factors))
         assert table is not None
         for query in queries:
-            bounds, rounding = by_hand(query, table)
+            bounds, rounding = by_hand(query, table, form)
             scores = factors.astype(np.float64) @ query.astype(np.float64)
             assert (bounds + rounding >= scores).all()
 
-    @pytest.mark.parametrize(("d", "cosine", "gap"), [(64, 1.0, 0.25), (256, 0.576, 0.25), (512, 0.407, 0.28)])
-    def test_wide_ones_are_near(self, d: int, cosine: float, gap: float) -> None:
+    @pytest.mark.parametrize(
+        ("d", "cosine", "form", "gap"),
+        [
+            (64, 1.0, EIGHT_BITS, 0.25),
+            (256, 0.576, EIGHT_BITS, 0.25),
+            (512, 0.407, EIGHT_BITS, 0.28),
+            (256, 0.576, SEVEN_BITS, 0.4),
+        ],
+    )
+    def test_wide_ones_are_near(self, d: int, cosine: float, form: Form, gap: float) -> None:
         """2 exp(-254 .576^2 / 2) = 1e-18; not one of 200,000 pairs is above its bound, nor far below."""
         random = np.random.default_rng(0)
         factors, queries = random.normal(size=(4000, d)).astype(np.float32), random.normal(size=(50, d))
@@ -79,7 +93,7 @@ class TestBound:
         assert table is not None
         assert table.cosine == pytest.approx(cosine, abs=1e-3)
         for query in queries.astype(np.float32):
-            bounds, rounding = by_hand(query, table)
+            bounds, rounding = by_hand(query, table, form)
             scores = factors.astype(np.float64) @ query.astype(np.float64)
             assert (bounds + rounding >= scores).all()
             assert (bounds - scores).max() < gap * scores.std()
@@ -133,7 +147,7 @@ def assert_alike(screened_lists: Lists, whole: Lists) -> None:
 
 
 needs_exact_bytes = pytest.mark.skipif(
-    not processor.adds_bytes_exactly(), reason="this processor cuts sums of bytes off; nothing is screened on it"
+    processor.exact_form() is None, reason="this processor cuts sums of bytes off; nothing is screened on it"
 )
 
 
@@ -164,9 +178,9 @@ class TestLists:
         asked: list[int] = []
         run = scorer.runner.run
 
-        def counting(feeds: Feeds) -> Found:
+        def counting(feeds: Feeds, pieces: Sequence[Piece]) -> Found:
             asked.append(len(feeds["history"]))
-            return run(feeds)
+            return run(feeds, pieces)
 
         monkeypatch.setattr(scorer.runner, "run", counting)
         scorer.score(histories(40, longest=5))
@@ -314,38 +328,49 @@ class TestChoice:
     def test_a_processor_whose_sums_are_cut_off_screens_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(running, "adds_bytes_exactly", lambda: False)
+        monkeypatch.setattr(running, "exact_form", lambda: None)
         assert not self.scorer(tmp_path / "model").runner.screens
 
+    def test_fewer_bits_take_more_candidates(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With 20 + 10 x 6 / 5 = 32, and half as many again; 4,000 items are 126 blocks, of which 4 times as many."""
+        monkeypatch.setattr(running, "exact_form", lambda: SEVEN_BITS)
+        monkeypatch.setattr(running, "adds_up", lambda form: True)
+        assert self.scorer(tmp_path / "model").runner.screens == (48, 126)
+
+    def test_the_coarser_form_is_exact_wherever_the_finer_is(self) -> None:
+        assert not processor.adds_up(EIGHT_BITS) or processor.adds_up(SEVEN_BITS)
+
     @pytest.mark.parametrize(
-        ("info", "fast"),
+        ("info", "form"),
         [
-            ("processor : 0\nflags\t\t: fpu avx2 avx512_vnni\n", True),
-            ("flags : sse avx_vnni\n", True),
-            ("flags : avx2 avx512f\n", False),
-            ("Features : asimd\n", False),
-            ("", False),
+            ("processor : 0\nflags\t\t: fpu avx2 avx512_vnni\n", EIGHT_BITS),
+            ("flags : sse avx_vnni\n", EIGHT_BITS),
+            ("flags : avx2 avx512f\n", SEVEN_BITS),
+            ("flags : sse4_2 avx\n", None),
+            ("Features : asimd\n", None),
+            ("", None),
         ],
     )
-    def test_processors(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: str, fast: bool) -> None:
+    def test_processors(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: str, form: Form | None) -> None:
         place = tmp_path / "cpuinfo"
         place.write_text(info)
         monkeypatch.setattr(processor, "_INFO", place)
-        assert processor.multiplies_bytes.__wrapped__() is fast
+        assert processor.quick_form.__wrapped__() is form
 
     def test_a_system_without_the_file_screens_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(processor, "_INFO", tmp_path / "none")
-        assert processor.multiplies_bytes.__wrapped__() is False
+        assert processor.quick_form.__wrapped__() is None
 
-    @pytest.mark.parametrize("fast", [True, False])
+    @pytest.mark.parametrize("form", [EIGHT_BITS, SEVEN_BITS, None])
     def test_unset_it_is_the_processor_and_the_catalog_that_decide(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form | None
     ) -> None:
+        """7,000 x 1,024 factors are worth it in 8 bits, from 32 x 90,000, and in 7 with candidates for 48 x 150,000."""
         random = np.random.default_rng(3)
-        wide = random.normal(size=(2, 7000, 1024)).astype(np.float32)
-        write_model_folder(tmp_path / "wide", one_product_graph(*wide, K), n_items=7000, top_k=K)
-        monkeypatch.setattr(running, "multiplies_bytes", lambda: fast)
-        monkeypatch.setattr(running, "adds_bytes_exactly", lambda: True)
+        wide = random.normal(size=(2, 7168, 1024)).astype(np.float32)
+        write_model_folder(tmp_path / "wide", one_product_graph(*wide, K), n_items=7168, top_k=K)
+        monkeypatch.setattr(running, "quick_form", lambda: form)
+        monkeypatch.setattr(running, "adds_up", lambda form: True)
         scorer = Scorer(open_model(tmp_path / "wide"), ScoringSettings(k=K, threads=1))
-        assert bool(scorer.runner.screens) is fast
+        assert bool(scorer.runner.screens) is (form is not None)
         assert not Scorer(a_model(tmp_path / "small"), ScoringSettings(k=K, threads=1)).runner.screens
