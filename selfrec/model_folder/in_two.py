@@ -51,22 +51,30 @@ class InTwo:
 
 
 def find_pooling(graph: Graph) -> Pooling | None:
-    """The widest product of something with embeddings that a history gathers; None where there is none."""
+    """The widest product of weights and the embeddings that a history gathers; None where there is none."""
     makers = {name: node for node in graph.nodes for name in node.outputs}
     tables = {one.name: one.dims[1] for one in graph.tensors if len(one.dims) == 2 and one.element == FLOAT}
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     found: list[Pooling] = []
     for node in graph.nodes:
-        gather = makers.get(node.inputs[1]) if node.op == "MatMul" else None
-        if gather is None or gather.op != "Gather" or gather.numbers.get("axis") or readers[gather.outputs[0]] > 1:
+        weights, gather = (makers.get(name) for name in node.inputs[:2]) if node.op == "MatMul" else (None, None)
+        if weights is None or weights.op != "Unsqueeze" or gather is None or readers[gather.outputs[0]] > 1:
             continue
-        if gather.inputs[0] in tables and _inputs_of(graph, makers, node) <= set(SLOTWISE):
+        if _gathers_history(gather, makers) and gather.inputs[0] in tables and _slotwise(graph, makers, node):
             found.append(Pooling(node.outputs[0], tables[gather.inputs[0]]))
     return max(found, key=lambda one: one.width, default=None)
 
 
-def _inputs_of(graph: Graph, makers: Mapping[str, Node], node: Node) -> set[str]:
-    """The graph's inputs that an operation depends on."""
+def _gathers_history(node: Node, makers: Mapping[str, Node]) -> bool:
+    """Whether this takes a row for each slot [B, H], or [B, 1 + H] with one of padding in front."""
+    if node.op != "Gather" or node.numbers.get("axis"):
+        return False
+    pad = makers.get(node.inputs[1])
+    return "history" in (node.inputs[1], pad.inputs[0] if pad is not None and pad.op == "Pad" else "")
+
+
+def _slotwise(graph: Graph, makers: Mapping[str, Node], node: Node) -> bool:
+    """Whether an operation depends on no other inputs of the graph than SLOTWISE."""
     seen: set[str] = set()
     left = list(node.inputs)
     while left:
@@ -74,7 +82,7 @@ def _inputs_of(graph: Graph, makers: Mapping[str, Node], node: Node) -> set[str]
         if name not in seen:
             seen.add(name)
             left += makers[name].inputs if name in makers else ()
-    return seen & set(graph.inputs)
+    return seen & set(graph.inputs) <= set(SLOTWISE)
 
 
 def in_two(edited: Edited, pooling: Pooling) -> InTwo:

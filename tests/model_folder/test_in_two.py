@@ -82,9 +82,28 @@ def from_the_other_side(graph: onnx.GraphProto) -> None:
     product.input[:] = product.input[::-1]
 
 
+def flatten_the_history(graph: onnx.GraphProto) -> None:
+    [gather] = [node for node in graph.node if node.op_type == "Gather"]
+    gather.input[1] = "flat"
+    graph.node.insert(0, helper.make_node("Flatten", ["history"], ["flat"], axis=0))
+
+
+def weights_of_another_make(graph: onnx.GraphProto) -> None:
+    [product] = [node for node in graph.node if node.output[0] == "pooled_row"]
+    product.input[0] = "scaled"
+    graph.node.insert(2, helper.make_node("Mul", ["weights_row", "weights_row"], ["scaled"]))
+
+
 @pytest.mark.parametrize(
     "change",
-    [read_the_embeddings_twice, gather_columns, weigh_by_the_bias, from_the_other_side],
+    [
+        read_the_embeddings_twice,
+        gather_columns,
+        weigh_by_the_bias,
+        from_the_other_side,
+        flatten_the_history,
+        weights_of_another_make,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_other_graphs_stay_whole(change: Callable[[onnx.GraphProto], None]) -> None:
