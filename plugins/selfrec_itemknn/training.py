@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrec.plugin import Histories
+from selfrec.plugin import Histories, largest
 from selfrec_itemknn.module import ItemKnn
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 500
 """Of longer histories the newest so many items are counted: pairs grow as the square."""
 
-CELLS = 4 << 20
+CELLS = 1 << 20
 """Pairs of items that are dense at a time."""
 
 PAIRS = 16 << 20
@@ -38,21 +38,29 @@ def fill_in(module: ItemKnn, fitting: Fitting) -> None:
     module.strengths.zero_()
     for epoch in fitting.epochs(module, 1):
         for items, shared in shared_users(rows):
-            cosine = similarity(shared, popularity, items, fitting.options)
-            strengths, neighbours = cosine.topk(found, dim=1)
+            cosines = damped_cosines(shared, popularity, items, fitting.options)
+            nearest, neighbours = largest(cosines, found)
+            strengths = weighed(nearest, popularity, items, fitting.options)
             module.strengths[items, :found] = strengths
             module.neighbours[items, :found] = neighbours.masked_fill(strengths == 0, rows.n_items)
         alone = (module.strengths[:-1, 0] == 0).double().mean() if rows.n_items else 0.0
         epoch.report(loss=float(alone))
 
 
-def similarity(shared: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
-    """float32[b, N] strengths of `items` int64[b] for all items; 0 for itself. shared [b, N], popularity [N]."""
-    own = popularity[items]
-    divisor = (own[:, None] * popularity).sqrt() + options.shrink
-    strengths = (shared / divisor) ** options.exponent * own[:, None] ** -options.popularity_exponent
-    strengths[torch.arange(len(items)), items] = 0
-    return strengths
+def damped_cosines(shared: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
+    """float32[b, N] G_ij / (sqrt(p_i p_j) + shrink) of `items` int64[b] with all; 0 for itself. shared [b, N], in whose
+    place it is made; popularity [N].
+    """
+    root = popularity.sqrt()
+    divisor = torch.addcmul(torch.full((), options.shrink), root[items][:, None], root)
+    shared /= divisor
+    shared[torch.arange(len(items)), items] = 0
+    return shared
+
+
+def weighed(cosines: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
+    """float32[b, M] strengths from the damped cosines of `items` int64[b] with their neighbours."""
+    return cosines**options.exponent * popularity[items][:, None] ** -options.popularity_exponent
 
 
 def shared_users(rows: Histories) -> Iterator[tuple[Tensor, Tensor]]:
