@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrec.plugin import Epoch, Fitting
-from selfrec_autoencoder.choice import Plan, plan_for
+from selfrec_autoencoder.choice import Plan, continued, plan_for
 from selfrec_autoencoder.deep import DeepAutoencoder
 from selfrec_autoencoder.deep_losses import deep_loss
 from selfrec_autoencoder.edlae import can_fold, fold_edlae
@@ -37,7 +37,11 @@ def train_autoencoder(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitt
     """Train the module on the fitting's rows."""
     plan = plan_for(fitting.options, fitting.histories)
     if isinstance(module, LinearAutoencoder):
-        _start(module, fitting, plan)
+        if fitting.chosen_state is not None and plan.split == module.width:
+            module.load_state_dict(fitting.chosen_state)
+            plan = continued(plan)
+        else:
+            _start(module, fitting, plan)
         tables = _tables(module, plan)
         _minimise(module, fitting, plan, _linear_losses(module, fitting, plan, tables), tables)
         if can_fold(module, plan):
