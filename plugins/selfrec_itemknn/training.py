@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 LONGEST = 500
 """Of longer histories the newest so many items are counted: pairs grow as the square."""
 
-CELLS = 1 << 20
-"""Pairs of items that are dense at a time."""
+CELLS = 1 << 18
+"""Pairs of items that are dense at a time: what stays in the cache while it is counted and divided."""
+
+ONE = np.float32(1)
 
 PAIRS = 16 << 20
 """Pairs that are counted at a time."""
@@ -76,6 +78,7 @@ def shared_users(rows: Histories) -> Iterator[tuple[Tensor, Tensor]]:
         part = rows.take(users[starts[first] : starts[last]])
         items = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
         cells = np.repeat(items, part.lengths) * rows.n_items + part.items
-        shared = np.bincount(cells, minlength=(last - first) * rows.n_items).reshape(last - first, rows.n_items)
-        yield torch.arange(first, last), torch.from_numpy(shared).float()
+        shared = np.zeros((last - first) * rows.n_items, dtype=np.float32)
+        np.add.at(shared, cells, ONE)
+        yield torch.arange(first, last), torch.from_numpy(shared).view(last - first, rows.n_items)
         first = last

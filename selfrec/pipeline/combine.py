@@ -23,7 +23,7 @@ from selfrec.pipeline.top_items import row_chunks
 RATIOS = (0.0, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0)
 """Tried weights, as the ratio of the new generator's spread of scores to the spread of those before it."""
 
-SPREAD_ROWS = 2048
+SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
 
 

@@ -13,7 +13,7 @@ BLOCK = 16
 BLOCKS_AN_ITEM = 4
 """Blocks for each of the k items from which two steps are quicker than one."""
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 """Scores of so many bytes are worked on at a time, so that the passes over them find them in the cache."""
 
 
