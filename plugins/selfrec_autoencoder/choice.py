@@ -16,7 +16,7 @@ DENSE = 0.02
 WIDE = 128
 """Columns from which softmax and ELSA share them; fewer are worth more to ELSA, folded with EDLAE, alone."""
 
-CONTINUED_EPOCHS, CONTINUED_RATE = 2, 0.3
+CONTINUED_EPOCHS, CONTINUED_RATE = 2, 0.6
 """Of a refit that goes on from the chosen weights; its rate is a multiple of the first one's."""
 
 

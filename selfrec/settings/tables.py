@@ -105,7 +105,7 @@ class TrainingSettings(Settings):
     refit_by: Literal["anew", "continuing"] = Field(
         "anew",
         description="anew: the refit trains from the start, for the epochs that were best. continuing: a part that can "
-        "(an autoencoder that is softmax alone) goes on from the chosen weights for 2 epochs at a low rate, which "
+        "(an autoencoder that is softmax alone) goes on from the chosen weights for 2 epochs at a lower rate, which "
         "takes a third of the time. With a ranker always anew.",
     )
     augment: float = Field(
