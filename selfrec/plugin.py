@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from selfrec.pipeline.loop import train_by_epochs
     from selfrec.pipeline.newest import newest
     from selfrec.pipeline.prior import half_lives, recent_popularity
+    from selfrec.pipeline.top_items import largest
 
 __all__ = [
     "Epoch",
@@ -54,6 +55,7 @@ __all__ = [
     "half_lives",
     "hookimpl",
     "item_directions",
+    "largest",
     "newest",
     "pool",
     "recent_popularity",
@@ -70,6 +72,7 @@ _HEAVY = {
     "newest": "selfrec.pipeline.newest",
     "gram_matrix": "selfrec.pipeline.gram",
     "item_directions": "selfrec.pipeline.directions",
+    "largest": "selfrec.pipeline.top_items",
     "pool": "selfrec.pipeline.batch",
     "recent_popularity": "selfrec.pipeline.prior",
     "train_by_epochs": "selfrec.pipeline.loop",

@@ -1,4 +1,4 @@
-"""FOLDER [NAME=VALUE ...]: `selfrec.fit` with its defaults on the published split, nothing dropped as rare."""
+"""FOLDER PRESET [NAME=VALUE ...]: `selfrec.fit` with a preset on the published split, nothing dropped as rare."""
 
 import json
 import sys
@@ -30,17 +30,18 @@ class Times(Silent):
 
     def epoch(self, label: str, number: int, metrics: Mapping[str, float]) -> None:
         self.ends.append(time.perf_counter())
-        self.seconds.append(self.ends[-1] - self.ends[-2])
+        if label == "autoencoder":
+            self.seconds.append(self.ends[-1] - self.ends[-2])
 
 
 folder = Path(sys.argv[1])
 split = read_split(folder)
-choices = ["split.kind=column", "cleaning.min_users_per_item=1", "cleaning.min_items_per_user=1", *sys.argv[2:]]
-config = load_config(None, preset=None, overrides=choices, seed=0)
+choices = ["split.kind=column", "cleaning.min_users_per_item=1", "cleaning.min_items_per_user=1", *sys.argv[3:]]
+config = load_config(None, preset=sys.argv[2], overrides=choices, seed=0)
 times = Times()
-begin = time.perf_counter()
+begin, begin_cpu = time.perf_counter(), time.process_time()
 fit((folder / "source.txt").read_text(), str(folder / "model"), config, listener=times)
-seconds = time.perf_counter() - begin
+seconds, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu
 model = open_model(folder / "model")
 # The split's item numbers to the model's, and back.
 ids = {int(one): number for number, one in enumerate(np.load(folder / "item_ids.npy"))}
@@ -64,6 +65,7 @@ print(
     json.dumps(
         {
             "fit": seconds,
+            "cpu": cpu,
             "epoch": float(np.median(times.seconds)) if times.seconds else float("nan"),
             "epochs": len(times.seconds),
             "recall": recall,

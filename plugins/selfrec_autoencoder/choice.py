@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,9 @@ DENSE = 0.02
 
 WIDE = 128
 """Columns from which softmax and ELSA share them; fewer are worth more to ELSA, folded with EDLAE, alone."""
+
+CONTINUED_EPOCHS, CONTINUED_RATE = 2, 0.6
+"""Of a refit that goes on from the chosen weights; its rate is a multiple of the first one's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,11 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
         temperature=_first(options.temperature, 0.15 if dense else 0.12),
         temperature_rate=0.0 if sparse_softmax else 1.0,
     )
+
+
+def continued(plan: Plan) -> Plan:
+    """The plan of a refit that goes on from the chosen weights: it has few rows to add, and much to keep."""
+    return replace(plan, epochs=CONTINUED_EPOCHS, learning_rate=CONTINUED_RATE * plan.learning_rate)
 
 
 def _dropout(options: AutoencoderOptions, dense: bool) -> float:

@@ -22,8 +22,10 @@ from torch.nn import functional
 
 from selfrec.plugin import Histories, item_directions
 from selfrec_autoencoder.choice import Plan
+from selfrec_autoencoder.contrast import Workspace, contrast, normalised
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.sparse import FlatBatch
+from selfrec_autoencoder.touched import TouchedAdam
 
 SHORTEST_REST = 1e-3
 """Least |z - e|^2 as a share of |z|^2: below it the difference is rounding, and so would be its direction."""
@@ -53,6 +55,13 @@ def _mean_row_of_one(table: Tensor) -> Tensor:
     return scaled
 
 
+def _rows(module: LinearAutoencoder, name: str, numbers: Tensor, tables: TouchedAdam | None) -> Tensor:
+    """float32[M, d'] softmax's columns of these rows of a table."""
+    if tables is not None:
+        return tables.take(name, numbers)
+    return functional.embedding(numbers, getattr(module, name))[:, : int(module.split)]
+
+
 class SoftmaxLoss:
     """The loss above, with the inclusion probabilities of the candidates that it is sampled with."""
 
@@ -62,15 +71,22 @@ class SoftmaxLoss:
         self.device = device
         self._absence = 1 - histories.item_counts() / max(1, len(histories))
         """float64[N] probability that an item is not in the history of a random user."""
+        self._space = Workspace()
 
-    def __call__(self, module: LinearAutoencoder, batch: FlatBatch, rng: np.random.Generator) -> Tensor:
-        """float32[] for a batch whose columns are its own items, or all when `whole`."""
-        split = int(module.split)
+    def __call__(
+        self,
+        module: LinearAutoencoder,
+        batch: FlatBatch,
+        rng: np.random.Generator,
+        tables: TouchedAdam | None = None,
+    ) -> Tensor:
+        """float32[] for a batch whose columns are its own items, or all when `whole`.
+
+        tables: what gives out the rows of encoder and decoder and trains them; None: autograd reaches the parameters.
+        """
         candidates, log_q = self._candidates(batch, rng)
-        own = len(batch.items)
-        embeddings = functional.embedding(batch.items, module.encoder)[:, :split]
-        factors = functional.embedding(candidates, module.decoder)[:, :split]
-        factors = functional.normalize(factors, dim=1) * (-module.log_temperature).exp()
+        embeddings = _rows(module, "encoder", batch.items, tables)
+        factors = normalised(_rows(module, "decoder", candidates, tables))
         bias = module.bias[candidates]
         seen = torch.from_numpy(rng.random(len(batch.columns), dtype=np.float32) >= self.plan.dropout)
         gains = module.log_gain.exp()[batch.items]
@@ -78,34 +94,23 @@ class SoftmaxLoss:
 
         code = batch.pooled(values, embeddings)
         length = code.norm(dim=1).clamp_min(TINY)
-        products = (code / length[:, None]) @ factors.T
-        hit = self._own_logits(batch, values, code, length, products, embeddings, factors[:own]) + bias[batch.columns]
-        others = products + (bias - log_q)
-        others = others.index_put((batch.rows, batch.columns), others.new_tensor(-torch.inf))
-        others = torch.logsumexp(others, dim=1)
+        sharpness = (-module.log_temperature).exp()
+        query = code * (sharpness / length)[:, None]
+        others, products, crossed = contrast(query, factors, bias - log_q, embeddings, batch, self._space)
+        rest = self._rest(batch, values, code, length, embeddings)
+        whole = products * length[batch.rows]
+        hit = (whole - values * (sharpness * crossed)[batch.columns]) / rest + bias[batch.columns]
         shares = batch.lengths.clamp_min(1) ** -self.plan.options.length_exponent
         total = (functional.softplus(others[batch.rows] - hit) * shares[batch.rows]).sum()
         return total / (batch.lengths * shares).sum()
 
-    def _own_logits(
-        self,
-        batch: FlatBatch,
-        values: Tensor,
-        code: Tensor,
-        length: Tensor,
-        products: Tensor,
-        embeddings: Tensor,
-        factors: Tensor,
-    ) -> Tensor:
-        """float32[S]: l_t without its bias."""
-        of_row = length[batch.rows]
-        with_factor = products[batch.rows, batch.columns] * of_row
+    def _rest(self, batch: FlatBatch, values: Tensor, code: Tensor, length: Tensor, embeddings: Tensor) -> Tensor:
+        """float32[S]: |z - w_t gain_t E_t|."""
         with_itself = batch.dots(code, embeddings)
-        own = (embeddings * factors).sum(1)[batch.columns]
-        square = embeddings.square().sum(1)[batch.columns]
-        rest = of_row.square() - 2 * values * with_itself + values.square() * square
-        shortest = SHORTEST_REST * of_row.detach().square()
-        return (with_factor - values * own) / torch.maximum(rest, shortest).sqrt()
+        square = torch.linalg.vecdot(embeddings, embeddings)[batch.columns]
+        of_row = length.square()[batch.rows]
+        rest = of_row - 2 * values * with_itself + values.square() * square
+        return torch.maximum(rest, SHORTEST_REST * of_row.detach()).sqrt()
 
     def _candidates(self, batch: FlatBatch, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """int64[M'] the batch's own items, then random others; float32[M'] log of how likely each stands here.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrec.plugin import Epoch, Fitting
-from selfrec_autoencoder.choice import Plan, plan_for
+from selfrec_autoencoder.choice import Plan, continued, plan_for
 from selfrec_autoencoder.deep import DeepAutoencoder
 from selfrec_autoencoder.deep_losses import deep_loss
 from selfrec_autoencoder.edlae import can_fold, fold_edlae
@@ -19,9 +19,13 @@ from selfrec_autoencoder.elsa import elsa_loss, start_elsa
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.softmax import SoftmaxLoss, start_softmax
 from selfrec_autoencoder.sparse import FlatBatch
+from selfrec_autoencoder.touched import TouchedAdam
 
 WARM_UP = 0.1
 """Share of all steps over which the learning rate rises."""
+
+BETAS = (0.9, 0.99)
+"""AdamW's, for all that is trained."""
 
 BALANCED_ON = 512
 """Training rows on which the two halves' spreads are compared."""
@@ -33,8 +37,13 @@ def train_autoencoder(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitt
     """Train the module on the fitting's rows."""
     plan = plan_for(fitting.options, fitting.histories)
     if isinstance(module, LinearAutoencoder):
-        _start(module, fitting, plan)
-        _minimise(module, fitting, plan, _linear_losses(module, fitting, plan))
+        if fitting.chosen_state is not None and plan.split == module.width:
+            module.load_state_dict(fitting.chosen_state)
+            plan = continued(plan)
+        else:
+            _start(module, fitting, plan)
+        tables = _tables(module, plan)
+        _minimise(module, fitting, plan, _linear_losses(module, fitting, plan, tables), tables)
         if can_fold(module, plan):
             fold_edlae(module, fitting.histories, plan)
             _balance(module, fitting, plan)
@@ -87,7 +96,15 @@ def _balance(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
     module.strength.copy_(plan.options.elsa_share * softmax.std(1).mean() / elsa.std(1).mean().clamp_min(TINY))
 
 
-def _linear_losses(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> Losses:
+def _tables(module: LinearAutoencoder, plan: Plan) -> TouchedAdam | None:
+    """The optimizer of encoder and decoder, where a step touches few of their rows and nothing moves the others."""
+    few = module.items > plan.options.full_softmax and int(module.split) == module.width
+    if not few or plan.options.weight_decay > 0:
+        return None
+    return TouchedAdam({"encoder": module.encoder, "decoder": module.decoder}, BETAS)
+
+
+def _linear_losses(module: LinearAutoencoder, fitting: Fitting, plan: Plan, tables: TouchedAdam | None) -> Losses:
     softmax = SoftmaxLoss(fitting.histories, plan, fitting.device)
     split = int(module.split)
 
@@ -96,7 +113,7 @@ def _linear_losses(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> L
             batch = FlatBatch.of(fitting.histories.take(rows), fitting.device, whole=softmax.whole)
             loss = torch.zeros((), device=fitting.device)
             if split > 0:
-                loss = loss + softmax(module, batch, epoch.rng)
+                loss = loss + softmax(module, batch, epoch.rng, tables)
             if split < module.width:
                 loss = loss + elsa_loss(module, batch, epoch.rng, plan)
             yield loss
@@ -113,25 +130,36 @@ def _deep_losses(module: DeepAutoencoder, fitting: Fitting, plan: Plan) -> Losse
     return losses
 
 
-def _minimise(module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses) -> None:
-    """AdamW over the epochs; the learning rate rises, then falls along a cosine, as a function of the step alone."""
+def _minimise(
+    module: nn.Module, fitting: Fitting, plan: Plan, losses: Losses, tables: TouchedAdam | None = None
+) -> None:
+    """AdamW over the epochs; the learning rate rises, then falls along a cosine, as a function of the step alone.
+
+    tables: the optimizer of the parameters that autograd does not reach.
+    """
     options, steps = plan.options, plan.steps(len(fitting.histories))
     optimizer = torch.optim.AdamW(
         _groups(module, plan),
         lr=plan.learning_rate,
-        betas=(0.9, 0.99),
+        betas=BETAS,
         weight_decay=options.weight_decay,
         fused=fitting.device.type in ("cpu", "cuda"),
     )
-    for epoch in fitting.epochs(module, plan.epochs, state={"optimizer": optimizer}, patience=options.patience):
+    state = {"optimizer": optimizer} | ({} if tables is None else {"tables": tables})
+    for epoch in fitting.epochs(module, plan.epochs, state=state, patience=options.patience):
         total, step = 0.0, steps * (epoch.number - 1)
         for loss in losses(epoch):
+            rate = plan.learning_rate * _rate(step, steps * plan.epochs)
             for group in optimizer.param_groups:
-                group["lr"] = group["multiple"] * plan.learning_rate * _rate(step, steps * plan.epochs)
+                group["lr"] = group["multiple"] * rate
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            if tables is not None:
+                tables.step(rate)
             total, step = total + float(loss.detach()), step + 1
+        if tables is not None:
+            tables.settle()
         epoch.report(loss=total / max(1, steps))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrec.plugin import Histories
+from selfrec.plugin import Histories, largest
 from selfrec_itemknn.module import ItemKnn
 
 if TYPE_CHECKING:
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 LONGEST = 500
 """Of longer histories the newest so many items are counted: pairs grow as the square."""
 
-CELLS = 4 << 20
-"""Pairs of items that are dense at a time."""
+CELLS = 1 << 18
+"""Pairs of items that are dense at a time: what stays in the cache while it is counted and divided."""
+
+ONE = np.float32(1)
 
 PAIRS = 16 << 20
 """Pairs that are counted at a time."""
@@ -38,21 +40,29 @@ def fill_in(module: ItemKnn, fitting: Fitting) -> None:
     module.strengths.zero_()
     for epoch in fitting.epochs(module, 1):
         for items, shared in shared_users(rows):
-            cosine = similarity(shared, popularity, items, fitting.options)
-            strengths, neighbours = cosine.topk(found, dim=1)
+            cosines = damped_cosines(shared, popularity, items, fitting.options)
+            nearest, neighbours = largest(cosines, found)
+            strengths = weighed(nearest, popularity, items, fitting.options)
             module.strengths[items, :found] = strengths
             module.neighbours[items, :found] = neighbours.masked_fill(strengths == 0, rows.n_items)
         alone = (module.strengths[:-1, 0] == 0).double().mean() if rows.n_items else 0.0
         epoch.report(loss=float(alone))
 
 
-def similarity(shared: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
-    """float32[b, N] strengths of `items` int64[b] for all items; 0 for itself. shared [b, N], popularity [N]."""
-    own = popularity[items]
-    divisor = (own[:, None] * popularity).sqrt() + options.shrink
-    strengths = (shared / divisor) ** options.exponent * own[:, None] ** -options.popularity_exponent
-    strengths[torch.arange(len(items)), items] = 0
-    return strengths
+def damped_cosines(shared: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
+    """float32[b, N] G_ij / (sqrt(p_i p_j) + shrink) of `items` int64[b] with all; 0 for itself. shared [b, N], in whose
+    place it is made; popularity [N].
+    """
+    root = popularity.sqrt()
+    divisor = torch.addcmul(torch.full((), options.shrink), root[items][:, None], root)
+    shared /= divisor
+    shared[torch.arange(len(items)), items] = 0
+    return shared
+
+
+def weighed(cosines: Tensor, popularity: Tensor, items: Tensor, options: ItemKnnOptions) -> Tensor:
+    """float32[b, M] strengths from the damped cosines of `items` int64[b] with their neighbours."""
+    return cosines**options.exponent * popularity[items][:, None] ** -options.popularity_exponent
 
 
 def shared_users(rows: Histories) -> Iterator[tuple[Tensor, Tensor]]:
@@ -68,6 +78,7 @@ def shared_users(rows: Histories) -> Iterator[tuple[Tensor, Tensor]]:
         part = rows.take(users[starts[first] : starts[last]])
         items = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
         cells = np.repeat(items, part.lengths) * rows.n_items + part.items
-        shared = np.bincount(cells, minlength=(last - first) * rows.n_items).reshape(last - first, rows.n_items)
-        yield torch.arange(first, last), torch.from_numpy(shared).float()
+        shared = np.zeros((last - first) * rows.n_items, dtype=np.float32)
+        np.add.at(shared, cells, ONE)
+        yield torch.arange(first, last), torch.from_numpy(shared).view(last - first, rows.n_items)
         first = last

@@ -7,11 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from selfrec.histories import Histories, Holdout, Int64
-from selfrec.pipeline.measure import K, Measured, ScoreAll, eval_batches, mask_seen, measure, worse_far_away
+from selfrec.histories import Histories, Holdout
+from selfrec.pipeline.measure import (
+    K,
+    Measured,
+    ScoreAll,
+    eval_batches,
+    fill_best,
+    mask_seen,
+    measure,
+    worse_far_away,
+)
+from selfrec.pipeline.top_items import row_chunks
 
 RATIOS = (0.0, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0)
 """Tried weights, as the ratio of the new generator's spread of scores to the spread of those before it."""
+
+SPREAD_ROWS = 256
+"""About so many rows tell the spreads of scores."""
 
 
 @dataclass(frozen=True)
@@ -37,25 +50,31 @@ def search_weight(
     far: the targets for which the sum may not be worse than `before`, unless forced.
 
     Scores of two generators live on different scales, so ratios of their spreads over items (mean standard
-    deviation of a row of the first batch) are tried.
+    deviation of a row) are tried.
     """
     ratios: tuple[float, ...] = RATIOS[1:] if forced else RATIOS
-    spread: float | None = None
+    spread = _spread(before, new, holdout, device)
     ranked = {ratio: np.full((len(holdout), K), holdout.inputs.n_items, dtype=np.int64) for ratio in ratios}
     for rows, batch, seen in eval_batches(holdout, device):
         first, second = before(batch), new(batch)
-        if spread is None:
-            spread = float(first.std(1).mean() / second.std(1).mean().clamp_min(1e-12))
-        for ratio in ratios:
-            _fill(ranked[ratio], rows, mask_seen(first + ratio * spread * second, seen))
+        for part in row_chunks(first):
+            unseen = mask_seen(first[part], seen[part])
+            for ratio in ratios:
+                fill_best(ranked[ratio], rows[part], torch.add(unseen, second[part], alpha=ratio * spread))
     measured = {ratio: measure(lists, holdout.targets, far) for ratio, lists in ranked.items()}
     if not forced:
         ratios = tuple(ratio for ratio in ratios if not worse_far_away(measured[ratio], measured[0.0]))
     best = max(ratios, key=lambda ratio: (measured[ratio].metrics["ndcg@20"], -ratio))
-    return Combined(best * (spread or 1.0), measured[best])
+    return Combined(best * spread, measured[best])
 
 
-def _fill(ranked: Int64, rows: Int64, scores: torch.Tensor) -> None:
-    width = min(K, scores.shape[1])
-    values, items = scores.topk(width, dim=1)
-    ranked[rows, :width] = items.masked_fill(values == float("-inf"), scores.shape[1]).cpu().numpy()
+def _spread(before: ScoreAll, new: ScoreAll, holdout: Holdout, device: torch.device) -> float:
+    """Mean standard deviation of `before` over that of `new`, over the rows with the shortest histories."""
+    first, second, rows = 0.0, 0.0, 0
+    for _, batch, _ in eval_batches(holdout, device):
+        first += float(before(batch).std(1).sum())
+        second += float(new(batch).std(1).sum())
+        rows += len(batch.history)
+        if rows >= SPREAD_ROWS:
+            break
+    return first / max(second, 1e-12 * rows) if rows else 1.0

@@ -11,6 +11,9 @@ from selfrec.histories import Histories
 POWER_STEPS = 4
 OVERSAMPLING = 16
 
+LEAST_DIAGONAL = 1e-2
+"""Of a Cholesky factor, over its largest: from there on the products' rounding stays below 1e-3."""
+
 
 def item_directions(
     histories: Histories, width: int, *, seed: int, user_power: float = 0.25, item_power: float = 0.5
@@ -28,7 +31,7 @@ def item_directions(
     generator = torch.Generator().manual_seed(seed)
     basis = torch.randn(histories.n_items, rank, generator=generator)
     for _ in range(POWER_STEPS):
-        basis = torch.linalg.qr(product.transposed(product(basis))).Q
+        basis = orthonormal(product.transposed(product(basis)))
     image = product(basis)
     values, vectors = torch.linalg.eigh(image.T @ image)
     values, vectors = values.flip(0), vectors.flip(1)
@@ -37,6 +40,22 @@ def item_directions(
     # The sign of a singular vector is free; fixed by its largest entry, it does not hang on the LAPACK at hand.
     directions[:, :kept] = strongest * strongest.gather(0, strongest.abs().argmax(0, keepdim=True)).sign()
     return directions
+
+
+def orthonormal(basis: Tensor) -> Tensor:
+    """float32[N, k] with columns of length 1 at right angles that span those of `basis`, float32[N, k].
+
+    With R from the Cholesky factors of basis^T basis = R^T R it is basis R^-1: two products, a quarter of the time of
+    Householder's. The columns are as far from orthogonal as the condition of R squared, so Householder's where it is
+    not small.
+    """
+    factor, failed = torch.linalg.cholesky_ex(basis.T @ basis, upper=True)
+    diagonal = factor.diagonal()
+    if bool(failed) or not bool(diagonal.min() > LEAST_DIAGONAL * diagonal.max()):
+        columns: Tensor = torch.linalg.qr(basis).Q
+    else:
+        columns = basis @ torch.linalg.solve_triangular(factor, torch.eye(len(factor)), upper=True)
+    return columns
 
 
 class NormalisedRows:

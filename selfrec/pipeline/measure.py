@@ -12,14 +12,15 @@ from torch import Tensor
 from selfrec.evaluation.metrics import coverage, recommended_counts, user_metrics
 from selfrec.histories import Float32, Histories, Holdout, Int64
 from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.top_items import largest, row_chunks
 
 METRICS = ("ndcg@20", "recall@20", "coverage@20")
 
 K = 20
 """List length of the validation metrics."""
 
-SCORE_BYTES = 256 << 20
-"""About the size of a batch's score matrix while measuring."""
+SCORE_BYTES = 16 << 20
+"""About the size of a batch's score matrix while measuring: larger ones come from the system anew each time."""
 
 ScoreAll = Callable[[UserBatch], Tensor]
 
@@ -63,12 +64,19 @@ def rank_all(score: ScoreAll, holdout: Holdout, device: torch.device, k: int = K
     """int64[U, k] the best unseen items of every row, best first; N where fewer are left."""
     n_items = holdout.inputs.n_items
     ranked = np.full((len(holdout), k), n_items, dtype=np.int64)
-    width = min(k, n_items)
     for rows, batch, seen in eval_batches(holdout, device):
-        values, items = mask_seen(score(batch), seen).topk(width, dim=1)
-        items = items.masked_fill(values == float("-inf"), n_items)
-        ranked[rows, :width] = items.cpu().numpy()
+        scores = score(batch)
+        for part in row_chunks(scores):
+            fill_best(ranked, rows[part], mask_seen(scores[part], seen[part]))
     return ranked
+
+
+def fill_best(ranked: Int64, rows: Int64, scores: Tensor) -> None:
+    """Put the best items of scores float32[B, N] into int64[U, k] at these rows; a place without an item stays."""
+    width = min(ranked.shape[1], scores.shape[1])
+    values, items = largest(scores, width)
+    items = items.masked_fill(values == float("-inf"), scores.shape[1])
+    ranked[rows, :width] = items.cpu().numpy()
 
 
 def measure(ranked: Int64, targets: Histories, far: Histories | None = None) -> Measured:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
@@ -40,6 +40,7 @@ class Trained:
 
     curves: list[dict[str, float]]
     best_epoch: int
+    module: nn.Module
 
 
 @dataclass(kw_only=True)
@@ -92,7 +93,7 @@ class PartTrainer:
         """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
         finished = self.workshop.finished(phase, part.key, part.module)
         if finished is not None:
-            self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"])
+            self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"], part.module)
             self.listener.message(f"{part.key}: finished earlier, loaded")
             return
         fitting = self._fitting(
@@ -105,12 +106,13 @@ class PartTrainer:
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
             # An apprentice that began with weights which know the hidden rows would score them as known.
             warm_started=phase != APPRENTICE and self.warm.load(phase, part.key, part.module),
+            chosen_state=self._chosen_state(phase, part, like),
             candidate_rows=rows,
             validate=validate,
         )
         self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
         run_trainer(part, fitting)
-        self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch)
+        self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch, part.module)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch}
         self.workshop.finish(phase, part.key, part.module, notes)
 
@@ -135,6 +137,15 @@ class PartTrainer:
             item_features=self.item_features,
             **{"validation": None, **more},
         )
+
+    def _chosen_state(self, phase: str, part: Part, like: str | None) -> Mapping[str, Tensor] | None:
+        """What a refit may go on from. Not with a ranker, nor for one to learn from: the rows that are hidden for it
+        are others each time, and a part that has seen them would score them as known.
+        """
+        config = self.config
+        if like is None or phase == APPRENTICE or config.training.refit_by == "anew" or config.pipeline.ranker:
+            return None
+        return self.trained[like, part.key].module.state_dict()
 
     def _other_face(self, label: str, name: str, build: Any) -> list[Mapping[str, Any]]:
         """The generator table of the same label, where generator and extractor are one module."""

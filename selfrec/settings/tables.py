@@ -102,6 +102,12 @@ class TrainingSettings(Settings):
         description="Train the chosen pipeline once more with the validation rows, or with the test rows too "
         "(then `evaluate` has nothing unseen left).",
     )
+    refit_by: Literal["anew", "continuing"] = Field(
+        "anew",
+        description="anew: the refit trains from the start, for the epochs that were best. continuing: a part that can "
+        "(an autoencoder that is softmax alone) goes on from the chosen weights for 2 epochs at a lower rate, which "
+        "takes a third of the time. With a ranker always anew.",
+    )
     augment: float = Field(
         0.0,
         ge=0,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import training
-from benchmarks.measure import ROOT
+from benchmarks.measure import ROOT, Run
 
 sys.path.insert(0, str(ROOT / "benchmarks" / "rivals"))
 from quality import quality, read_split
@@ -37,3 +37,19 @@ def test_a_published_split_as_arrays_and_its_measures(tmp_path: Path) -> None:
     recall, ndcg = quality(split, lists)
     assert recall == pytest.approx((1 / 2 + 0) / 2)
     assert ndcg == pytest.approx((1 / np.log2(3)) / (1 + 1 / np.log2(3)) / 2)
+
+
+def test_a_row_for_each_toolkit_and_preset() -> None:
+    one = {"epoch": 2.0, "epochs": 8, "fit": 30.0, "cpu": 29.5, "recall": 0.186, "ndcg": 0.157}
+    process = Run(wall=35.0, cpu=34.0, peak=2 << 20, output="")
+    runs = {
+        "selfrec, fast": {**one, "reached": [[30.0, 0.186]], "process": process},
+        "recbole": {**{key: one[key] for key in one if key != "cpu"}, "reached": [[9.0, 0.1]], "process": process},
+    }
+    fast, recbole = training.table(runs, 0.185).splitlines()[-2:]
+    assert [cell.strip() for cell in fast.split("|")[1:9]] == [
+        "selfrec, fast", "2.0", "8", "30.0", "29.5", "0.1860", "0.1570", "30.0",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in recbole.split("|")[1:9]] == [
+        "RecBole MultiVAE", "2.0", "8", "30.0", "-", "0.1860", "0.1570", "-",
+    ]  # fmt: skip

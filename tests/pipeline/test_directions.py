@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
 from selfrec.histories import Histories
-from selfrec.pipeline.directions import item_directions
+from selfrec.pipeline.directions import item_directions, orthonormal
 from selfrec.testing import checkerboard
 
 
@@ -34,3 +35,13 @@ def test_same_as_a_dense_decomposition() -> None:
 def test_same_seed_same_bytes_and_nothing_from_nothing() -> None:
     assert torch.equal(item_directions(checkerboard(), 3, seed=0), item_directions(checkerboard(), 3, seed=0))
     assert torch.equal(item_directions(Histories.from_rows([[]], 4), 2, seed=0), torch.zeros(4, 2))
+
+
+@pytest.mark.parametrize("condition", [1.0, 1e6], ids=["well conditioned", "nearly of lower rank"])
+def test_columns_at_right_angles_that_span_the_same(condition: float) -> None:
+    torch.manual_seed(0)
+    basis = torch.randn(30, 3)
+    basis[:, 2] = basis[:, 0] + basis[:, 2] / condition
+    columns = orthonormal(basis)
+    torch.testing.assert_close(columns.T @ columns, torch.eye(3), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(columns @ (columns.T @ basis), basis, rtol=1e-4, atol=1e-5)

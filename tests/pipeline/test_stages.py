@@ -19,7 +19,7 @@ from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.recency import EVEN, Recency
 from selfrec.pipeline.stages import Chosen, StageTrainer
-from selfrec.plugin import Generator, UserBatch
+from selfrec.plugin import Fitting, Generator, Sizes, UserBatch
 from selfrec.settings.tables import Config
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.toys import Dense, NoOptions, Toys, keep_as_built
@@ -208,6 +208,24 @@ class TestRecency:
         assert stages.recommender(replace(chosen, recency=Recency("position", 1.0))).inputs == []
 
 
+class Counting(torch.nn.Module):
+    """Every item scores alike; counts its trainings."""
+
+    item: torch.Tensor
+
+    def __init__(self, items: int) -> None:
+        super().__init__()
+        self.items = items
+        self.register_buffer("item", torch.zeros(()))
+
+    def generate(self, batch: UserBatch, features: torch.Tensor) -> torch.Tensor:
+        return self.item.expand(len(batch.history), self.items)
+
+
+def build_counting(options: object, sizes: Sizes) -> torch.nn.Module:
+    return Counting(sizes.items)
+
+
 class TestRefit:
     def test_runs_the_best_number_of_epochs_and_ranks_alike(self) -> None:
         stages = trainer()
@@ -223,6 +241,26 @@ class TestRefit:
         again = stages.refit(stages.select(checkerboard(), checkerboard_holdout()), checkerboard())
         assert again.ranker is not None
         assert ("refit", "ranker.aged") in stages.parts.trained
+
+    @pytest.mark.parametrize(
+        ("by", "ranker", "given"),
+        [("anew", None, False), ("continuing", None, True), ("continuing", "aged", False)],
+    )
+    def test_goes_on_from_what_was_chosen_where_asked_to(self, by: str, ranker: str | None, given: bool) -> None:
+        states = []
+
+        def train(module: Any, fitting: Fitting) -> None:
+            states.append(fitting.chosen_state)
+            with torch.no_grad():
+                module.item.fill_(1.0 if fitting.chosen_state is None else fitting.chosen_state["item"] + 1)
+            keep_as_built(module, fitting)
+
+        counting = Generator(name="counting", summary="", options=NoOptions, build=build_counting, trainer=train)
+        pipeline = {"generators": ("factors", "counting"), "keep": "all", "ranker": ranker}
+        stages = trainer(toys=Toys(counting), pipeline=pipeline, training={"refit_by": by})
+        again = stages.refit(stages.select(checkerboard(), checkerboard_holdout()), checkerboard())
+        assert [state is not None for state in states] == [False] * (len(states) - 1) + [given]
+        assert float(again.generators[1].module.item) == (2.0 if given else 1.0)  # type: ignore[arg-type]
 
     def test_one_seed_gives_the_same_weights(self) -> None:
         states = []

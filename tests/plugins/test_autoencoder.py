@@ -121,6 +121,32 @@ def test_a_warm_start_on_sparse_rows_takes_the_temperature_of_this_fit() -> None
     assert float(one.module.log_temperature.detach().exp()) == pytest.approx(0.2)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(("objective", "continues"), [("softmax", True), ("elsa", False)])
+def test_a_refit_goes_on_from_the_chosen_weights_where_softmax_is_alone(objective: str, continues: bool) -> None:
+    chosen, again = part(objective), part(objective, learning_rate=1e-9)
+    rows, sizes = checkerboard(items=ITEMS), Sizes(items=ITEMS)
+    trained(chosen, fitting_of(chosen, rows, sizes))
+    fitting = fitting_of(again, rows, sizes)
+    fitting.chosen_state = chosen.module.state_dict()
+    trained(again, fitting)
+    assert len(fitting.curves) == (2 if continues else SMALL[objective]["epochs"])
+    kept = torch.allclose(again.module.encoder, chosen.module.encoder, atol=1e-6)  # type: ignore[arg-type]
+    assert kept is continues
+
+
+def test_a_large_catalog_is_learned_by_its_touched_rows() -> None:
+    """The same bytes from the same seed, rows that no step touched as they started, and the hidden items found."""
+    holdout = checkerboard_holdout(users=60, items=ITEMS, hidden=2)
+    found = []
+    for _ in range(2):
+        made = part("softmax", full_softmax=0, negatives=2)
+        trained(made, fitting_of(made, holdout.inputs, Sizes(items=ITEMS)))
+        found.append(made.module.state_dict())
+    assert all(torch.equal(found[0][name], tensor) for name, tensor in found[1].items())
+    ranked = rank_all(lambda batch: scores(made.module, batch), holdout, torch.device("cpu"), k=2)
+    assert measure(np.pad(ranked, ((0, 0), (0, 18)), constant_values=ITEMS), holdout.targets).metrics["recall@20"] > 0.9
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 class TestEveryObjective:
     def test_finds_the_hidden_item_of_the_checkerboard(self, objective: str) -> None:

@@ -1,0 +1,118 @@
+"""The dense half of the softmax loss: one product [B, C], worked on in place, and its backward pass in two products.
+
+Left to autograd the same formula keeps the product, its sum with the bias, the masked sum and the softmax, and makes
+as many gradients of that size: most of a step's time at small d, and memory that the system has to clear anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from selfrec_autoencoder.linear import TINY
+from selfrec_autoencoder.sparse import FlatBatch
+
+CHUNK_BYTES = 1 << 20
+"""Logits of so many bytes are worked on at a time, so that the passes over them find them in the cache."""
+
+
+class Workspace:
+    """Memory for the logits of one step after the other. What stands in it is gone with the next."""
+
+    def __init__(self) -> None:
+        self._memory: Tensor | None = None
+
+    def matrix(self, rows: int, columns: int, like: Tensor) -> Tensor:
+        """An uninitialised [rows, columns] of the type and on the device of `like`."""
+        size, memory = rows * columns, self._memory
+        if memory is None or memory.numel() < size or memory.dtype != like.dtype or memory.device != like.device:
+            memory = self._memory = like.new_empty(size + size // 8)
+        return memory[:size].view(rows, columns)
+
+
+def contrast(
+    query: Tensor, factors: Tensor, bias: Tensor, embeddings: Tensor, batch: FlatBatch, space: Workspace
+) -> tuple[Tensor, Tensor, Tensor]:
+    """float32[B], float32[S], float32[M]:
+
+        log sum_j e^(h . F_j + b_j) over the candidates j outside the history
+        h . F_t at the slots t of the history
+        E_i . F_i for the M items of the batch
+
+    query h float32[B, d], factors F float32[C, d] of the batch's M items and then of others, bias b float32[C],
+    embeddings E float32[M, d]. The backward pass has to come before the workspace is used again, and once.
+    """
+    return _Contrast.apply(query, factors, bias, embeddings, batch, space)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Contrast(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        factors: Tensor,
+        bias: Tensor,
+        embeddings: Tensor,
+        batch: FlatBatch,
+        space: Workspace,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        logits = space.matrix(len(query), len(factors), query)
+        torch.mm(query, factors.T, out=logits)
+        places = batch.rows * len(factors) + batch.columns
+        flat = logits.view(-1)
+        own = flat[places]
+        flat[places] = -torch.inf
+        most, total = query.new_empty(len(query), 1), query.new_empty(len(query), 1)
+        for rows in _row_chunks(logits):
+            part = logits[rows].add_(bias)
+            most[rows] = part.amax(1, keepdim=True).clamp_min(torch.finfo(part.dtype).min)
+            total[rows] = part.sub_(most[rows]).exp_().sum(1, keepdim=True)
+        ctx.save_for_backward(query, factors, embeddings, total, places)
+        ctx.exponentials = logits
+        crossed: Tensor = torch.linalg.vecdot(embeddings, factors[: len(embeddings)])
+        return (most + total.log())[:, 0], own, crossed
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        of_others, of_own, of_crossed = gradients
+        query, factors, embeddings, total, places = ctx.saved_tensors
+        # The logits' own gradient, in their place: softmax times that of its logarithm; of the history's, what came.
+        logits = ctx.exponentials
+        scale = of_others[:, None] / total.clamp_min(torch.finfo(total.dtype).tiny)
+        for rows in _row_chunks(logits):
+            logits[rows].mul_(scale[rows])
+        of_bias = logits.sum(0)
+        logits.view(-1)[places] = of_own
+        of_factors = logits.T @ query
+        own = factors[: len(embeddings)]
+        of_factors[: len(embeddings)].addcmul_(embeddings, of_crossed[:, None])
+        return logits @ factors, of_factors, of_bias, own * of_crossed[:, None], None, None
+
+
+def normalised(table: Tensor) -> Tensor:
+    """float32[C, d] with rows of length 1, as functional.normalize, in fewer passes."""
+    return _Normalised.apply(table)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Normalised(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor) -> Tensor:
+        lengths = table.norm(dim=1, keepdim=True).clamp_min(TINY)
+        rows: Tensor = table / lengths
+        ctx.save_for_backward(rows, lengths)
+        return rows
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        rows, lengths = ctx.saved_tensors
+        along = torch.linalg.vecdot(gradients[0], rows)[:, None]
+        return torch.addcmul(gradients[0], rows, along, value=-1).div_(lengths)
+
+
+def _row_chunks(matrix: Tensor) -> Iterator[slice]:
+    rows = max(1, CHUNK_BYTES // (matrix.element_size() * max(1, matrix.shape[1])))
+    for start in range(0, len(matrix), rows):
+        yield slice(start, start + rows)
