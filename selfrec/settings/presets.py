@@ -48,8 +48,8 @@ _ALL = (
     ),
     Preset(
         "fast",
-        "The same with a narrower autoencoder, chosen on fewer users, and a refit that goes on from the chosen weights: "
-        "a little accuracy for a smaller and quicker model.",
+        "The same with a narrower autoencoder, chosen on fewer users, and a refit that goes on from the chosen "
+        "weights: a little accuracy for a smaller and quicker model.",
         {
             "training": {"refit_by": "continuing", "validation_users": 2000},
             "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "itemknn", "popularity", SHORT]},
