@@ -8,7 +8,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
+from benchmarks.offline import few_users
 from benchmarks.offline.item_item import Dense, dense_bytes, ease, edlae, item_knn
 from benchmarks.offline.lists import Score, matrix
 from selfrec.histories import Float32, Histories
@@ -78,11 +80,22 @@ def _item_knn(histories: Histories, options: Options, seed: int) -> Score:
 
 
 def _ease(histories: Histories, options: Options, seed: int) -> Score:
-    return _product(ease(matrix(histories), options["regularization"]))
+    x = matrix(histories)
+    if x.shape[0] < x.shape[1]:
+        return _of_few(x, options["regularization"])
+    return _product(ease(x, options["regularization"]))
 
 
 def _edlae(histories: Histories, options: Options, seed: int) -> Score:
-    return _product(edlae(matrix(histories), options["regularization"], options["dropout"]))
+    x = matrix(histories)
+    if x.shape[0] < x.shape[1]:
+        return _of_few(x, options["regularization"], options["dropout"])
+    return _product(edlae(x, options["regularization"], options["dropout"]))
+
+
+def _of_few(x: sparse.csr_matrix, regularization: float, dropout: float = 0.0) -> Score:
+    product = few_users.linear(x, few_users.ridge(x, regularization, dropout))
+    return lambda asked: product(matrix(asked))
 
 
 def _product(weights: Dense) -> Score:

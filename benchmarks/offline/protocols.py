@@ -34,24 +34,45 @@ class Protocol:
         return load_config(preset=preset, overrides=(*self.options, *overrides), seed=seed)
 
 
-_AS_PUBLISHED = (
-    "split.kind=column",
-    "split.validation=0.1",
+_NO_ROW_DROPPED = (
     "cleaning.min_users_per_item=1",
     "cleaning.min_items_per_user=1",
     "cleaning.max_events_robust=none",
     "cleaning.max_history=100000",
 )
+_AS_PUBLISHED = ("split.kind=column", "split.validation=0.1", *_NO_ROW_DROPPED)
 """A published split: no row is dropped, options are chosen on a tenth of each user's train rows."""
 
 _PUBLISHED_NOTE = "Published split, no row dropped; options chosen on 10 % of each user's train rows, cut by the seed."
 _LEAVE_LAST_NOTE = "Each user's newest tenth is the test part, the tenth before it the validation part."
 _TEMPORAL_NOTE = "The newest tenth of the rows is the test part, the tenth before it the validation part."
+_RANDOM_NOTE = "A fifth of each user's items, drawn by the seed, is the test part, another tenth the validation part."
 _STRONG_NOTE = (
     "Liang et al. 2018: test users are not trained on; 80 % of a test user's items are shown, the rest ranked. "
     "Recall is capped: hits / min(k, hidden). Users are drawn by the seed."
 )
 _STRONG = ("capped_recall@20", "capped_recall@50", "ndcg@100")
+
+
+def _random(name: str, folder: str, title: str) -> Protocol:
+    return Protocol(
+        name=f"{name}-random",
+        title=f"{title}, random",
+        folder=folder,
+        options=("split.kind=random", "split.test=0.2", *_NO_ROW_DROPPED),
+        note=_RANDOM_NOTE,
+    )
+
+
+def _strong(name: str, folder: str, title: str, test: float, *more: str) -> Protocol:
+    return Protocol(
+        name=f"{name}-strong",
+        title=f"{title}, strong generalisation",
+        folder=folder,
+        options=("split.kind=users", "split.fold_in=0.8", f"split.test={test}", *more),
+        shown=_STRONG,
+        note=f"{_STRONG_NOTE} Share of test users: {test:.0%}.",
+    )
 
 
 def _own_splits(folder: str, title: str, strong_test: float) -> tuple[Protocol, ...]:
@@ -70,14 +91,7 @@ def _own_splits(folder: str, title: str, strong_test: float) -> tuple[Protocol, 
             options=("split.kind=temporal",),
             note=_TEMPORAL_NOTE,
         ),
-        Protocol(
-            name=f"{folder}-strong",
-            title=f"{title}, strong generalisation",
-            folder=folder,
-            options=("split.kind=users", "split.fold_in=0.8", f"split.test={strong_test}"),
-            shown=_STRONG,
-            note=f"{_STRONG_NOTE} Share of test users: {strong_test:.0%}.",
-        ),
+        _strong(folder, folder, title, strong_test),
     )
 
 
@@ -106,5 +120,10 @@ ALL = (
     ),
     *_own_splits("ml-100k", "MovieLens-100K", 0.2),
     *_own_splits("tafeng", "Ta Feng", 0.1),
+    _random("lastfm", "lastfm-hetrec2011", "Last.fm (HetRec 2011)"),
+    _strong("lastfm", "lastfm-hetrec2011", "Last.fm (HetRec 2011)", 0.2, *_NO_ROW_DROPPED),
+    _random("citeulike-a", "citeulike-a", "CiteULike-a"),
+    _strong("citeulike-a", "citeulike-a", "CiteULike-a", 0.2, *_NO_ROW_DROPPED),
+    _random("retailrocket", "retailrocket-caserec", "RetailRocket (Case Recommender's sample)"),
 )
 """Every protocol, in the order of the tables."""

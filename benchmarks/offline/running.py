@@ -30,7 +30,10 @@ from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.source.dataset import Dataset, load_dataset
 
 _MEASURING = ("benchmarks/offline/measuring.py", "selfrec/evaluation/metrics.py", "selfrec/evaluation/groups.py")
-BASELINE_CODE = (*_MEASURING, *(f"benchmarks/offline/{name}.py" for name in ("baselines", "item_item", "lists")))
+BASELINE_CODE = (
+    *_MEASURING,
+    *(f"benchmarks/offline/{name}.py" for name in ("baselines", "few_users", "item_item", "lists")),
+)
 PRESET_CODE = (
     *_MEASURING,
     "plugins",
