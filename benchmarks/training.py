@@ -2,7 +2,8 @@
 
     SELFREC_DATA=../data python -m benchmarks.training --with implicit,recbole
 
-Each in its own process: selfrec with its presets `default` and `fast`, `implicit` ALS with 64 factors and defaults,
+Each in its own process: selfrec with its presets `default` and `fast`, `implicit` ALS with 64 factors and its defaults,
+RecBole's MultiVAE with its defaults for so many epochs. A fit of selfrec is all of it: cleaning, training, selection,
 refit, graph exported and checked, report; its epoch is the median of the autoencoder's. Recall@20 and NDCG@20 on the
 published test part, all items ranked, train items left out, by the same code for all.
 """

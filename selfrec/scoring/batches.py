@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from selfrec.histories import Float32, Histories, Int64
 
-ROWS = 256
+ROWS = 192
 """Most users of a batch: more gain nothing once the product is compute-bound [measured]."""
 
 SLOTS = 16_384
