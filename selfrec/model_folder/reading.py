@@ -14,7 +14,7 @@ from selfrec.files import is_utf8, recover
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.flow import check_flow
 from selfrec.model_folder.graph import Graph, read_graph
-from selfrec.model_folder.in_two import InTwo, find_pooling, in_two
+from selfrec.model_folder.in_two import InTwo, Pooling, find_pooling, in_two
 from selfrec.model_folder.manifest import (
     GRAPH,
     GRAPH_DATA,
@@ -99,11 +99,13 @@ class Model:
         """The graph, or what `unbiased` or `screened` made of it, cut where a history's embeddings are summed up; None
         where it gathers none.
         """
-        source = self._source()
-        pooling = find_pooling(read_graph(source.content))
-        if pooling is None:
+        if self._pooling is None:
             return None
-        return in_two(edit(source, lambda _, node: [node], [], []) if graph is None else graph, pooling)
+        return in_two(edit(self._source(), lambda _, node: [node], [], []) if graph is None else graph, self._pooling)
+
+    @cached_property
+    def _pooling(self) -> Pooling | None:
+        return find_pooling(read_graph(self._source().content))
 
     def session(
         self,

@@ -80,9 +80,11 @@ class GraphRunner:
 
     def _make_screen(self, *, forced: bool) -> None:
         form = exact_form() if forced else quick_form()
-        made = None if form is None else self._model.screened(self._k, form=form, forced=forced)
+        if form is None:
+            return
+        made = self._model.screened(self._k, form=form, forced=forced)
         # Last, for it takes a session to find out.
-        if made is not None and form is not None and adds_up(form):
+        if made is not None and adds_up(form):
             self.screens = made.candidates
             self._screen = self._start(made)
 

@@ -249,10 +249,11 @@ class HistoryReader:
         All events are read at once and set aside, so that no shard needs a pass over the source of its own.
         """
         names = (_USER, *self._columns)
-        sql = self._events_sql({"shard": "users.shard", _USER: "users.code"}, _USERS)
         if self._hashed:
-            shards = {"shard": f"(hash(user_id) % {self.shards})::INTEGER"}
-            sql = self._events_sql(shards | {_USER: "hash(user_id)"}, None)
+            shard_sql = f"(hash(user_id) % {self.shards})::INTEGER"
+            sql = self._events_sql({"shard": shard_sql, _USER: "hash(user_id)"}, None)
+        else:
+            sql = self._events_sql({"shard": "users.shard", _USER: "users.code"}, _USERS)
         if self.shards == 1:
             table = self._arrow(sql)
             return {name: table.column(name).to_numpy() for name in names}
