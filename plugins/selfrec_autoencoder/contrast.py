@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from selfrec_autoencoder.linear import TINY
-from selfrec_autoencoder.sparse import FlatBatch
 
 CHUNK_BYTES = 1 << 20
 """Logits of so many bytes are worked on at a time, so that the passes over them find them in the cache."""
@@ -33,63 +32,39 @@ class Workspace:
         return memory[:size].view(rows, columns)
 
 
-def contrast(
-    query: Tensor, factors: Tensor, bias: Tensor, embeddings: Tensor, batch: FlatBatch, space: Workspace
-) -> tuple[Tensor, Tensor, Tensor]:
-    """float32[B], float32[S], float32[M]:
+def contrast(query: Tensor, factors: Tensor, bias: Tensor, own: Tensor, space: Workspace) -> Tensor:
+    """float32[B]: log sum_j e^(h . F_j + b_j) over the candidates j outside the history.
 
-        log sum_j e^(h . F_j + b_j) over the candidates j outside the history
-        h . F_t at the slots t of the history
-        E_i . F_i for the M items of the batch
-
-    query h float32[B, d], factors F float32[C, d] of the batch's M items and then of others, bias b float32[C],
-    embeddings E float32[M, d]. The backward pass has to come before the workspace is used again, and once.
+    query h float32[B, d], factors F float32[C, d], bias b float32[C]; own int64[S] places u C + j of the candidates j
+    that are in history u. The backward pass has to come before the workspace is used again, and once.
     """
-    return _Contrast.apply(query, factors, bias, embeddings, batch, space)  # type: ignore[no-any-return, no-untyped-call]
+    return _Contrast.apply(query, factors, bias, own, space)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Contrast(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any,
-        query: Tensor,
-        factors: Tensor,
-        bias: Tensor,
-        embeddings: Tensor,
-        batch: FlatBatch,
-        space: Workspace,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, query: Tensor, factors: Tensor, bias: Tensor, own: Tensor, space: Workspace) -> Tensor:
         logits = space.matrix(len(query), len(factors), query)
         torch.mm(query, factors.T, out=logits)
-        places = batch.rows * len(factors) + batch.columns
-        flat = logits.view(-1)
-        own = flat[places]
-        flat[places] = -torch.inf
+        logits.view(-1)[own] = -torch.inf
         most, total = query.new_empty(len(query), 1), query.new_empty(len(query), 1)
         for rows in _row_chunks(logits):
             part = logits[rows].add_(bias)
             most[rows] = part.amax(1, keepdim=True).clamp_min(torch.finfo(part.dtype).min)
             total[rows] = part.sub_(most[rows]).exp_().sum(1, keepdim=True)
-        ctx.save_for_backward(query, factors, embeddings, total, places)
+        ctx.save_for_backward(query, factors, total)
         ctx.exponentials = logits
-        crossed: Tensor = torch.linalg.vecdot(embeddings, factors[: len(embeddings)])
-        return (most + total.log())[:, 0], own, crossed
+        return (most + total.log())[:, 0]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        of_others, of_own, of_crossed = gradients
-        query, factors, embeddings, total, places = ctx.saved_tensors
-        # The logits' own gradient, in their place: softmax times that of its logarithm; of the history's, what came.
+        query, factors, total = ctx.saved_tensors
+        # The logits' own gradient, in their place: softmax times that of its logarithm; e^-inf of the history's is 0.
         logits = ctx.exponentials
-        scale = of_others[:, None] / total.clamp_min(torch.finfo(total.dtype).tiny)
+        scale = gradients[0][:, None] / total.clamp_min(torch.finfo(total.dtype).tiny)
         for rows in _row_chunks(logits):
             logits[rows].mul_(scale[rows])
-        of_bias = logits.sum(0)
-        logits.view(-1)[places] = of_own
-        of_factors = logits.T @ query
-        own = factors[: len(embeddings)]
-        of_factors[: len(embeddings)].addcmul_(embeddings, of_crossed[:, None])
-        return logits @ factors, of_factors, of_bias, own * of_crossed[:, None], None, None
+        return logits @ factors, logits.T @ query, logits.sum(0), None, None
 
 
 def normalised(table: Tensor) -> Tensor:

@@ -87,6 +87,7 @@ class SoftmaxLoss:
         candidates, log_q = self._candidates(batch, rng)
         embeddings = _rows(module, "encoder", batch.items, tables)
         factors = normalised(_rows(module, "decoder", candidates, tables))
+        of_batch = factors[: len(batch.items)]
         bias = module.bias[candidates]
         seen = torch.from_numpy(rng.random(len(batch.columns), dtype=np.float32) >= self.plan.dropout)
         gains = module.log_gain.exp()[batch.items]
@@ -96,9 +97,11 @@ class SoftmaxLoss:
         length = code.norm(dim=1).clamp_min(TINY)
         sharpness = (-module.log_temperature).exp()
         query = code * (sharpness / length)[:, None]
-        others, products, crossed = contrast(query, factors, bias - log_q, embeddings, batch, self._space)
+        places = batch.rows * len(candidates) + batch.columns
+        others = contrast(query, factors, bias - log_q, places, self._space)
         rest = self._rest(batch, values, code, length, embeddings)
-        whole = products * length[batch.rows]
+        whole = batch.dots(query, of_batch) * length[batch.rows]
+        crossed = torch.linalg.vecdot(embeddings, of_batch)
         hit = (whole - values * (sharpness * crossed)[batch.columns]) / rest + bias[batch.columns]
         shares = batch.lengths.clamp_min(1) ** -self.plan.options.length_exponent
         total = (functional.softplus(others[batch.rows] - hit) * shares[batch.rows]).sum()

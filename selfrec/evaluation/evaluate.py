@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.errors import EmptyDataError
+from selfrec.evaluation.cold import ColdLists
 from selfrec.evaluation.groups import user_groups
 from selfrec.evaluation.metrics import (
     CUTOFFS,
@@ -77,7 +78,7 @@ def evaluate_lists(
 
     Slots of weight 0 in holdout.inputs are seen items that are no history. popularity: [N] users per item.
     list_length: K of the lists; ks beyond it are left out. on_users is told the number of users done after
-    each block. Popularity is the same recommender with empty histories and the same seen items.
+    each block. Popularity is the same recommender for users of whom nothing is known, with the same seen items.
     Raises EmptyDataError when no user has a hidden item.
     """
     asked = holdout.targets.lengths > 0
@@ -89,14 +90,14 @@ def evaluate_lists(
         )
     groups = user_groups(holdout.inputs, popularity, asked)
     tally = _Tally(holdout.inputs.n_items, cutoffs(list_length, ks), tuple(groups))
+    popular = ColdLists(recommend, holdout.inputs.n_items)
     for start in range(0, len(measured), BLOCK):
         rows = measured[start : start + BLOCK]
         part = holdout.take(rows)
         seen = part.seen()
         histories = part.inputs.keep(part.inputs.weights > 0)
-        nothing = histories.keep(np.zeros(len(histories.items), dtype=np.bool_))
         members = {name: of_all[rows] for name, of_all in groups.items()}
-        tally.add(part.targets, members, recommend(histories, seen), recommend(nothing, seen))
+        tally.add(part.targets, members, recommend(histories, seen), popular(seen))
         if on_users is not None:
             on_users(min(start + BLOCK, len(measured)))
     targets = holdout.targets

@@ -45,6 +45,9 @@ from selfrec.settings.tables import Config, TrainingSettings
 from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset, load_dataset
 
+LEAST_TO_REFIT = 1 / 40
+"""Hidden share of the rows from which a refit by `auto` is worth its time."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -153,9 +156,17 @@ def _fit(
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:
     """Choose the stages on the validation rows, then train the chosen ones once more on all the rows allowed."""
     chosen = stages.select(dataset.train, validation)
-    if config.training.refit == "none" or (not chosen.generators and chosen.ranker is None):
+    if not worth_a_refit(dataset, config) or (not chosen.generators and chosen.ranker is None):
         return chosen, chosen
     return chosen, stages.refit(chosen, dataset.refit)
+
+
+def worth_a_refit(dataset: Dataset, config: Config) -> bool:
+    """Whether training.refit asks for one; `auto` does where enough rows were hidden."""
+    if config.training.refit != "auto":
+        return config.training.refit != "none"
+    hidden = len(dataset.refit.items) - len(dataset.train.items)
+    return hidden >= LEAST_TO_REFIT * len(dataset.refit.items)
 
 
 def sampled_validation(validation: Holdout, config: Config) -> Holdout | None:

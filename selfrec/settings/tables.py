@@ -97,10 +97,11 @@ class TrainingSettings(Settings):
 
     device: str = Field("auto", description="auto, cpu, cuda or another torch device.")
     threads: int | None = Field(None, ge=1, le=1024, description="Threads of torch. Unset: all cores.")
-    refit: Literal["none", "validation", "all"] = Field(
-        "validation",
+    refit: Literal["auto", "none", "validation", "all"] = Field(
+        "auto",
         description="Train the chosen pipeline once more with the validation rows, or with the test rows too "
-        "(then `evaluate` has nothing unseen left).",
+        "(then `evaluate` has nothing unseen left). auto: with the validation rows, where they are a fortieth of the "
+        "rows or more: fewer would not pay for the time.",
     )
     refit_by: Literal["anew", "continuing"] = Field(
         "anew",
@@ -116,7 +117,10 @@ class TrainingSettings(Settings):
         "generator that is not itself an extractor, and kept if they help.",
     )
     validation_users: int = Field(
-        5000, ge=1, description="At most so many validation users are scored after each epoch."
+        5000,
+        ge=1,
+        description="At most so many validation users are scored after each epoch. Where validation rows are drawn by "
+        "chance, those of other users stay in training.",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 
 from selfrec import columns
 from selfrec.errors import ColumnError, EmptyDataError
@@ -67,12 +68,13 @@ def split_events(cleaned: Cleaned, config: Config) -> Split:
             f"{cleaned.source.name}: split.kind = {kind!r} needs times, but {found}; "
             "name one with --timestamp-column or set split.kind = 'random'"
         )
+    most = config.training.validation_users
     makers: dict[str, Callable[[Cleaned, SplitSettings], dict[Part, int]]] = {
         "leave-last": _leave_last,
-        "random": _random,
+        "random": partial(_random, validation_users=most),
         "temporal": _temporal,
-        "users": _users,
-        "column": _column,
+        "users": partial(_users, validation_users=most),
+        "column": partial(_column, validation_users=most),
     }
     return Split(kind, makers[kind](cleaned, config.split))
 
@@ -94,9 +96,23 @@ def _leave_last(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     return {}
 
 
-def _random(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+def _random(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:
     _hide_pairs(cleaned, "draw, i", hidden_sql(split.test, "n"), hidden_sql(split.validation, "n"))
+    _give_back(cleaned, validation_users)
     return {}
+
+
+def _give_back(cleaned: Cleaned, validation_users: int) -> None:
+    """Hide rows to choose on only of users who will be asked; those of others are worth more in training.
+
+    Only where rows are drawn by chance: of the newest rows, those of other users would tell what was popular then.
+    """
+    cleaned.source.connection.execute(
+        f"""
+        UPDATE fit_split SET part = {int(Part.TRAIN)} WHERE part = {int(Part.VALIDATION)} AND u NOT IN (
+            SELECT u FROM (SELECT DISTINCT u FROM fit_split WHERE part = {int(Part.VALIDATION)})
+            JOIN fit_users USING (u) ORDER BY draw, u LIMIT {validation_users})"""
+    )
 
 
 def _hide_pairs(cleaned: Cleaned, order: str, test: str, validation: str) -> None:
@@ -163,10 +179,10 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     return cuts
 
 
-def _users(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:
     """Strong generalisation, after Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering".
 
-    The shares are of all users; those with 2 items or more can be held out.
+    The shares are of all users; those with 2 items or more can be held out. No more are to choose on than are asked.
     """
     connection = cleaned.source.connection
     connection.execute(f"CREATE OR REPLACE TEMP TABLE fit_pairs AS {_PAIRS.format(condition='true')}")
@@ -179,7 +195,7 @@ def _users(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
             "any out; set split.kind = 'random'"
         )
     test = 0 if split.test == 0 else max(1, min(int(split.test * users + 0.5), eligible - 2))
-    validation = max(1, min(int(split.validation * users + 0.5), eligible - test - 1))
+    validation = max(1, min(int(split.validation * users + 0.5), eligible - test - 1, validation_users))
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE fit_split AS
@@ -204,7 +220,7 @@ def _users(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     return {}
 
 
-def _column(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+def _column(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:
     """A column of the source says train, validation or test; without validation, a share of train is drawn."""
     connection = cleaned.source.connection
     known = {"train": Part.TRAIN, "validation": Part.VALIDATION, "test": Part.TEST}
@@ -235,4 +251,6 @@ def _column(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
                      ELSE CASE {label} {cases} END END)::UTINYINT AS part
         FROM fit_events LEFT JOIN drawn USING (u, i)"""
     )
+    if "validation" not in labels:
+        _give_back(cleaned, validation_users)
     return {}

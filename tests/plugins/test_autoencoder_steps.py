@@ -20,42 +20,40 @@ def drawn(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
 
 
+def places_of(batch: FlatBatch, candidates: int) -> Tensor:
+    """The batch's slots in a flat matrix [B, candidates] whose first columns are the batch's items."""
+    return batch.rows * candidates + batch.columns
+
+
 class TestContrast:
     BATCH = FlatBatch.of(Histories.from_rows([[0, 3, 4], [1, 2], [5, 0, 1, 6]], 9), CPU)
 
-    def both(self) -> tuple[list[Tensor], list[list[Tensor]]]:
-        """Arguments, and the results of `contrast` and of the same formulas with dense arrays."""
+    def both(self) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+        """Arguments, and the result of `contrast` and of the same formula with dense arrays."""
         torch.manual_seed(0)
-        items = len(self.BATCH.items)
-        arguments = [drawn(3, 4), drawn(items + 2, 4), drawn(items + 2), drawn(items, 4)]
-        query, factors, bias, embeddings = arguments
-        logits = query @ factors.T
-        places = (self.BATCH.rows, self.BATCH.columns)
-        others = (logits + bias).index_put(places, logits.new_tensor(-torch.inf)).logsumexp(1)
-        written = [others, logits[places], (embeddings * factors[:items]).sum(1)]
-        return arguments, [list(contrast(query, factors, bias, embeddings, self.BATCH, Workspace())), written]
+        arguments = [drawn(3, 4), drawn(9, 4), drawn(9)]
+        query, factors, bias = arguments
+        logits = query @ factors.T + bias
+        written = logits.index_put((self.BATCH.rows, self.BATCH.columns), logits.new_tensor(-torch.inf)).logsumexp(1)
+        return arguments, (contrast(query, factors, bias, places_of(self.BATCH, 9), Workspace()), written)
 
     def test_is_the_formula(self) -> None:
         _, (got, expected) = self.both()
-        for one, other in zip(got, expected, strict=True):
-            torch.testing.assert_close(one, other)
+        torch.testing.assert_close(got, expected)
 
     def test_gradients_are_those_of_autograd(self) -> None:
         arguments, results = self.both()
-        weights = [torch.linspace(-1, 2, len(part), dtype=torch.float64) for part in results[0]]
-        got, expected = (
-            torch.autograd.grad(sum((w * part).sum() for w, part in zip(weights, parts, strict=True)), arguments)
-            for parts in results
-        )
+        weights = torch.linspace(-1, 2, 3, dtype=torch.float64)
+        got, expected = (torch.autograd.grad((weights * result).sum(), arguments) for result in results)
         for one, other in zip(got, expected, strict=True):
             torch.testing.assert_close(one, other)
 
     def test_a_history_that_holds_every_candidate_has_no_others(self) -> None:
         batch = FlatBatch.of(Histories.from_rows([[0, 1]], 2), CPU)
-        query, factors, bias, embeddings = drawn(1, 3), drawn(2, 3), drawn(2), drawn(2, 3)
-        others, own, _ = contrast(query, factors, bias, embeddings, batch, Workspace())
+        query, factors, bias = drawn(1, 3), drawn(2, 3), drawn(2)
+        others = contrast(query, factors, bias, places_of(batch, 2), Workspace())
         assert others.tolist() == [-torch.inf]
-        functional.softplus(others[batch.rows] - own).sum().backward()  # type: ignore[no-untyped-call]
+        functional.softplus(others).sum().backward()  # type: ignore[no-untyped-call]
         for argument in (query, factors, bias):
             assert argument.grad is not None
             assert not argument.grad.any()

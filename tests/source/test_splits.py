@@ -127,6 +127,45 @@ def test_random_hides_a_share_of_each_user(tmp_path: Path) -> None:
     assert other.test.targets.items.tolist() != data.test.targets.items.tolist()
 
 
+class TestOfMoreUsersThanAreAsked:
+    """training.validation_users: 20 users of 10 items, 5 of them asked."""
+
+    ROWS = tuple((user, item, item * DAY) for user in range(20) for item in range(10))
+
+    def load(self, tmp_path: Path, rows: list[tuple[Any, ...]], columns: dict[str, str], **split: Any) -> Dataset:
+        path = make_table(tmp_path / "shop.duckdb", columns, rows)
+        return load_dataset(path, loose(split=split, training={"validation_users": 5}))
+
+    def test_only_they_hide_rows_that_are_drawn(self, tmp_path: Path) -> None:
+        data = self.load(tmp_path, list(self.ROWS), COLUMNS, kind="random")
+        assert data.validation.targets.lengths.tolist() == [1] * 5
+        assert sorted(data.train.lengths.tolist()) == [8] * 5 + [9] * 15
+        assert data.refit.lengths.tolist() == [9] * 20
+        assert data.test.targets.lengths.tolist() == [1] * 20
+
+    def test_the_same_whatever_the_order_of_the_rows(self, tmp_path: Path) -> None:
+        first = self.load(tmp_path, list(self.ROWS), COLUMNS, kind="random")
+        other = self.load(tmp_path, list(reversed(self.ROWS)), COLUMNS, kind="random")
+        assert first.validation.targets.items.tobytes() == other.validation.targets.items.tobytes()
+
+    @pytest.mark.parametrize(("kind", "hidden"), [("leave-last", 1), ("temporal", 2)])
+    def test_the_newest_are_hidden_of_all(self, tmp_path: Path, kind: str, hidden: int) -> None:
+        data = self.load(tmp_path, list(self.ROWS), COLUMNS, kind=kind, validation=hidden / 10)
+        assert data.validation.targets.lengths.tolist() == [hidden] * 20
+
+    def test_whole_users(self, tmp_path: Path) -> None:
+        data = self.load(tmp_path, list(self.ROWS), COLUMNS, kind="users", test=0.1, validation=0.5)
+        assert (len(data.test), len(data.validation), len(data.train)) == (2, 5, 13)
+
+    @pytest.mark.parametrize(("label", "hidden"), [("validation", 20), ("train", 5)])
+    def test_a_column_that_says_validation_is_taken_at_its_word(self, tmp_path: Path, label: str, hidden: int) -> None:
+        labels = [label, "test", *["train"] * 8]
+        rows = [(user, item, labels[item]) for user in range(20) for item in range(10)]
+        data = self.load(tmp_path, rows, LABELLED, kind="column")
+        assert data.validation.targets.lengths.tolist() == [1] * hidden
+        assert data.refit.lengths.tolist() == [9] * 20
+
+
 def test_users_holds_whole_users_out(tmp_path: Path) -> None:
     rows = [(user, item, None) for user in range(20) for item in range(10)] + [(99, 0, None)]
     data = load(tmp_path, rows, kind="users", test=0.1, validation=0.2, fold_in=0.75)
