@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from selfrec_itemknn.module import ItemKnn
     from selfrec_itemknn.options import SlimOptions
 
-MOST = 100
-"""Neighbours where as many as the product pays for are taken."""
+LEAST, MOST = 4, 100
+"""Neighbours where as many as the product pays for are taken; so few say something, and cost little anywhere."""
 
 ENTRY = 750
 """Multiplications and additions of a product that take the time of one sparse entry (20 ns at 75 GFLOP/s)."""
@@ -37,11 +37,11 @@ SHARE = 0.25
 WIDTH = 512
 """Of the product, where no extractor tells it."""
 
-SYSTEM_CELLS = 1 << 26
-"""Cells of the systems that are held at a time, 256 MB; each time all shared users are counted once more."""
+SYSTEM_CELLS, ITEM_CELLS = 1 << 27, 2500
+"""Cells of the systems held at a time, 512 MB or 10 kB an item; each time all shared users are counted once more."""
 
-PASSES = 6
-"""At most so many times."""
+PASSES = 3
+"""At most so many times, if the systems are larger than ITEM_CELLS."""
 
 SOLVED = 256
 """Systems that are factorised at a time."""
@@ -64,9 +64,9 @@ def fit_slim(module: ItemKnn, fitting: Fitting) -> None:
 
 
 def affordable(histories: Histories, width: int) -> int:
-    """The neighbours, 1 to MOST, whose entries for a mean history take SHARE of the time of its product [d x N]."""
+    """The neighbours, LEAST to MOST, whose entries for a mean history take SHARE of the time of its product [d x N]."""
     slots = max(1.0, len(histories.items) / max(1, len(histories)))
-    return int(np.clip(SHARE * histories.n_items * (width or WIDTH) / (ENTRY * slots), 1, MOST))
+    return int(np.clip(SHARE * histories.n_items * (width or WIDTH) / (ENTRY * slots), LEAST, MOST))
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Pairs:
     def of(cls, histories: Histories) -> Pairs:
         """Of the newest items of each history."""
         rows = newest_counted(histories)
-        weights = len(rows.items) / max(1, np.count_nonzero(rows.lengths)) / np.maximum(1, rows.lengths)
+        mean = len(rows.items) / max(1, int(np.count_nonzero(rows.lengths)))
+        weights = mean / np.maximum(1, rows.lengths)
         popularity = np.bincount(rows.items, weights=weights[rows.row_numbers], minlength=rows.n_items)
         least = weights.min(initial=1.0)
         return cls(rows, weights.astype(np.float32), torch.from_numpy(popularity.clip(least)).float())
@@ -95,9 +96,9 @@ class Pairs:
 
 
 def support_size(wanted: int, items: int) -> int:
-    """The size of the supports, M: as wanted, at most N, and with room for N systems."""
-    room = int((PASSES * SYSTEM_CELLS / max(1, items)) ** 0.5)
-    return max(1, min(wanted, room, items))
+    """The size of the supports, M: as wanted, at most N, and such that the systems are solved in few passes."""
+    room = max(PASSES * SYSTEM_CELLS / max(1, items), ITEM_CELLS) ** 0.5
+    return max(1, min(wanted, int(room), items))
 
 
 def supports(pairs: Pairs, size: int, options: SlimOptions) -> Tensor:
@@ -113,11 +114,11 @@ def coefficients(pairs: Pairs, support: Tensor, options: SlimOptions) -> Tensor:
     """float32[N, M] b of every item on its support int64[N, M]; 0 in padding."""
     solved = torch.zeros(support.shape)
     added = options.l2 + options.dropout / (1 - options.dropout) * pairs.popularity
-    size = max(1, SYSTEM_CELLS // support.shape[1] ** 2)
+    size = max(1, max(SYSTEM_CELLS, ITEM_CELLS * pairs.items) // support.shape[1] ** 2)
     for start in range(0, len(support), size):
         part = support[start : start + size]
         systems, wanted = _systems(pairs, part, start)
-        for some in torch.arange(len(part)).split(SOLVED):
+        for some in torch.split(torch.arange(len(part)), SOLVED):
             known = part[some] < pairs.items
             damping = torch.where(known, added[part[some] * known], 1.0)
             solved[start + some] = _solved(systems[some], wanted[some], damping, known)
