@@ -24,13 +24,15 @@ SHORT = "short:popularity"
 
 _FOR_SHORT = {"short": {"length_exponent": 1.0}}
 
+_PARTS = ["autoencoder", "itemknn", "slim", "popularity", SHORT]
+
 _ALL = (
     Preset(
         DEFAULT,
         "The most accurate pipeline that costs one gather and one matrix product a user: an autoencoder, and where "
-        "they help the nearest items of its history, recent popularity, and less weight for older items.",
+        "they help what each item of a history says of few others, recent popularity, and less weight for older items.",
         {
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "itemknn", "popularity", SHORT]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": _PARTS},
             "generator": _FOR_SHORT,
         },
     ),
@@ -40,7 +42,7 @@ _ALL = (
         {
             "pipeline": {
                 "extractors": ["autoencoder"],
-                "generators": ["autoencoder", "itemknn", "popularity", SHORT, "gan"],
+                "generators": [*_PARTS, "gan"],
                 "ranker": "mlp",
             },
             "generator": _FOR_SHORT,
@@ -52,7 +54,7 @@ _ALL = (
         "weights: a little accuracy for a smaller and quicker model.",
         {
             "training": {"refit_by": "continuing", "validation_users": 2000},
-            "pipeline": {"extractors": ["autoencoder"], "generators": ["autoencoder", "itemknn", "popularity", SHORT]},
+            "pipeline": {"extractors": ["autoencoder"], "generators": _PARTS},
             "extractor": {"autoencoder": {"width": 64}},
             "generator": _FOR_SHORT,
         },

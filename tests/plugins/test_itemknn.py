@@ -15,7 +15,7 @@ from selfrec_itemknn import selfrec_generators
 from selfrec_itemknn import training as knn
 from tests.plugins.kit import batch_of, built, fitting_of, none, trained
 
-(RECORD,) = selfrec_generators()
+RECORD, _ = selfrec_generators()
 PLAIN = {"shrink": 0.0, "exponent": 1.0, "popularity_exponent": 0.0}
 ROWS = [[0, 1], [0, 1], [0, 2], [3]]
 
