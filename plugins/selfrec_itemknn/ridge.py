@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from selfrec.plugin import Histories, largest
-from selfrec_itemknn.training import Float32, damped_cosines, newest_counted, shared_users
+from selfrec.plugin import Histories
+from selfrec_itemknn.shared import LONGEST, Float32, shared_users
 
 if TYPE_CHECKING:
     from selfrec.plugin import Fitting
@@ -82,7 +82,7 @@ class Pairs:
     @classmethod
     def of(cls, histories: Histories) -> Pairs:
         """Of the newest items of each history."""
-        rows = newest_counted(histories)
+        rows = histories.newest(LONGEST)
         mean = len(rows.items) / max(1, int(np.count_nonzero(rows.lengths)))
         weights = mean / np.maximum(1, rows.lengths)
         popularity = np.bincount(rows.items, weights=weights[rows.row_numbers], minlength=rows.n_items)
@@ -104,9 +104,9 @@ def support_size(wanted: int, items: int) -> int:
 def supports(pairs: Pairs, size: int, options: SlimOptions) -> Tensor:
     """int64[N, M] the nearest items of each by damped cosine, nearest first; N where they share no user."""
     found = torch.empty(pairs.items, size, dtype=torch.int64)
-    for items, shared in shared_users(pairs.rows, pairs.weights):
-        cosines, nearest = largest(damped_cosines(shared, pairs.popularity, items, options), size)
-        found[items] = nearest.masked_fill(cosines == 0, pairs.items)
+    for block in shared_users(pairs.rows, pairs.weights):
+        _, nearest = block.nearest(pairs.popularity.numpy(), options.shrink, size)
+        found[block.items] = torch.from_numpy(nearest)
     return found
 
 
@@ -135,10 +135,11 @@ def _systems(pairs: Pairs, support: Tensor, first: int) -> tuple[Tensor, Tensor]
     numbers = support.reshape(-1)[order]
     columns = support.clamp_max(max(0, pairs.items - 1))
     systems, wanted = torch.zeros(count * size, size), torch.zeros(count * size)
-    for items, shared in shared_users(pairs.rows, pairs.weights):
-        low, high = torch.searchsorted(numbers, torch.stack([items[0], items[-1] + 1])).tolist()
+    for block in shared_users(pairs.rows, pairs.weights):
+        shared = torch.from_numpy(block.counts)
+        low, high = torch.searchsorted(numbers, torch.tensor([block.first, block.first + len(shared)])).tolist()
         places = order[low:high]
-        system, row = places // size, numbers[low:high] - items[0]
+        system, row = places // size, numbers[low:high] - block.first
         systems[places] = shared.reshape(-1)[columns[system] + (row * pairs.items)[:, None]]
         wanted[places] = shared[row, first + system]
     return systems.view(count, size, size), wanted.view(count, size)

@@ -41,9 +41,7 @@ class Phases(Silent):
 )
 def test_auto_refits_from_a_fortieth_of_the_rows(tmp_path: Path, asked: int, refit: Any, wanted: bool) -> None:
     rows = [(user, item) for user in range(40) for item in range(9)]
-    config = loose(
-        split={"kind": "random", "test": 0.0}, training={"validation_users": asked, "refit": refit}
-    )
+    config = loose(split={"kind": "random", "test": 0.0}, training={"validation_users": asked, "refit": refit})
     dataset = load_dataset(make_table(tmp_path / "shop.duckdb", COLUMNS, rows), config)
     assert worth_a_refit(dataset, config) is wanted
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from selfrec.plugin import Histories, Sizes
 from selfrec_itemknn import selfrec_generators
-from selfrec_itemknn import training as knn
+from selfrec_itemknn import shared as counting
 from tests.plugins.kit import batch_of, built, fitting_of, none, trained
 
 RECORD, _ = selfrec_generators()
@@ -73,17 +73,42 @@ def test_blocks_of_any_size_count_what_a_product_counts(rows: list[set[int]], ce
     histories = Histories.from_rows([sorted(row) for row in rows], 9)
     dense = np.zeros((len(rows), 9))
     dense[histories.row_numbers, histories.items] = 1
-    old = knn.CELLS, knn.PAIRS
-    knn.CELLS, knn.PAIRS = cells, pairs
-    try:
-        blocks = list(knn.shared_users(histories))
-    finally:
-        knn.CELLS, knn.PAIRS = old
-    assert torch.cat([items for items, _ in blocks]).tolist() == list(range(9))
-    assert (torch.cat([shared for _, shared in blocks]).numpy() == dense.T @ dense).all()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "CELLS", cells)
+        patch.setattr(counting, "PAIRS", pairs)
+        blocks = [(block.items, block.counts.copy(), block.cells) for block in counting.shared_users(histories)]
+    assert np.concatenate([items for items, _, _ in blocks]).tolist() == list(range(9))
+    assert (np.concatenate([counts for _, counts, _ in blocks]) == dense.T @ dense).all()
+    for _, counts, touched in blocks:
+        assert sorted(touched) == np.flatnonzero(counts).tolist()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(st.sets(st.integers(0, 8), min_size=0, max_size=6), min_size=1, max_size=12),
+    cells=st.integers(1, 40),
+    count=st.integers(1, 10),
+    shrink=st.sampled_from([0.0, 10.0]),
+)
+def test_nearest_are_those_of_the_whole_matrix(rows: list[set[int]], cells: int, count: int, shrink: float) -> None:
+    histories = Histories.from_rows([sorted(row) for row in rows], 9)
+    dense = np.zeros((len(rows), 9), dtype=np.float32)
+    dense[histories.row_numbers, histories.items] = 1
+    popularity = histories.item_counts().clip(1).astype(np.float32)
+    root = np.sqrt(popularity)
+    cosines = dense.T @ dense / (root[:, None] * root + np.float32(shrink))
+    np.fill_diagonal(cosines, 0)
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+    wanted = np.take_along_axis(cosines, order, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "CELLS", cells)
+        found = [block.nearest(popularity, shrink, count) for block in counting.shared_users(histories)]
+    strengths, columns = (np.concatenate(part)[:, : order.shape[1]] for part in zip(*found, strict=True))
+    np.testing.assert_array_equal(strengths, wanted)
+    np.testing.assert_array_equal(columns, np.where(wanted > 0, order, 9))
 
 
 def test_long_histories_are_counted_in_their_newest_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knn, "LONGEST", 2)
+    monkeypatch.setattr("selfrec_itemknn.training.LONGEST", 2)
     found = scores([[0, 1, 2]], [[2]], 3, **PLAIN)
     assert (found[0] > 0).tolist() == [False, True, False]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from selfrec.plugin import Histories, Sizes
 from selfrec_itemknn import ridge, selfrec_generators
-from selfrec_itemknn import training as knn
+from selfrec_itemknn import shared as counting
 from selfrec_itemknn.options import SlimOptions
 from tests.plugins.kit import batch_of, built, fitting_of, none, trained
 
@@ -102,12 +102,15 @@ def test_systems_in_parts_of_any_size_give_the_same(rows: list[set[int]], cells:
     options = SlimOptions(support=4)
     support = ridge.supports(pairs, 4, options)
     whole = ridge.coefficients(pairs, support, options)
-    old = ridge.SYSTEM_CELLS, ridge.ITEM_CELLS, ridge.SOLVED, knn.CELLS
-    ridge.SYSTEM_CELLS, ridge.ITEM_CELLS, ridge.SOLVED, knn.CELLS = cells, 0, solved, cells
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in (
+            (ridge, "SYSTEM_CELLS", cells),
+            (ridge, "ITEM_CELLS", 0),
+            (ridge, "SOLVED", solved),
+            (counting, "CELLS", cells),
+        ):
+            patch.setattr(module, name, value)
         parts = ridge.coefficients(pairs, support, options)
-    finally:
-        ridge.SYSTEM_CELLS, ridge.ITEM_CELLS, ridge.SOLVED, knn.CELLS = old
     torch.testing.assert_close(parts, whole)
 
 
