@@ -37,7 +37,7 @@ class SlimOptions(PartOptions):
         None,
         ge=1,
         le=1000,
-        description="Items that each item of a history adds to. Each costs a user about 20 ns an item of the history. "
+        description="Items that each item of a history adds to. Each costs a user 20 to 35 ns an item of the history. "
         "Unset: as many, up to 100, as take a quarter of the time of the autoencoder's product: few on small "
         "catalogs with long histories, many on large ones with short.",
     )
