@@ -62,7 +62,7 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
         elsa_columns=options.width if options.objective == "elsa" else _elsa_columns(options.width - split, users),
         epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,
-        learning_rate=options.learning_rate or _learning_rate(options, sparse_softmax),
+        learning_rate=options.learning_rate or _learning_rate(options, batch_size if sparse_softmax else None),
         bias_rate=3.0 if sparse_softmax else 1.0,
         dropout=_first(options.dropout, _dropout(options, dense)),
         elsa_dropout=_first(options.dropout, 0.3),
@@ -102,7 +102,10 @@ def _epochs(steps: int) -> int:
     return int(np.clip(350 // steps, 6, 20))
 
 
-def _learning_rate(options: AutoencoderOptions, sparse_softmax: bool) -> float:
+def _learning_rate(options: AutoencoderOptions, users_a_step: int | None) -> float:
+    """users_a_step: of softmax on sparse rows. The more they are for each column, the better a step is told and the
+    fewer steps there are: it may be longer.
+    """
     if options.objective == "squared_error":
         return 0.005
-    return 0.01 if sparse_softmax else 0.003
+    return 0.003 if users_a_step is None else 0.01 * max(1.0, users_a_step / options.width) ** (1 / 3)

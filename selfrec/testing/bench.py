@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from onnx import ModelProto
 from torch import Tensor
 
 from selfrec.catalog import Catalog
+from selfrec.export.graph import to_graph
 from selfrec.histories import Float32, Histories
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.checkpoint import Workshop
@@ -48,6 +50,11 @@ class Fitted:
         """The loss of every epoch; empty for a part in closed form."""
         trained = self.stages.parts.trained.get((SELECTION, self.part.key))
         return [] if trained is None else [epoch["loss"] for epoch in trained.curves]
+
+    @cached_property
+    def graph(self) -> ModelProto:
+        """The pipeline as it was first exported."""
+        return to_graph(self.recommender)
 
 
 @dataclass(frozen=True)

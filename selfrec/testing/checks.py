@@ -198,7 +198,7 @@ def check_state_round_trips(bench: Bench) -> None:
 
 def check_graph_equals_torch(bench: Bench) -> None:
     """The exported graph, of allowed operations, gives in onnxruntime what torch gives, on edge batches."""
-    graph = to_graph(bench.fitted.recommender)
+    graph = bench.fitted.graph
     if foreign_operations(graph):
         # Nothing is promised of these, and some abort the process: onnxruntime does in a GRU of no users.
         return
@@ -209,15 +209,17 @@ def check_graph_equals_torch(bench: Bench) -> None:
 
 def check_graph_is_allowed(bench: Bench) -> None:
     """The graph holds only operations that every runtime has: no control flow, no functions, opset 18."""
-    graph = to_graph(bench.fitted.recommender)
+    graph = bench.fitted.graph
     check_operations(graph, bench.fitted.recommender)
     read_graph(memoryview(graph.SerializeToString()))
 
 
 def check_graph_bytes_are_stable(bench: Bench) -> None:
     """Exporting twice gives the same bytes."""
-    first, again = (to_graph(bench.fitted.recommender).SerializeToString(deterministic=True) for _ in range(2))
-    assert first == again, "two exports of one module differ: `generate` and its like must not draw or count"
+    first, again = bench.fitted.graph, to_graph(bench.fitted.recommender)
+    assert first.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True), (
+        "two exports of one module differ: `generate` and its like must not draw or count"
+    )
 
 
 CHECKS: tuple[Check, ...] = (

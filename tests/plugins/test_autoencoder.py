@@ -90,6 +90,14 @@ class TestPlan:
         plan = plan_for(AutoencoderOptions(objective=objective), sparse)
         assert (plan.learning_rate, plan.bias_rate, plan.temperature_rate) == (0.01, 3, 0)
 
+    @pytest.mark.parametrize(
+        ("users", "width", "rate"), [(512, 64, 0.02), (512, 512, 0.01), (64, 512, 0.01), (216, 8, 0.03)]
+    )
+    def test_steps_are_longer_where_many_users_tell_few_columns(self, users: int, width: int, rate: float) -> None:
+        sparse = Histories.from_rows([[u, u + 1] for u in range(300)], 400)
+        plan = plan_for(AutoencoderOptions(batch_size=users, width=width), sparse)
+        assert plan.learning_rate == pytest.approx(rate)
+
     @pytest.mark.parametrize("objective", ["elsa", "multinomial"])
     def test_the_others_train_all_parameters_alike(self, objective: Any) -> None:
         sparse = Histories.from_rows([[u, u + 1] for u in range(300)], 400)
