@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from quality import K, quality, read_split
@@ -19,11 +20,22 @@ from selfrec.settings.tables import ScoringSettings
 
 
 class Times(Silent):
-    """When each epoch ended."""
+    """When each epoch ended, and how long training took in all: from clean histories to weights, choices and refit
+    included.
+    """
 
     def __init__(self) -> None:
+        self.trained = 0.0
+        self._begun = 0.0
         self.ends: list[float] = []
         self.seconds: list[float] = []
+
+    def cleaned(self, report: Sequence[Any]) -> None:
+        self._begun = time.perf_counter()
+
+    def message(self, text: str) -> None:
+        if text.startswith("exporting") and not self.trained:
+            self.trained = time.perf_counter() - self._begun
 
     def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
         self.ends.append(time.perf_counter())
@@ -65,6 +77,7 @@ print(
     json.dumps(
         {
             "fit": seconds,
+            "trained": times.trained,
             "cpu": cpu,
             "epoch": float(np.median(times.seconds)) if times.seconds else float("nan"),
             "epochs": len(times.seconds),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,28 +68,57 @@ class Block:
 
 
 def shared_users(rows: Histories, weights: Float32 | None = None) -> Iterator[Block]:
-    """All rows of G, block by block. weights float32[U]: what each user counts, 1 unless given."""
-    order = np.argsort(rows.items, kind="stable")
-    users = rows.row_numbers[order]
-    starts = np.concatenate([[0], np.cumsum(rows.item_counts())])
-    pairs = np.concatenate([[0], np.cumsum(rows.lengths[users])])[starts]
-    most_items = min(MOST_ITEMS, max(1, CELLS // max(1, rows.n_items)))
-    memory = np.zeros(most_items * rows.n_items, dtype=np.float32)
-    marks = np.empty(len(memory), dtype=np.int32)
-    first = 0
-    while first < rows.n_items:
-        most = int(np.searchsorted(pairs, pairs[first] + PAIRS, side="right")) - 1
-        last = min(max(most, first + 1), first + most_items, rows.n_items)
-        owners = users[starts[first] : starts[last]]
-        part = rows.take(owners)
-        row = np.repeat(np.arange(last - first), np.diff(starts[first : last + 1]))
-        cells = np.repeat(row * rows.n_items, part.lengths) + part.items
-        np.add.at(memory, cells, ONE if weights is None else np.repeat(weights[owners], part.lengths))
-        counts = memory[: (last - first) * rows.n_items]
-        touched = _distinct(cells, marks) if len(cells) < len(counts) else np.flatnonzero(counts != 0)
-        yield Block(first, counts.reshape(last - first, -1), touched)
-        memory[touched] = 0
-        first = last
+    """All rows of G, block by block, the next being counted meanwhile. weights float32[U]: what each user counts, 1
+    unless given.
+    """
+    counter = _Counter(rows, weights)
+    with ThreadPoolExecutor(1, thread_name_prefix="selfrec-shared") as ahead:
+        coming: Future[Block] | None = None
+        for number, (first, last) in enumerate(counter.bounds()):
+            block, coming = coming, ahead.submit(counter.count, first, last, number % 2)
+            if block is not None:
+                done = block.result()
+                yield done
+                done.counts.reshape(-1)[done.cells] = 0
+        if coming is not None:
+            yield coming.result()
+
+
+class _Counter:
+    """Counts blocks of rows of G, each in one of two pieces of memory, which are 0 where nothing was counted."""
+
+    def __init__(self, rows: Histories, weights: Float32 | None) -> None:
+        self.rows, self.weights = rows, weights
+        order = np.argsort(rows.items, kind="stable")
+        self.users = rows.row_numbers[order]
+        """int64[slots] the users of item 0, of item 1, ..."""
+        self.starts = np.concatenate([[0], np.cumsum(rows.item_counts())])
+        self.most_items = min(MOST_ITEMS, max(1, CELLS // max(1, rows.n_items)))
+        self.memory = np.zeros((2, self.most_items * rows.n_items), dtype=np.float32)
+        self.marks = np.empty(self.memory.shape[1], dtype=np.int32)
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """The first item of every block, and the one after its last."""
+        pairs = np.concatenate([[0], np.cumsum(self.rows.lengths[self.users])])[self.starts]
+        found, first = [], 0
+        while first < self.rows.n_items:
+            most = int(np.searchsorted(pairs, pairs[first] + PAIRS, side="right")) - 1
+            last = min(max(most, first + 1), first + self.most_items, self.rows.n_items)
+            found.append((first, last))
+            first = last
+        return found
+
+    def count(self, first: int, last: int, memory: int) -> Block:
+        """The block of the items first to last - 1."""
+        width = self.rows.n_items
+        owners = self.users[self.starts[first] : self.starts[last]]
+        part = self.rows.take(owners)
+        row = np.repeat(np.arange(last - first), np.diff(self.starts[first : last + 1]))
+        cells = np.repeat(row * width, part.lengths) + part.items
+        counts = self.memory[memory, : (last - first) * width]
+        np.add.at(counts, cells, ONE if self.weights is None else np.repeat(self.weights[owners], part.lengths))
+        touched = _distinct(cells, self.marks) if len(cells) < len(counts) else np.flatnonzero(counts != 0)
+        return Block(first, counts.reshape(last - first, -1), touched)
 
 
 def _distinct(cells: Int64, marks: npt.NDArray[np.int32]) -> Int64:

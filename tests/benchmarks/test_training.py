@@ -43,13 +43,13 @@ def test_a_row_for_each_toolkit_and_preset() -> None:
     one = {"epoch": 2.0, "epochs": 8, "fit": 30.0, "cpu": 29.5, "recall": 0.186, "ndcg": 0.157}
     process = Run(wall=35.0, cpu=34.0, peak=2 << 20, output="")
     runs = {
-        "selfrec, fast": {**one, "reached": [[30.0, 0.186]], "process": process},
+        "selfrec, fast": {**one, "trained": 20.0, "reached": [[30.0, 0.186]], "process": process},
         "recbole": {**{key: one[key] for key in one if key != "cpu"}, "reached": [[9.0, 0.1]], "process": process},
     }
     fast, recbole = training.table(runs, 0.185).splitlines()[-2:]
-    assert [cell.strip() for cell in fast.split("|")[1:9]] == [
-        "selfrec, fast", "2.0", "8", "30.0", "29.5", "0.1860", "0.1570", "30.0",
+    assert [cell.strip() for cell in fast.split("|")[1:10]] == [
+        "selfrec, fast", "2.0", "8", "20.0", "30.0", "29.5", "0.1860", "0.1570", "30.0",
     ]  # fmt: skip
-    assert [cell.strip() for cell in recbole.split("|")[1:9]] == [
-        "RecBole MultiVAE", "2.0", "8", "30.0", "-", "0.1860", "0.1570", "-",
+    assert [cell.strip() for cell in recbole.split("|")[1:10]] == [
+        "RecBole MultiVAE", "2.0", "8", "30.0", "30.0", "-", "0.1860", "0.1570", "-",
     ]  # fmt: skip
