@@ -38,7 +38,7 @@ class SlimOptions(PartOptions):
         ge=1,
         le=1000,
         description="Items that each item of a history adds to. Each costs a user 20 to 35 ns an item of the history. "
-        "Unset: as many, up to 100, as take a quarter of the time of the autoencoder's product: few on small "
+        "Unset: as many, up to 40, as take a quarter of the time of the autoencoder's product: few on small "
         "catalogs with long histories, many on large ones with short.",
     )
     support: int = Field(

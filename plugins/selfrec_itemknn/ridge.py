@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from selfrec_itemknn.module import ItemKnn
     from selfrec_itemknn.options import SlimOptions
 
-LEAST, MOST = 4, 100
+LEAST, MOST = 4, 40
 """Neighbours where as many as the product pays for are taken; so few say something, and cost little anywhere."""
 
 ENTRY = 750

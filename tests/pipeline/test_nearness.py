@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from selfrec.histories import Histories, Holdout
+from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.measure import Measured, better
 from selfrec.pipeline.nearness import far_half
@@ -66,3 +68,32 @@ def test_weight_is_searched_among_those_that_keep_far_items() -> None:
     assert weight(None) > 0
     far = hidden.keep(hidden.items == 3)
     assert 0 <= weight(far) < weight(None)
+
+
+@pytest.mark.parametrize(("soon", "wanted"), [(7, 0.02), (4, 0.2)])
+def test_of_rows_drawn_by_chance_half_of_the_gain_is_enough(soon: int, wanted: float) -> None:
+    """The hidden item 1 tops the list of `soon` of ten users at a ratio of .02, and of the others at .2."""
+    n_items = 60
+    shown = Histories.from_rows([[0]] * soon + [[2]] * (10 - soon), n_items)
+    hidden = Histories.from_rows([[1]] * 10, n_items)
+    new = torch.zeros(n_items)
+    new[1] = 1.0
+
+    def before(batch: UserBatch) -> torch.Tensor:
+        scores = torch.zeros(len(batch.history), n_items)
+        scores[:, 3:28] = 1.0
+        ratio = torch.where(batch.history[:, 0] == 0, 0.015, 0.15)
+        scores[:, 1] = 1.0 - ratio * SPREAD
+        return scores
+
+    def weight(far: Histories | None) -> float:
+        given = Holdout(shown, hidden)
+        cpu = torch.device("cpu")
+        return search_weight(before, lambda batch: new.expand(10, -1), given, cpu, forced=False, far=far).weight
+
+    assert weight(hidden) == pytest.approx(wanted * SPREAD, rel=0.05)
+    assert weight(None) == pytest.approx(0.2 * SPREAD, rel=0.05)
+
+
+SPREAD = 3.85
+"""About the standard deviation of 26 ones among 60 numbers, over that of a single one."""
