@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
+from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
@@ -149,19 +151,25 @@ def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommen
     )
 
 
+@cache
+def exported(shape: str, n_items: int = N_ITEMS) -> ModelProto:
+    """The graph of `recommender(shape, n_items)`, for tests that only look at it."""
+    return to_graph(recommender(shape, n_items))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 class TestEveryShape:
     def test_onnxruntime_equals_torch_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
         module = recommender(shape)
-        write_graph(to_graph(module), tmp_path)
+        write_graph(exported(shape), tmp_path)
         assert check_graph(tmp_path / "model.onnx", module) == len(list(cases(module)))
 
     def test_two_exports_have_the_same_bytes(self, shape: str) -> None:
-        first, second = (to_graph(recommender(shape)).SerializeToString(deterministic=True) for _ in range(2))
-        assert first == second
+        first, second = exported(shape), to_graph(recommender(shape))
+        assert first.SerializeToString(deterministic=True) == second.SerializeToString(deterministic=True)
 
     def test_surface_is_the_contract(self, shape: str) -> None:
-        graph = to_graph(recommender(shape))
+        graph = exported(shape)
         assert [(opset.domain, opset.version) for opset in graph.opset_import] == [("", 18)]
         assert not graph.functions
         dims = {
@@ -179,13 +187,13 @@ class TestEveryShape:
         assert dims == wanted | ({"ages": ["batch", "length"]} if "ranker" in shape or "age" in shape else {})
 
     def test_no_path_and_no_trace_is_inside(self, shape: str) -> None:
-        graph = to_graph(recommender(shape))
+        graph = exported(shape)
         assert b".py" not in graph.SerializeToString()
         assert not any(node.metadata_props or node.doc_string for node in graph.graph.node)
 
     def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
         module = recommender(shape)
-        reference = ReferenceEvaluator(to_graph(module))
+        reference = ReferenceEvaluator(exported(shape))
         for case in cases(module):
             if len(case.feeds["history"]) == 0:
                 continue
@@ -199,14 +207,14 @@ class TestEveryShape:
 class TestTwoStageTopK:
     def test_is_exact_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
         module = recommender(shape, n_items=2700)
-        graph = to_graph(module)
+        graph = exported(shape, 2700)
         assert any(node.op_type == "ReduceMax" for node in graph.graph.node)
         write_graph(graph, tmp_path)
         assert check_graph(tmp_path / "model.onnx", module) > 10
 
     def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
         module = recommender(shape, n_items=2700)
-        reference = ReferenceEvaluator(to_graph(module))
+        reference = ReferenceEvaluator(exported(shape, 2700))
         for case in list(cases(module))[6:12]:
             items, scores = reference.run(["items", "scores"], case.feeds)
             with torch.no_grad():
@@ -215,7 +223,7 @@ class TestTwoStageTopK:
 
     def test_shorter_list_is_the_start_of_the_long_one(self, shape: str) -> None:
         module = recommender(shape, n_items=2700)
-        graph = to_graph(module).SerializeToString()
+        graph = exported(shape, 2700).SerializeToString()
         options = ort.SessionOptions()
         short = ort.OrtValue.ortvalue_from_numpy(np.array([3], dtype=np.int64))
         options.add_initializer("top_k", short)
