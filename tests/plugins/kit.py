@@ -81,6 +81,21 @@ def none(batch: UserBatch) -> Tensor:
     return batch.weights.new_zeros(len(batch.history), 0)
 
 
+def fitted_on(record: PartRecord, rows: list[list[int]], items: int, **options: Any) -> Any:
+    """The part, trained on these rows."""
+    sizes = Sizes(items=items)
+    part = built(record, sizes, **options)
+    trained(part, fitting_of(part, Histories.from_rows(rows, items), sizes))
+    return part
+
+
+def scores_on(record: PartRecord, rows: list[list[int]], asked: list[list[int]], items: int, **options: Any) -> Tensor:
+    """float32[B, N] what a generator trained on `rows` gives users with the histories `asked`."""
+    batch = batch_of(asked, items)
+    given: Tensor = fitted_on(record, rows, items, **options).generate(batch, none(batch), items)
+    return given
+
+
 def random_batch(users: int, length: int, items: int) -> tuple[Tensor, Tensor]:
     """history int64[B, H] with padding among it, weights float32[B, H]."""
     rng = np.random.default_rng([users, length])

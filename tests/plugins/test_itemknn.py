@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,26 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfrec.plugin import Histories, Sizes
+from selfrec.plugin import Histories
 from selfrec_itemknn import selfrec_generators
 from selfrec_itemknn import shared as counting
-from tests.plugins.kit import batch_of, built, fitting_of, none, trained
+from tests.plugins.kit import batch_of, fitted_on, none, scores_on
 
 RECORD, _ = selfrec_generators()
 PLAIN = {"shrink": 0.0, "exponent": 1.0, "popularity_exponent": 0.0}
 ROWS = [[0, 1], [0, 1], [0, 2], [3]]
 
 
-def fitted(rows: list[list[int]], items: int, **options: Any) -> Any:
-    histories = Histories.from_rows(rows, items)
-    part = built(RECORD, Sizes(items=items), **options)
-    trained(part, fitting_of(part, histories, Sizes(items=items)))
-    return part
-
-
-def scores(rows: list[list[int]], asked: list[list[int]], items: int, **options: Any) -> torch.Tensor:
-    batch = batch_of(asked, items)
-    return fitted(rows, items, **options).generate(batch, none(batch), items)
+fitted = partial(fitted_on, RECORD)
+scores = partial(scores_on, RECORD)
 
 
 class TestByHand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from selfrec.plugin import Histories, Sizes
 from selfrec_itemknn import ridge, selfrec_generators
 from selfrec_itemknn import shared as counting
 from selfrec_itemknn.options import SlimOptions
-from tests.plugins.kit import batch_of, built, fitting_of, none, trained
+from tests.plugins.kit import built, fitted_on, scores_on
 
 _, RECORD = selfrec_generators()
 PLAIN: dict[str, Any] = {"neighbours": 3, "shrink": 0.0, "l2": 1.0, "dropout": 0.0, "target_exponent": 0.0}
@@ -24,16 +25,8 @@ PAIRS = [[0, 1], [0, 1], [0, 2], [1, 2]]
 some_rows = st.lists(st.sets(st.integers(0, 8), min_size=0, max_size=6), min_size=1, max_size=12)
 
 
-def fitted(rows: list[list[int]], items: int, **options: Any) -> Any:
-    histories = Histories.from_rows(rows, items)
-    part = built(RECORD, Sizes(items=items), **options)
-    trained(part, fitting_of(part, histories, Sizes(items=items)))
-    return part
-
-
-def scores(rows: list[list[int]], asked: list[list[int]], items: int, **options: Any) -> torch.Tensor:
-    batch = batch_of(asked, items)
-    return fitted(rows, items, **options).generate(batch, none(batch), items)
+fitted = partial(fitted_on, RECORD)
+scores = partial(scores_on, RECORD)
 
 
 def full_ridge(rows: list[list[int]], items: int, l2: float, dropout: float) -> np.ndarray[Any, np.dtype[np.float64]]:
