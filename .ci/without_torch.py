@@ -10,8 +10,8 @@ from pathlib import Path
 
 TRAINING = ("torch", "onnx", "onnxscript", "safetensors", "matplotlib", "jinja2")
 
-LEAST = 0.195
-"""NDCG@20 on the test part that the quick start must not fall below; the README prints .1977."""
+LEAST = 0.2
+"""NDCG@20 on the test part that the quick start must not fall below; the README prints .2027."""
 
 
 def selfrec(*args: str) -> str:
