@@ -144,6 +144,16 @@ class TestWarmStart:
         first, second = (open_model(folder).manifest.stages[1].metrics for folder in (model, again))
         assert abs((second["ndcg@20"] or 0) - (first["ndcg@20"] or 0)) < 0.1
 
+    def test_a_model_that_hid_fewer_users_rows_is_refused(self, shop: Path, tmp_path: Path) -> None:
+        drawn = [shop, "--table", "events", *QUICK, "-o", "split.kind=random"]
+        few, many = tmp_path / "few", tmp_path / "many"
+        selfrec("fit", *drawn, "--out", few, "-o", "training.validation_users=20")
+        done = selfrec("fit", *drawn, "--out", many, "--warm-start", few, fails=2)
+        assert "hid rows of at most 20 users to choose on" in done.stderr
+        assert not many.exists()
+        fewer = ["-o", "training.validation_users=10"]
+        selfrec("fit", *drawn, "--out", many, "--warm-start", few, *fewer)
+
     @pytest.mark.parametrize("option", [["--seed", "1"], ["-o", "split.kind=random"]])
     def test_another_split_or_seed_is_refused(self, shop: Path, model: Path, tmp_path: Path, option: list[str]) -> None:
         out = tmp_path / "other"

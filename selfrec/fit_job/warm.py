@@ -7,7 +7,7 @@ from selfrec.model_folder.manifest import WEIGHTS
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.weights import WarmStart
-from selfrec.settings.tables import Config
+from selfrec.settings.tables import Config, SplitKind
 from selfrec.source.dataset import Dataset
 
 
@@ -22,7 +22,7 @@ def warm_start_of(path: str | None, config: Config, dataset: Dataset, listener: 
     model = open_model(path)
     if WEIGHTS not in model.manifest.files:
         raise SettingsError(f"--warm-start {path}: the model has no {WEIGHTS}; fit without --warm-start")
-    _refuse_seen_rows(path, model, config)
+    _refuse_seen_rows(path, model, config, dataset.split)
     model.verify()
     warm = WarmStart.read(model.path / WEIGHTS, model.catalog, dataset.catalog)
     known = int((warm.old_numbers < warm.old_items).sum())
@@ -35,13 +35,19 @@ def warm_start_of(path: str | None, config: Config, dataset: Dataset, listener: 
     return warm
 
 
-def _refuse_seen_rows(path: str, model: Model, config: Config) -> None:
+def _refuse_seen_rows(path: str, model: Model, config: Config, split: SplitKind) -> None:
     """One split and one seed hide the same rows again; another pair hides some that the earlier model has seen."""
     earlier = model.config
     if (earlier.split, earlier.seed) != (config.split, config.seed):
         raise SettingsError(
             f"--warm-start {path}: was fitted with another split or seed, so it has seen rows that are held out now; "
             f"take its [split] and --seed {earlier.seed}, or fit without --warm-start"
+        )
+    asked = earlier.training.validation_users
+    if split not in ("leave-last", "temporal") and asked < config.training.validation_users:
+        raise SettingsError(
+            f"--warm-start {path}: hid rows of at most {asked:,} users to choose on, so it has seen those of others "
+            f"that are held out now; fit with -o training.validation_users={asked}, or without --warm-start"
         )
     if earlier.training.refit == "all" and config.training.refit != "all":
         raise SettingsError(
