@@ -97,6 +97,9 @@ EVENTS: dict[str, tuple[str, dict[str, str]]] = {
 }
 """Name -> when, and the fields it has beside COMMON."""
 
+_FIRST = b'{"time": "'
+"""How every log begins. Less would not do: a DuckDB file begins with a checksum, which may well be a brace."""
+
 
 class EventLog:
     """Appends events to a file, each at once, in one write: jobs that share a file do not mix their lines."""
@@ -200,11 +203,11 @@ def _open(path: str) -> int:
     if stat.S_ISREG(status.st_mode) and status.st_size:
         try:
             with open(path, "rb") as file:
-                first = file.read(1)
+                first = file.read(len(_FIRST))
         except OSError as error:
             os.close(handle)
             raise _refused(path, one_line(error)) from error
-        if first != b"{":
+        if first != _FIRST:
             os.close(handle)
             raise _refused(path, "the file holds something else than a log")
     return handle

@@ -46,11 +46,12 @@ _ANY_FILE = 64 * 2**30
 class Model:
     """A checked model folder."""
 
-    def __init__(self, path: Path, manifest: Manifest, surface: Surface) -> None:
+    def __init__(self, path: Path, manifest: Manifest, surface: Surface, folder: tuple[int, int]) -> None:
         self.path = path
         """The folder, links resolved."""
         self.manifest = manifest
         self.surface = surface
+        self._folder = folder
 
     @property
     def config(self) -> Config:
@@ -82,7 +83,9 @@ class Model:
         """The items. Raises ModelError when they do not belong to the graph."""
         from selfrec.model_folder.items import read_items
 
-        return read_items(self.path / ITEMS, self.n_items, self.manifest.columns.item_type)
+        catalog = read_items(self.path / ITEMS, self.n_items, self.manifest.columns.item_type)
+        self._check_folder()
+        return catalog
 
     def unbiased(self) -> Unbiased | None:
         """The graph for jobs in which every item's bias is 0; None where it has no such form."""
@@ -126,13 +129,22 @@ class Model:
         shorter = top_k if top_k is not None and top_k < self.top_k and self.surface.adjustable_k else None
         content, tensors = (place, None) if graph is None else (graph.content, graph.tensors)
         try:
-            return start_session(content, threads, 4 * weights + working_bytes, top_k=shorter, tensors=tensors)
+            session = start_session(content, threads, 4 * weights + working_bytes, top_k=shorter, tensors=tensors)
         except Exception as error:  # onnxruntime raises many classes of its own.
             raise ModelError(f"{place}: onnxruntime refuses it ({one_line(error)[:300]})") from error
+        self._check_folder()
+        return session
 
     def _source(self) -> Source:
         data = _mapped(self.path / GRAPH_DATA) if GRAPH_DATA in self.manifest.files else None
-        return Source(_mapped(self.path / GRAPH), data)
+        source = Source(_mapped(self.path / GRAPH), data)
+        self._check_folder()
+        return source
+
+    def _check_folder(self) -> None:
+        """Raises ModelError where what was just read may be another model's: one model's items are not another's."""
+        if _identity(self.path) != self._folder:
+            raise ModelError(f"{self.path}: another model took its place while the job was starting; run it again")
 
     def verify(self) -> None:
         """Check the hash of every file of the manifest, also of those that scoring does not read."""
@@ -144,7 +156,8 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     """Check a model folder and open it. Raises ModelError with one line that says what is wrong.
 
     Checked are the manifest, the presence and size of all its files, the hashes of those that scoring reads, and
-    every operation, tensor, input and output of the graph.
+    every operation, tensor, input and output of the graph. Where a fit puts another model in its place meanwhile,
+    that one is opened.
     """
     folder = Path(path)
     # Not resolve() first: the name of the folder that a crash moved away is the one asked for.
@@ -155,6 +168,28 @@ def open_model(path: str | os.PathLike[str]) -> Model:
         raise ModelError(f"{str(folder)!r}: the name is no text in UTF-8; rename it, or use a link with a plain name")
     if not folder.is_dir():
         raise ModelError(f"{path}: no such model folder; `selfrec fit SOURCE --out {path}` writes one")
+    while True:
+        before = _identity(folder)
+        try:
+            model = _open(folder, before)
+        except ModelError:
+            if _identity(folder) == before:
+                raise
+            continue
+        if _identity(folder) == before:
+            return model
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Another one for the folder that takes a folder's place."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
+def _open(folder: Path, identity: tuple[int, int]) -> Model:
     manifest = parse_manifest(_read_manifest(folder / MANIFEST), folder / MANIFEST)
     _check_id_types(folder / MANIFEST, manifest)
     for name in (GRAPH, ITEMS):
@@ -169,7 +204,7 @@ def open_model(path: str | os.PathLike[str]) -> Model:
         surface = _check_graph(folder / GRAPH, manifest)
     except ModelError as error:
         raise ModelError(f"{folder / GRAPH}: {error}") from error
-    return Model(folder, manifest, surface)
+    return Model(folder, manifest, surface, identity)
 
 
 def _read_manifest(place: Path) -> bytes:

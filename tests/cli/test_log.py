@@ -119,6 +119,7 @@ def test_a_job_that_is_stopped(shop: Path, model: Path, tmp_path: Path, name: st
 def hostile(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "folder").mkdir()
     (tmp_path / "a file").write_text("some text")
+    (tmp_path / "a brace").write_text('{"event": "of another program"}')
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "dangling").symlink_to(tmp_path / "no" / "log")
     return {
@@ -126,6 +127,7 @@ def hostile(tmp_path: Path) -> dict[str, Path]:
         "a missing folder": tmp_path / "no" / "such" / "log",
         "below a file": tmp_path / "a file" / "log",
         "text": tmp_path / "a file",
+        "a brace": tmp_path / "a brace",
         "a pipe without a reader": tmp_path / "pipe",
         "a full device": Path("/dev/full"),
         "a link to nowhere": tmp_path / "dangling",
