@@ -24,7 +24,7 @@ RATIOS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0)
 """Tried weights, as the ratio of the new generator's spread of scores to the spread of those before it."""
 
 ENOUGH = 0.5
-"""Of the gain of the best weight, what the chosen one has at least where the validation rows are drawn by chance."""
+"""Of the gain of the best weight, what the chosen one has at least where the test rows may lie farther off."""
 
 SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
@@ -47,12 +47,13 @@ def search_weight(
     *,
     forced: bool,
     far: Histories | None = None,
+    least: bool = False,
 ) -> Combined:
     """The weight w of `before + w * new` with the best NDCG@20; never 0 when the generator is forced in.
 
     far: where the rows are drawn by chance, the targets for which the sum may not be worse than `before`, unless
-    forced. Such rows over-reward what knows by heart which items stand together, and the more of it the more: there
-    the least weight is taken that has half of the best one's gain.
+    forced. least: take the least weight that has half of the best one's gain, for rows that over-reward what knows by
+    heart which items stand together, and the more of it the more.
 
     Scores of two generators live on different scales, so ratios of their spreads over items (mean standard
     deviation of a row) are tried.
@@ -71,7 +72,7 @@ def search_weight(
         ratios = tuple(ratio for ratio in ratios if not worse_far_away(measured[ratio], measured[0.0]))
     ndcg = {ratio: measured[ratio].metrics["ndcg@20"] for ratio in ratios}
     best = max(ratios, key=lambda ratio: (ndcg[ratio], -ratio))
-    if far is not None and not forced:
+    if least and not forced:
         best = min(ratio for ratio in ratios if ndcg[ratio] - ndcg[0.0] >= ENOUGH * (ndcg[best] - ndcg[0.0]))
     return Combined(best * spread, measured[best])
 

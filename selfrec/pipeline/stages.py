@@ -40,6 +40,10 @@ class StageTrainer:
         self._user_features, self._timed = 0, False
         self._recency_is_open = False
         self._far: Histories | None = None
+        self._far_off = False
+        """Whether the test rows may lie farther from the histories than the validation rows do: those are drawn by
+        chance, and these are not.
+        """
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
@@ -54,6 +58,7 @@ class StageTrainer:
         told = given(self._pipeline, timed=timed, drawn=self.parts.config.split.kind in ("random", "users"))
         self._recency_is_open = told is None
         self._far = None if validation is None or timed else far_half(histories, validation, self.parts.config.seed)
+        self._far_off = self._far is not None and self.parts.config.split.kind == "column"
         chosen = Chosen(recency=told or EVEN)
         if validation is not None:
             self._choose_half_life(histories, validation)
@@ -205,7 +210,9 @@ class StageTrainer:
             before = self.recommender(base).generator_scores
             if given is None:
                 forced = self._keep_all or not chosen.generators
-                found = search_weight(before, new, validation, self.parts.device, forced=forced, far=self._far)
+                found = search_weight(
+                    before, new, validation, self.parts.device, forced=forced, far=self._far, least=self._far_off
+                )
                 trials.append((base, found.weight, found.measured))
             else:
                 trials.append((base, given, self._measure(_sum(before, new, given), validation)))

@@ -26,8 +26,8 @@ _COLOURS = (BLUE, ORANGE, GREEN, PINK)
 
 
 def panels(curve: Curve) -> list[Panel]:
-    """The figures of one part; none when it was not trained by epochs."""
-    if not curve.epochs:
+    """The figures of one part; none when it was trained in one pass, whose figures would be points."""
+    if len(curve.epochs) < 2:
         return []
     drawn: list[Panel] = []
     if curve.has(*ADVERSARIAL_LOSSES):

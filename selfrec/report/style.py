@@ -93,6 +93,11 @@ def to_svg(drawn: Figure, label: str) -> str:
     Call inside the `with figure(...)` block.
     """
     buffer = StringIO()
+    layout = drawn.get_layout_engine()
+    if layout is not None:
+        # Laid out once; else savefig draws everything twice, the first time for the layout.
+        layout.execute(drawn)
+        drawn.set_layout_engine("none")
     drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]

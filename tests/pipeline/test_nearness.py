@@ -71,7 +71,7 @@ def test_weight_is_searched_among_those_that_keep_far_items() -> None:
 
 
 @pytest.mark.parametrize(("soon", "wanted"), [(7, 0.02), (4, 0.2)])
-def test_of_rows_drawn_by_chance_half_of_the_gain_is_enough(soon: int, wanted: float) -> None:
+def test_half_of_the_gain_is_enough_where_test_rows_may_lie_farther_off(soon: int, wanted: float) -> None:
     """The hidden item 1 tops the list of `soon` of ten users at a ratio of .02, and of the others at .2."""
     n_items = 60
     shown = Histories.from_rows([[0]] * soon + [[2]] * (10 - soon), n_items)
@@ -86,13 +86,13 @@ def test_of_rows_drawn_by_chance_half_of_the_gain_is_enough(soon: int, wanted: f
         scores[:, 1] = 1.0 - ratio * SPREAD
         return scores
 
-    def weight(far: Histories | None) -> float:
+    def weight(*, least: bool) -> float:
         given = Holdout(shown, hidden)
         cpu = torch.device("cpu")
-        return search_weight(before, lambda batch: new.expand(10, -1), given, cpu, forced=False, far=far).weight
+        return search_weight(before, lambda batch: new.expand(10, -1), given, cpu, forced=False, least=least).weight
 
-    assert weight(hidden) == pytest.approx(wanted * SPREAD, rel=0.05)
-    assert weight(None) == pytest.approx(0.2 * SPREAD, rel=0.05)
+    assert weight(least=True) == pytest.approx(wanted * SPREAD, rel=0.05)
+    assert weight(least=False) == pytest.approx(0.2 * SPREAD, rel=0.05)
 
 
 SPREAD = 3.85

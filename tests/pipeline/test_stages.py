@@ -15,6 +15,7 @@ from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, TargetError
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.recency import EVEN, Recency
@@ -109,6 +110,22 @@ class TestSelection:
             pipeline={"generators": ("factors", "dense"), "generator_weights": {"dense": 0.25}, "keep": "all"}
         )
         assert stages.select(checkerboard(), checkerboard_holdout()).weights == [1.0, 0.25]
+
+    @pytest.mark.parametrize(("kind", "least"), [("column", True), ("random", False), ("users", False)])
+    def test_half_of_a_gain_is_enough_where_test_rows_were_not_drawn_like_validation_rows(
+        self, kind: str, least: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+
+        def search(*args: Any, **kwargs: Any) -> Any:
+            asked.append(kwargs["least"])
+            return search_weight(*args, **kwargs)
+
+        monkeypatch.setattr("selfrec.pipeline.stages.search_weight", search)
+        trainer(pipeline={"generators": ("factors", "dense")}, split={"kind": kind}).select(
+            checkerboard(), checkerboard_holdout()
+        )
+        assert asked == [least]
 
     def test_label_uses_a_part_twice(self) -> None:
         stages = trainer(pipeline={"generators": ("factors", "second:dense"), "keep": "all"})
