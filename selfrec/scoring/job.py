@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import ItemRules, item_bias
 from selfrec.scoring.changes import Changes, find_changes, settings_of
+from selfrec.scoring.companion import Earlier
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
 from selfrec.scoring.side import user_table_of
@@ -56,11 +58,8 @@ def score_table(
     started = time.monotonic()
     source = model.config.source if source is None else source
     target.check(source_path=source_path, source_table=source.table)
-    rules = ItemRules(deny, allow, boost)
-    user_table = user_table_of(model, user_features)
-    options = {"k": settings.k, "repeats": settings.repeats, "users": users, **rules._asdict()}
-    options |= {} if user_table is None else {"user_features": user_table.place}
-    options["changed_only"] = changed_only
+    rules, user_table = ItemRules(deny, allow, boost), user_table_of(model, user_features)
+    job = _Job(model, target, settings, source, users, rules, user_table, changed_only)
     with Staging(target.staging, wait=wait) as staging:
         earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
@@ -72,45 +71,84 @@ def score_table(
             temp_directory=str(target.staging / SPILL),
             wait=wait,
         ) as opened:
-            bias, unknown = item_bias(rules, model.catalog, opened)
-            scorer = Scorer(model, settings, item_bias=bias)
-            config = model.config.model_copy(update={"source": source, "scoring": settings})
-            types = (opened.user_type, model.manifest.columns.item_type)
-            changes: Changes | None = None
-            if earlier is not None:
-                every_list = settings_of(model, config, opened, bias, types, target.id_form)
-                changes = find_changes(model, config, opened, users, earlier, staging.folder / CHANGES, every_list)
-            reader = HistoryReader(
-                opened, config, model.catalog, users=changes.users if changes else users, user_table=user_table
-            )
-            if not reader.users and changes is None:
-                raise EmptyDataError(f"{users or opened.name}: no users to score; the result stays as it was")
-            identity = identity_of(model, settings, bias, types, reader.shards, target.id_form)
-            staging.begin(identity, options, resume=resume)
-            compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
-            told = (staging.note, changes and changes.note, _columns_note(reader, user_table))
+            begun = job.begin(opened, staging, earlier)
+            staging.begin(begun.identity, job.options(), resume=resume)
+            told = (staging.note, begun.changes and begun.changes.note, _columns_note(begun.reader, user_table))
             notes = tuple(note for note in told if note)
-            _tell_begin(tell, compared, reader.shards, notes, unknown)
-            run = ShardRun(model, scorer, reader, staging, types, target.id_form, identity, progress, tell)
+            _tell_begin(tell, begun, notes)
+            run = ShardRun(
+                model, begun.scorer, begun.reader, staging, begun.types, target.id_form, begun.identity, progress, tell
+            )
             _write_shards(run, target)
-        row = _run_row(run, model, _source_name(source_path, opened, source), options, compared, started)
-        parts = staging.complete(reader.shards)
-        rows = target.publish(parts, types, row, changes.companion if changes else None)
+        row = _run_row(run, job, _source_name(source_path, opened, source), begun.compared, started)
+        parts = staging.complete(begun.reader.shards)
+        rows = target.publish(parts, begun.types, row, begun.changes.companion if begun.changes else None)
         staging.finish()
     if tell is not None:
         tell("written", target=target.name, rows=rows)
-    return _summary(run, target, compared, rows, time.monotonic() - started, unknown, notes)
+    return _summary(run, target, begun, rows, time.monotonic() - started, notes)
 
 
-def _run_row(
-    run: ShardRun, model: Model, source: str, options: dict[str, Any], compared: Compared, began: float
-) -> RunRow:
+class _Begun(NamedTuple):
+    """What a job knows once its source is open."""
+
+    scorer: Scorer
+    reader: HistoryReader
+    types: tuple[str, str]
+    """SQL types of user and item ids."""
+    identity: str
+    compared: Compared
+    changes: Changes | None
+    unknown: dict[str, int]
+    """Ids of each list that are not in the catalog."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is asked for."""
+
+    model: Model
+    target: Target
+    settings: ScoringSettings
+    source: SourceSettings
+    users: str | None
+    rules: ItemRules
+    user_table: SideTable | None
+    changed_only: bool
+
+    def options(self) -> dict[str, Any]:
+        """What the table of runs tells of the job; also what --resume goes by."""
+        options = {"k": self.settings.k, "repeats": self.settings.repeats, "users": self.users, **self.rules._asdict()}
+        options |= {} if self.user_table is None else {"user_features": self.user_table.place}
+        return options | {"changed_only": self.changed_only}
+
+    def begin(self, opened: Source, staging: Staging, earlier: Earlier | str | None) -> _Begun:
+        """Raises EmptyDataError where there are no users."""
+        model, settings, id_form = self.model, self.settings, self.target.id_form
+        bias, unknown = item_bias(self.rules, model.catalog, opened)
+        scorer = Scorer(model, settings, item_bias=bias)
+        config = model.config.model_copy(update={"source": self.source, "scoring": settings})
+        types = (opened.user_type, model.manifest.columns.item_type)
+        changes, users = None, self.users
+        if earlier is not None:
+            every_list = settings_of(model, config, opened, bias, types, id_form)
+            changes = find_changes(model, config, opened, users, earlier, staging.folder / CHANGES, every_list)
+            users = changes.users
+        reader = HistoryReader(opened, config, model.catalog, users=users, user_table=self.user_table)
+        if not reader.users and changes is None:
+            raise EmptyDataError(f"{self.users or opened.name}: no users to score; the result stays as it was")
+        identity = identity_of(model, settings, bias, types, reader.shards, id_form)
+        compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
+        return _Begun(scorer, reader, types, identity, compared, changes, unknown)
+
+
+def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: float) -> RunRow:
     """The run table's line; began: when the job began, time.monotonic()."""
     return RunRow(
         run_id=run.staging.run_id,
-        model_sha256=model.sha256,
+        model_sha256=job.model.sha256,
         source=source,
-        options=json.dumps(options, sort_keys=True),
+        options=json.dumps(job.options(), sort_keys=True),
         started=run.staging.started,
         users=compared.users,
         rows=run.rows,
@@ -132,15 +170,13 @@ def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
     )
 
 
-def _tell_begin(
-    tell: Tell | None, compared: Compared, shards: int, notes: tuple[str, ...], unknown: dict[str, int]
-) -> None:
+def _tell_begin(tell: Tell | None, begun: _Begun, notes: tuple[str, ...]) -> None:
     if tell is None:
         return
-    tell("users", **compared._asdict(), shards=shards)
+    tell("users", **begun.compared._asdict(), shards=begun.reader.shards)
     for note in notes:
         tell("warning", text=note)
-    for name, count in unknown.items():
+    for name, count in begun.unknown.items():
         if count:
             tell("warning", text=f"--{name}: {count:,} ids are not in the catalog")
 
@@ -148,16 +184,15 @@ def _tell_begin(
 def _summary(
     run: ShardRun,
     target: Target,
-    compared: Compared,
+    begun: _Begun,
     rows: int,
     seconds: float,
-    unknown_items: dict[str, int],
     notes: tuple[str, ...],
 ) -> RunSummary:
     return RunSummary(
         run_id=run.staging.run_id,
         target=target.name,
-        **compared._asdict(),
+        **begun.compared._asdict(),
         rows=rows,
         cold_users=run.cold_users,
         shards=run.reader.shards,
@@ -165,7 +200,7 @@ def _summary(
         resumed_users=run.resumed_users,
         seconds=seconds,
         peak_memory=peak_memory(),
-        unknown_items=unknown_items,
+        unknown_items=begun.unknown,
         notes=notes,
     )
 
