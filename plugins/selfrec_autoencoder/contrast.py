@@ -15,7 +15,7 @@ from torch import Tensor
 from selfrec_autoencoder.linear import TINY
 
 CHUNK_BYTES = 1 << 20
-"""Logits of so many bytes are worked on at a time, so that the passes over them find them in the cache."""
+"""Of a matrix that is passed over more than once, what is worked on at a time, so that it stays in the cache."""
 
 
 class Workspace:
@@ -85,6 +85,33 @@ class _Normalised(torch.autograd.Function):
         rows, lengths = ctx.saved_tensors
         along = torch.linalg.vecdot(gradients[0], rows)[:, None]
         return torch.addcmul(gradients[0], rows, along, value=-1).div_(lengths)
+
+
+def row_dots(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """float32[M] left . right and left . left of each row of float32[M, d], in fewer passes than two products."""
+    return _RowDots.apply(left, right)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _RowDots(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(left, right)
+        crossed, square = left.new_empty(len(left)), left.new_empty(len(left))
+        for rows in _row_chunks(left):
+            crossed[rows] = torch.linalg.vecdot(left[rows], right[rows])
+            square[rows] = torch.linalg.vecdot(left[rows], left[rows])
+        return crossed, square
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        left, right = ctx.saved_tensors
+        of_crossed, of_square = (gradient[:, None] for gradient in gradients)
+        of_left, of_right = torch.empty_like(left), torch.empty_like(right)
+        for rows in _row_chunks(left):
+            torch.mul(right[rows], of_crossed[rows], out=of_left[rows])
+            of_left[rows].addcmul_(left[rows], of_square[rows], value=2)
+            torch.mul(left[rows], of_crossed[rows], out=of_right[rows])
+        return of_left, of_right
 
 
 def _row_chunks(matrix: Tensor) -> Iterator[slice]:

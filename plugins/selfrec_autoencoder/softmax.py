@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from selfrec.plugin import Histories, item_directions
 from selfrec_autoencoder.choice import Plan
-from selfrec_autoencoder.contrast import Workspace, contrast, normalised
+from selfrec_autoencoder.contrast import Workspace, contrast, normalised, row_dots
 from selfrec_autoencoder.linear import TINY, LinearAutoencoder
 from selfrec_autoencoder.sparse import FlatBatch
 from selfrec_autoencoder.touched import TouchedAdam
@@ -99,20 +99,21 @@ class SoftmaxLoss:
         query = code * (sharpness / length)[:, None]
         places = batch.rows * len(candidates) + batch.columns
         others = contrast(query, factors, bias - log_q, places, self._space)
-        rest = self._rest(batch, values, code, length, embeddings)
+        crossed, square = row_dots(embeddings, of_batch)
+        rest = self._rest(batch, values, code, length, embeddings, square)
         whole = batch.dots(query, of_batch) * length[batch.rows]
-        crossed = torch.linalg.vecdot(embeddings, of_batch)
         hit = (whole - values * (sharpness * crossed)[batch.columns]) / rest + bias[batch.columns]
         shares = batch.lengths.clamp_min(1) ** -self.plan.options.length_exponent
         total = (functional.softplus(others[batch.rows] - hit) * shares[batch.rows]).sum()
         return total / (batch.lengths * shares).sum()
 
-    def _rest(self, batch: FlatBatch, values: Tensor, code: Tensor, length: Tensor, embeddings: Tensor) -> Tensor:
-        """float32[S]: |z - w_t gain_t E_t|."""
+    def _rest(
+        self, batch: FlatBatch, values: Tensor, code: Tensor, length: Tensor, embeddings: Tensor, square: Tensor
+    ) -> Tensor:
+        """float32[S]: |z - w_t gain_t E_t|; square float32[M] |E_t|^2."""
         with_itself = batch.dots(code, embeddings)
-        square = torch.linalg.vecdot(embeddings, embeddings)[batch.columns]
         of_row = length.square()[batch.rows]
-        rest = of_row - 2 * values * with_itself + values.square() * square
+        rest = of_row - 2 * values * with_itself + values.square() * square[batch.columns]
         return torch.maximum(rest, SHORTEST_REST * of_row.detach()).sqrt()
 
     def _candidates(self, batch: FlatBatch, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -19,9 +19,6 @@ from selfrec.plugin import Histories
 # Products with compressed rows are what is used of them; torch has had these since 1.9 and still warns once.
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
-CHUNK = 1024
-"""Slots whose rows are gathered at a time, so that they stay in the cache."""
-
 
 @dataclass(frozen=True)
 class FlatBatch:
@@ -88,10 +85,8 @@ def _csr(offsets: Tensor, columns: Tensor, values: Tensor, size: tuple[int, int]
 
 
 def _slot_dots(left: Tensor, table: Tensor, batch: FlatBatch) -> Tensor:
-    dots = left.new_empty(len(batch.rows))
-    for start in range(0, len(dots), CHUNK):
-        slots = slice(start, start + CHUNK)
-        dots[slots] = torch.linalg.vecdot(left[batch.rows[slots]], table[batch.columns[slots]])
+    places = batch.matrix(left.new_zeros(len(batch.rows)))
+    dots: Tensor = torch.sparse.sampled_addmm(places, left, table.T, beta=0.0).values()
     return dots
 
 

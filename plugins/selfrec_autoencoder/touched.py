@@ -18,13 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from selfrec_autoencoder.contrast import Workspace
+
 EPSILON = 1e-8
 
 WINDOW = 512
 """Steps after which r^steps is nothing: rows touched longer ago have stopped moving."""
 
-CHUNK = 2048
-"""Rows worked on at a time, so that the passes over them find them in the cache."""
+CHUNK_CELLS = 1 << 17
+"""Cells of a table that are worked on at a time, so that the passes over them find them in the cache."""
 
 
 @dataclass
@@ -38,17 +40,40 @@ class _Table:
     """float32[N, d] first and second moments."""
     step: Tensor
     """int64[N]."""
+    spaces: tuple[Workspace, Workspace, Workspace]
+    """For the rows that are taken, and their moments."""
 
 
 @dataclass
 class _Taken:
-    """Rows of a table that take part in the step at work."""
+    """Rows of a table that take part in the step at work, and their moments, caught up."""
 
     table: _Table
     numbers: Tensor
     """int64[M]."""
     values: Tensor
     """float32[M, d], a leaf of the graph."""
+    mean: Tensor
+    square: Tensor
+    """float32[M, d]."""
+
+
+@dataclass
+class _Late:
+    """What M rows have to catch up, each float32[M, 1]."""
+
+    way: Tensor
+    epsilon: Tensor
+    mean_left: Tensor
+    square_left: Tensor
+    """What is left of the moments."""
+
+    @torch.no_grad()
+    def catch_up(self, part: slice, rows: Tensor, mean: Tensor, square: Tensor) -> None:
+        """Move some of the rows, float32[n, d] each, as far as the steps since would have moved them."""
+        rows.addcmul_(mean.div(square.sqrt().add_(self.epsilon[part])), self.way[part])
+        mean.mul_(self.mean_left[part])
+        square.mul_(self.square_left[part])
 
 
 class TouchedAdam:
@@ -63,12 +88,24 @@ class TouchedAdam:
         self._way = torch.zeros(1, dtype=torch.float64)
 
     def take(self, name: str, numbers: Tensor) -> Tensor:
-        """float32[M, d] the rows int64[M], each at most once, up to date and asking for a gradient."""
+        """float32[M, d] the rows int64[M], each at most once, up to date and asking for a gradient.
+
+        A table gives out rows once a step, in memory that it uses again in the next; `step` alone writes to the table.
+        """
         table = self._tables[name]
-        for part in _slices(len(numbers)):
-            self._catch_up(table, numbers[part])
-        values = table.rows.index_select(0, numbers).requires_grad_()
-        self._taken.append(_Taken(table, numbers, values))
+        if any(taken.table is table for taken in self._taken):
+            raise ValueError(f"rows of {name!r} were taken already in this step")
+        late = self._late(table.step[numbers], table.rows.dtype)
+        size = (len(numbers), table.rows.shape[1])
+        values, mean, square = (space.matrix(*size, table.rows).detach() for space in table.spaces)
+        for part in _slices(*size):
+            some = numbers[part]
+            torch.index_select(table.rows, 0, some, out=values[part])
+            torch.index_select(table.mean, 0, some, out=mean[part])
+            torch.index_select(table.square, 0, some, out=square[part])
+            if late is not None:
+                late.catch_up(part, values[part], mean[part], square[part])
+        self._taken.append(_Taken(table, numbers, values.requires_grad_(), mean, square))
         return values
 
     @torch.no_grad()
@@ -86,9 +123,12 @@ class TouchedAdam:
     def settle(self) -> None:
         """Bring all rows up to date."""
         for table in self._tables.values():
-            numbers = torch.arange(len(table.rows), device=table.rows.device)
-            for part in _slices(len(numbers)):
-                self._catch_up(table, numbers[part])
+            late = self._late(table.step, table.rows.dtype)
+            if late is None:
+                continue
+            for part in _slices(*table.rows.shape):
+                late.catch_up(part, table.rows[part], table.mean[part], table.square[part])
+            table.step[table.step > 0] = self.steps
 
     def state_dict(self) -> dict[str, Any]:
         """Moments and steps; the rows are the module's to keep."""
@@ -110,36 +150,27 @@ class TouchedAdam:
         table, gradient = taken.table, taken.values.grad
         if gradient is None:
             return
-        for part in _slices(len(taken.numbers)):
+        for part in _slices(*gradient.shape):
             numbers, g = taken.numbers[part], gradient[part]
-            mean = table.mean.index_select(0, numbers).lerp_(g, 1 - first)
-            square = table.square.index_select(0, numbers).mul_(second).addcmul_(g, g, value=1 - second)
-            moved = taken.values[part].addcdiv(mean, square.sqrt().add_(epsilon), value=pace)
+            mean = taken.mean[part].lerp_(g, 1 - first)
+            square = taken.square[part].mul_(second).addcmul_(g, g, value=1 - second)
+            moved = taken.values[part].addcdiv_(mean, square.sqrt().add_(epsilon), value=pace)
             table.rows.index_copy_(0, numbers, moved)
             table.mean.index_copy_(0, numbers, mean)
             table.square.index_copy_(0, numbers, square)
         table.step[taken.numbers] = self.steps
 
-    @torch.no_grad()
-    def _catch_up(self, table: _Table, numbers: Tensor) -> None:
-        """Move rows int64[M] as far as the steps since they were touched last would have moved them."""
-        since = table.step[numbers]
-        behind = (since > 0) & (since < self.steps)
-        numbers, since = numbers[behind], since[behind]
-        if len(numbers) == 0:
-            return
+    def _late(self, since: Tensor, kind: torch.dtype) -> _Late | None:
+        """What rows as of the steps int64[M] have to catch up; None where it is nothing."""
         first, second = self.betas
-        gap = (self.steps - since).double()[:, None]
-        way = self._way.to(since.device)[since][:, None]
-        epsilon = EPSILON * (1 - second ** since.double()[:, None]).sqrt()
-        mean, square = table.mean.index_select(0, numbers), table.square.index_select(0, numbers)
-        kind = mean.dtype
-        moved = table.rows.index_select(0, numbers)
-        moved.addcmul_(mean / square.sqrt().add_(epsilon.to(kind)), way.to(kind))
-        table.rows.index_copy_(0, numbers, moved)
-        table.mean.index_copy_(0, numbers, mean.mul_((first**gap).to(kind)))
-        table.square.index_copy_(0, numbers, square.mul_((second**gap).to(kind)))
-        table.step[numbers] = self.steps
+        gap = self.steps - since
+        # Rows that were never touched have no moments: they stay where they are.
+        if not bool(((gap > 0) & (since > 0)).any()):
+            return None
+        way = self._way.to(since.device)[since] * (since > 0)
+        epsilon = EPSILON * (1 - second ** since.clamp_min(1).double()).sqrt()
+        factors = (way, epsilon, first ** gap.double(), second ** gap.double())
+        return _Late(*(factor.to(kind)[:, None] for factor in factors))
 
     def _lengthen(self, pace: float) -> None:
         """One step more for the rows that were not in it."""
@@ -152,9 +183,10 @@ class TouchedAdam:
 
 def _table(rows: Tensor) -> _Table:
     step = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
-    return _Table(rows, torch.zeros_like(rows), torch.zeros_like(rows), step)
+    return _Table(rows, torch.zeros_like(rows), torch.zeros_like(rows), step, (Workspace(), Workspace(), Workspace()))
 
 
-def _slices(count: int) -> Iterator[slice]:
-    for start in range(0, count, CHUNK):
-        yield slice(start, start + CHUNK)
+def _slices(count: int, width: int) -> Iterator[slice]:
+    rows = max(1, CHUNK_CELLS // max(1, width))
+    for start in range(0, count, rows):
+        yield slice(start, start + rows)

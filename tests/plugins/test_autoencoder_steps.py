@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from selfrec.histories import Histories
-from selfrec_autoencoder.contrast import Workspace, contrast, normalised
+from selfrec_autoencoder.contrast import Workspace, contrast, normalised, row_dots
 from selfrec_autoencoder.sparse import FlatBatch
 from selfrec_autoencoder.touched import TouchedAdam
 
@@ -72,6 +73,13 @@ def test_rows_of_length_one_and_their_gradient() -> None:
     assert torch.autograd.gradcheck(normalised, (table,))
 
 
+def test_dots_of_rows_are_those_of_autograd() -> None:
+    left, right = drawn(5, 3), drawn(5, 3)
+    for found, wanted in zip(row_dots(left, right), ((left * right).sum(1), (left * left).sum(1)), strict=True):
+        torch.testing.assert_close(found, wanted)
+    assert torch.autograd.gradcheck(row_dots, (left, right))
+
+
 class TestTouchedAdam:
     def test_moves_as_adam_moves_whole_tables(self) -> None:
         """Forty steps that touch two of six rows each, at a rate that changes; row 5 is never touched."""
@@ -113,6 +121,14 @@ class TestTouchedAdam:
         after.load_state_dict(before.state_dict())
         run(after, range(5, 9))
         assert torch.equal(one, other)
+
+    def test_a_table_gives_out_rows_once_a_step(self) -> None:
+        touched = TouchedAdam({"table": nn.Parameter(torch.ones(3, 2))}, BETAS)
+        touched.take("table", torch.tensor([0]))
+        with pytest.raises(ValueError, match="taken already"):
+            touched.take("table", torch.tensor([1]))
+        touched.step(0.1)
+        touched.take("table", torch.tensor([1]))
 
     def test_rows_that_got_no_gradient_stay(self) -> None:
         table = nn.Parameter(torch.ones(3, 2))
