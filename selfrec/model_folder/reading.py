@@ -144,7 +144,7 @@ class Model:
     def _check_folder(self) -> None:
         """Raises ModelError where what was just read may be another model's: one model's items are not another's."""
         if _identity(self.path) != self._folder:
-            raise ModelError(f"{self.path}: another model took its place while the job was starting; run it again")
+            raise ModelError(f"{self.path}: another model took its place since it was opened; open it, or run, again")
 
     def verify(self) -> None:
         """Check the hash of every file of the manifest, also of those that scoring does not read."""
