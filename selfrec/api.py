@@ -26,22 +26,25 @@ if TYPE_CHECKING:
     from selfrec.evaluation.result import Evaluation
     from selfrec.scoring.summary import Progress, RunSummary
 
+AnyPath = str | os.PathLike[str]
+"""A path; where a table will do, also its name or FILE::TABLE."""
+
 __all__ = ["Audience", "Explanation", "Model", "Recommendation", "Recommended", "fit", "load"]
 
 
 def fit(
-    source: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    source: AnyPath,
+    out: AnyPath,
     *,
-    config: Config | str | os.PathLike[str] | None = None,
+    config: Config | AnyPath | None = None,
     preset: str | None = None,
     options: Mapping[str, Any] | None = None,
     seed: int | None = None,
-    items: str | None = None,
-    user_features: str | None = None,
-    item_features: str | None = None,
+    items: AnyPath | None = None,
+    user_features: AnyPath | None = None,
+    item_features: AnyPath | None = None,
     resume: bool = False,
-    warm_start: str | os.PathLike[str] | None = None,
+    warm_start: AnyPath | None = None,
 ) -> Model:
     """Fit a model on a table of events and open it; like `selfrec fit`.
 
@@ -59,21 +62,20 @@ def fit(
         whole = config
     else:
         whole = load_config(config, preset=preset, overrides=_overrides(options or {}), seed=seed)
-    warm = None if warm_start is None else os.fspath(warm_start)
     fit_job(
         os.fspath(source),
         os.fspath(out),
         whole,
-        items=items,
-        user_features=user_features,
-        item_features=item_features,
+        items=_text(items),
+        user_features=_text(user_features),
+        item_features=_text(item_features),
         resume=resume,
-        warm_start=warm,
+        warm_start=_text(warm_start),
     )
     return load(out)
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: AnyPath) -> Model:
     """Open a model folder, everything in it checked. Needs no torch and no plugin. Raises ModelError."""
     return Model(open_model(path))
 
@@ -107,7 +109,7 @@ class Model:
 
     def explain(
         self,
-        source: str | os.PathLike[str],
+        source: AnyPath,
         user: Any,
         k: int = 10,
         *,
@@ -121,11 +123,11 @@ class Model:
 
     def audience(
         self,
-        source: str | os.PathLike[str],
+        source: AnyPath,
         item_id: Any,
         k: int = 1000,
         *,
-        users: str | None = None,
+        users: AnyPath | None = None,
         source_options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
         **scoring: Any,
@@ -138,21 +140,21 @@ class Model:
             k,
             settings=changed(self.config.scoring, scoring, "scoring"),
             source=changed(self.config.source, source_options or {}, "source"),
-            users=users,
+            users=_text(users),
             progress=progress,
         )
 
     def score(
         self,
-        source: str | os.PathLike[str],
+        source: AnyPath,
         *,
         into: str | None = None,
-        to: str | os.PathLike[str] | None = None,
-        users: str | None = None,
-        deny: str | None = None,
-        allow: str | None = None,
-        boost: str | None = None,
-        user_features: str | None = None,
+        to: AnyPath | None = None,
+        users: AnyPath | None = None,
+        deny: AnyPath | None = None,
+        allow: AnyPath | None = None,
+        boost: AnyPath | None = None,
+        user_features: AnyPath | None = None,
         resume: bool = False,
         changed_only: bool = False,
         wait: float = 0.0,
@@ -170,14 +172,14 @@ class Model:
         return score_table(
             self.folder,
             os.fspath(source),
-            parse_target(os.fspath(source), into=into, to=None if to is None else os.fspath(to), wait=wait),
+            parse_target(os.fspath(source), into=into, to=_text(to), wait=wait),
             settings,
             source=changed(self.config.source, source_options or {}, "source"),
-            users=users,
-            deny=deny,
-            allow=allow,
-            boost=boost,
-            user_features=user_features,
+            users=_text(users),
+            deny=_text(deny),
+            allow=_text(allow),
+            boost=_text(boost),
+            user_features=_text(user_features),
             resume=resume,
             changed_only=changed_only,
             wait=wait,
@@ -186,10 +188,10 @@ class Model:
 
     def evaluate(
         self,
-        source: str | os.PathLike[str],
+        source: AnyPath,
         *,
-        test: str | None = None,
-        user_features: str | None = None,
+        test: AnyPath | None = None,
+        user_features: AnyPath | None = None,
         source_options: Mapping[str, Any] | None = None,
     ) -> Evaluation:
         """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`, whose
@@ -197,7 +199,7 @@ class Model:
         import warnings
 
         measured, notes = evaluate_held_out(
-            self.folder, os.fspath(source), source_options, test=test, user_features=user_features
+            self.folder, os.fspath(source), source_options, test=_text(test), user_features=_text(user_features)
         )
         for note in notes:
             warnings.warn(note, stacklevel=2)
@@ -205,6 +207,10 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<selfrec model {str(self.path)!r}: {self.folder.n_items:,} items, lists of up to {self.folder.top_k}>"
+
+
+def _text(place: AnyPath | None) -> str | None:
+    return None if place is None else os.fspath(place)
 
 
 def _overrides(options: Mapping[str, Any]) -> Iterable[str]:

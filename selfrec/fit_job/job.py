@@ -149,7 +149,7 @@ def _fit(
     if evaluation is not None:
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
-    _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation}))
+    _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
     return Fitted(writer.target, writer.commit(manifest), batches)
 
 

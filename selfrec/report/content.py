@@ -133,7 +133,7 @@ def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | No
 def sections(data: ReportData) -> Iterable[Section]:
     """The sections that the data has something for, in order."""
     if data.stages:
-        yield Section("stages", "Stages", _STAGES_TEXT, (_stage_table(data.stages),))
+        yield Section("stages", "Stages", _STAGES_TEXT + _REFIT_TEXT[data.refitted], (_stage_table(data.stages),))
     if data.trials:
         yield Section("search", "Search for options", _SEARCH_TEXT, (_trial_table(data.trials),))
     if data.evaluation is not None:
@@ -205,6 +205,13 @@ _STAGES_TEXT = (
     "Each stage adds a part to the one before and is measured on the validation part. The marked line is the pipeline "
     "in the graph: a stage that makes lists worse is not exported, unless the settings ask for it."
 )
+
+
+_REFIT_TEXT = {
+    None: "",
+    True: " Then it was trained once more, on the validation rows too.",
+    False: " It was not trained again: the weights have not seen the validation rows.",
+}
 
 
 def _stage_table(stages: tuple[StageRow, ...]) -> Table:

@@ -164,6 +164,9 @@ class ReportData(_Part):
     graph: Graph | None = None
     parts: tuple[str, ...] = Field((), description='Parts of the exported pipeline, "extractor autoencoder".')
     split: str = Field("", description="Kind of the split.")
+    refitted: bool | None = Field(
+        None, description="Whether the chosen parts were trained once more, on the validation rows too."
+    )
     cleaning: tuple[CleaningRow, ...] = ()
     splits: tuple[SplitRow, ...] = ()
     stages: tuple[StageRow, ...] = ()

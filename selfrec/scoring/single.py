@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,10 +41,15 @@ def recommend(
 
     weights: one a history item, 1 each when None. repeats: also items of the history. An id that the catalog does
     not have is reported and counts for nothing; without any known id the list is the most popular items.
-    Raises SettingsError for a k that the model cannot give, ValueError where weights do not match the history.
+    Raises SettingsError for a k that the model cannot give, ValueError where the history is a text or the weights are
+    not one number of at least 0 for each of its items.
     """
+    if isinstance(history, str | bytes):
+        raise ValueError(f"the history is one text, {history!r:.60}; give a list of item ids")
     if weights is not None and len(weights) != len(history):
         raise ValueError(f"{len(weights)} weights for a history of {len(history)} items")
+    if weights is not None and not all(math.isfinite(weight) and weight >= 0 for weight in weights):
+        raise ValueError("weights are finite numbers of at least 0")
     settings = validated(ScoringSettings, {"k": k, "repeats": repeats, "threads": 1}, "scoring")
     histories, unknown = _history(model, history, weights)
     lists = Scorer(model, settings, few=True).score(histories.newest(model.config.cleaning.max_history), histories)
@@ -66,7 +72,8 @@ def _history(model: Model, ids: Sequence[Any], weights: Sequence[float] | None) 
     numbers = model.catalog.numbers(ids)
     unknown = [one for one, number in zip(ids, numbers, strict=True) if number == model.n_items]
     found: dict[int, float] = {}
-    for number, weight in zip(numbers.tolist(), weights or [1.0] * len(ids), strict=True):
+    given = [1.0] * len(ids) if weights is None else [float(weight) for weight in weights]
+    for number, weight in zip(numbers.tolist(), given, strict=True):
         if number < model.n_items:
             found[number] = max(weight, found.pop(number, weight))
     return Histories.from_rows([list(found)], model.n_items, [list(found.values())]), unknown

@@ -71,6 +71,7 @@ class TableTarget:
             raise TargetError(f"{self.name}: names of fingerprints begin like this; choose another for the result")
         if self.database.exists():
             with self._session(read_only=True) as connection:
+                self._check_schema(connection)
                 self._check_holders(connection)
         elif not self.database.parent.is_dir():
             raise TargetError(f"{self.database.parent}: no such folder; make it first")
@@ -182,6 +183,16 @@ class TableTarget:
         """What stands under the names of the result and its companion now must be of an earlier run."""
         self._check_holder(connection, self.table, RESULT_COLUMNS)
         self._check_holder(connection, companion_table(self.table), _COMPANION_COLUMNS)
+
+    def _check_schema(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """A name like SCHEMA.TABLE would become a table of that very name in the schema main."""
+        schema, dot, _ = self.table.partition(".")
+        sql = "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'target' AND lower(schema_name) = lower(?)"
+        if dot and connection.execute(sql, [schema]).fetchall():
+            raise TargetError(
+                f"{self.name}: results go into the schema main; choose a name without {schema + dot!r}, and a view "
+                f"{self.table} over it where one is wanted"
+            )
 
     def _check_holder(self, connection: duckdb.DuckDBPyConnection, table: str, expected: tuple[str, ...]) -> None:
         try:

@@ -61,6 +61,8 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         path = Path(to).resolve()
         if path.name.lower().endswith((".parquet", ".pq")):
             return FileTarget(path)
+        if path.name.lower().endswith((".csv", ".tsv", ".json", ".csv.gz")) and not path.is_dir():
+            raise SettingsError(f"--to {to}: results are Parquet; name a FILE.parquet, or a folder for its parts")
         return FolderTarget(path)
     assert into is not None
     database, separator, table = into.rpartition("::")

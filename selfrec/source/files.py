@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfrec.errors import SourceError
+from selfrec.source.naming import find_columns
 from selfrec.source.quoting import literal, literals
 
 FileKind = Literal["duckdb", "parquet", "csv"]
@@ -52,13 +53,14 @@ class Files:
     def sql(self, wanted: tuple[str, ...] = (), text_columns: tuple[str, ...] = ()) -> str:
         """A table function that reads Parquet or CSV files.
 
-        wanted: columns whose presence tells a CSV file's delimiter; text_columns: read these as text.
+        wanted: columns whose presence tells a CSV file's delimiter; text_columns: read these as text. Letter case
+        aside, as columns are found later.
         """
         names = literals([_unglobbed(path) for path in self.paths])
         if self.kind == "parquet":
             return f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
         header, delimiter = csv_header(self.paths[0], wanted)
-        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in dict.fromkeys(text_columns) if name in header)
+        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in find_columns(header, text_columns))
         types_option = f", types = {{{types}}}" if types else ""
         return (
             f"read_csv({names}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
@@ -97,7 +99,7 @@ def csv_header(path: str, wanted: tuple[str, ...] = ()) -> tuple[list[str], str]
     best: tuple[int, int, list[str], str] | None = None
     for rank, delimiter in enumerate(_DELIMITERS):
         names = _first_record(path, delimiter)
-        found = (sum(name in names for name in wanted) * 10_000 + len(names), -rank, names, delimiter)
+        found = (len(find_columns(names, wanted)) * 10_000 + len(names), -rank, names, delimiter)
         if best is None or found > best:
             best = found
     assert best is not None

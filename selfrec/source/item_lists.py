@@ -13,6 +13,7 @@ from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32, Int64
 from selfrec.source.mapping import is_number
+from selfrec.source.naming import find_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
@@ -41,7 +42,7 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
     if place.lower().endswith(".txt"):
         if weighted:
             raise SourceError(f"{place}: a text file has ids only; give weights in a CSV file with a column 'weight'")
-        ids = _lines(place)
+        ids = spelt(_lines(place), catalog)
         return _numbered(ids, np.ones(len(ids), dtype=np.float32), catalog)
     names = tuple(name for name in (source.columns[columns.ITEM_ID] if source else None, columns.ITEM_ID) if name)
     with open_place(place, source, names) as opened:
@@ -61,16 +62,23 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
     return _numbered(table.column("id").combine_chunks(), weights, catalog)
 
 
+def spelt(ids: pa.Array, catalog: Catalog) -> pa.Array:
+    """Ids that a person wrote, text: without outer spaces, unless the catalog has one that is written with them."""
+    known = pc.is_in(ids, value_set=text_ids(catalog.item_ids))
+    return pc.if_else(known, ids, pc.utf8_trim_whitespace(ids))
+
+
 def text_ids(ids: pa.Array) -> pa.Array:
     """Ids of any carried type as text."""
     return pc.cast(ids, pa.string())
 
 
 def _weight_column(place: Place) -> str:
-    if columns.WEIGHT not in place.types or not is_number(place.types[columns.WEIGHT]):
+    found = find_column(place.types, columns.WEIGHT)
+    if found is None or not is_number(place.types[found]):
         listed = ", ".join(f"{name} {sql_type}" for name, sql_type in place.types.items())
         raise ColumnError(f"{place.name}: a boost list needs a column 'weight' of numbers; its columns: {listed}")
-    return identifier(columns.WEIGHT)
+    return identifier(found)
 
 
 def _lines(path: str) -> pa.Array:
@@ -81,8 +89,7 @@ def _lines(path: str) -> pa.Array:
         raise SourceError(f"{path}: there is no such file; check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read as text in UTF-8 ({error})") from error
-    lines = pc.utf8_trim_whitespace(lines)
-    return lines.filter(pc.not_equal(lines, ""))
+    return lines.filter(pc.not_equal(pc.utf8_trim_whitespace(lines), ""))
 
 
 def _numbered(ids: pa.Array, weights: Float32, catalog: Catalog) -> ItemList:

@@ -10,6 +10,7 @@ from selfrec import columns
 from selfrec.errors import ColumnError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.ids import id_type
+from selfrec.source.naming import find_column
 from selfrec.source.quoting import identifier
 
 _INTEGERS = (
@@ -93,11 +94,9 @@ def map_columns(what: str, types: dict[str, str], settings: SourceSettings) -> M
 
 def require_column(what: str, types: dict[str, str], name: str, option: str) -> str:
     """The column of this name (letter case aside), or an error listing what there is."""
-    if name in types:
-        return name
-    alike = [column for column in types if column.lower() == name.lower()]
-    if len(alike) == 1:
-        return alike[0]
+    found = find_column(types, name)
+    if found is not None:
+        return found
     near = difflib.get_close_matches(name, list(types), n=1)
     hint = f", perhaps {near[0]!r}" if near else ""
     raise ColumnError(f"{what} has no column {name!r}; name one with {option}{hint}. Its columns: {_listed(types)}")

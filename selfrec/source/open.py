@@ -17,13 +17,16 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.files import Files, find_files
 from selfrec.source.mapping import Mapping, is_number, map_columns
+from selfrec.source.naming import find_columns
 from selfrec.source.quoting import identifier
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
 _VIEW = "selfrec_events"
 _CSV_TABLE = "selfrec_csv"
 _MILLISECONDS = 1e11
-"""Epoch numbers all beyond this (year 5138 in seconds, 1973 in milliseconds) are no seconds."""
+"""Epoch numbers beyond this (year 5138 in seconds, 1973 in milliseconds) are no seconds."""
+_NANOSECONDS = 1e20
+"""Those beyond this (year 5138 in nanoseconds) are no times in any unit: unknown."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +86,22 @@ class Source:
 
     @cached_property
     def span(self) -> Span:
-        """Rows and time range. Raises ColumnError where epoch numbers are no seconds."""
-        sql = f"""
-            SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true)
-            FROM {self.relation_sql}"""
-        with reading(self.name):
-            [(rows, known, first, last, whole)] = self.connection.execute(sql).fetchall()
+        """Rows and time range. Raises ColumnError where most epoch numbers are no seconds."""
         column = self.columns[columns.TIMESTAMP]
-        if first is not None and first > _MILLISECONDS and is_number(self.mapping.time_type or ""):
+        numbered = column is not None and is_number(self.mapping.time_type or "")
+        stated = f"CAST({identifier(column)} AS DOUBLE)" if column is not None and numbered else "NULL::DOUBLE"
+        sql = f"""
+            SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true),
+                count(stated), count(far), min(far)
+            FROM (SELECT *, CASE WHEN stated BETWEEN {_MILLISECONDS} AND {_NANOSECONDS} THEN stated END AS far
+                FROM ({self.mapping.select(self.raw_sql, [f"{stated} AS stated"])}))"""
+        with reading(self.name):
+            [(rows, known, first, last, whole, times, far, least)] = self.connection.execute(sql).fetchall()
+        # A few may be mistakes; and zeros, for want of a time, stand among milliseconds as well.
+        if far > times / 2:
             raise ColumnError(
-                f"{self.name}: column {column!r} starts at {first:.0f}, which is no time in seconds; "
-                "divide it in a view (milliseconds / 1000)"
+                f"{self.name}: column {column!r} holds {least:.0f} and the like in {far:,} of {times:,} rows, which is "
+                "no time in seconds; divide it in a view (milliseconds / 1000)"
             )
         return Span(rows, 0 if column is None else rows - known, first, last, whole)
 
@@ -234,7 +242,7 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings
             connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
         raise
     types = column_types(connection, _CSV_TABLE)
-    whole = [name for name in dict.fromkeys(ids) if name in types and _all_integers(connection, name)]
+    whole = [name for name in find_columns(types, ids) if _all_integers(connection, name)]
     if not whole:
         return _CSV_TABLE
     casts = ", ".join(f"CAST({identifier(name)} AS BIGINT) AS {identifier(name)}" for name in whole)

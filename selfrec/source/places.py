@@ -12,6 +12,7 @@ import duckdb
 from selfrec.errors import ColumnError, SourceError
 from selfrec.source.files import csv_header, find_files
 from selfrec.source.ids import id_type
+from selfrec.source.naming import find_columns
 from selfrec.source.open import Source, column_types, find_table, list_tables
 from selfrec.source.quoting import identifier
 from selfrec.source.session import attach, lock_down, reading, start_session
@@ -33,7 +34,7 @@ class Place:
 
     def id_column(self, *names: str, option: str) -> str:
         """The first of these columns that is there, else the only column. Raises ColumnError."""
-        found = next((name for name in names if name in self.types), None)
+        found = next(iter(find_columns(self.types, names)), None)
         if found is None and len(self.types) == 1:
             found = next(iter(self.types))
         if found is None:
@@ -123,7 +124,7 @@ def _open_files(place: str, source: Source | None, id_columns: Sequence[str]) ->
     text: tuple[str, ...] = ()
     if files.kind == "csv":
         header, _ = csv_header(files.paths[0], tuple(id_columns))
-        text = tuple(name for name in id_columns if name in header) or tuple(header[:1])
+        text = tuple(find_columns(header, id_columns)) or tuple(header[:1])
     connection = start_session(_MEGABYTES, None, None)
     try:
         lock_down(connection, files.allowed)

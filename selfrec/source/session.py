@@ -65,6 +65,8 @@ def _attached(connection: duckdb.DuckDBPyConnection, path: str, *, last: bool) -
         if "already attached" in text or "different configuration" in text:
             raise SourceError(f"{path}: is open in this very program; close that connection and start again") from error
         raise SourceError(f"{path}: cannot be opened as a DuckDB file ({first_sentence(error)})") from error
+    # Views name tables of their own file without saying which file it is.
+    connection.execute(f"USE {identifier(ATTACHED)}")
     return True
 
 

@@ -282,6 +282,9 @@ def test_the_verbs_in_python(model: Path, shop: Path, tmp_path: Path) -> None:
     summary = loaded.score(shop, to=tmp_path / "lists.parquet", k=2)
     assert (summary.users, summary.rows) == (USERS, 2 * USERS)
     assert loaded.evaluate(shop).users == USERS
+    some = tmp_path / "some.csv"
+    some.write_text("user_id\n1\n2\n")
+    assert loaded.score(shop, to=tmp_path / "two.parquet", users=some, k=2).rows == 4
     with pytest.raises(SettingsError, match=r"unknown option 'scoring.kk'"):
         loaded.score(shop, into="x", kk=2)
     assert repr(loaded).endswith("20 items, lists of up to 10>")

@@ -143,6 +143,20 @@ def test_what_is_no_curve_is_not_drawn() -> None:
     assert "ae: training loss went from 0.5 to 0.4" in page
 
 
+@pytest.mark.parametrize(
+    ("refitted", "page", "card"),
+    [
+        (True, "trained once more, on the validation rows too", "weights have seen the validation rows"),
+        (False, "weights have not seen the validation rows", "weights have not seen the validation rows"),
+    ],
+)
+def test_whether_the_weights_have_seen_the_validation_rows(refitted: bool, page: str, card: str) -> None:
+    data = DATA.model_copy(update={"refitted": refitted})
+    assert page in render(data)
+    assert card in model_card(data)
+    assert "validation rows." not in model_card(DATA)
+
+
 def test_a_kept_epoch_without_a_figure_is_not_marked() -> None:
     epochs = ({"loss": 1.0, "ndcg@20": 0.2}, {"loss": 0.9, "ndcg@20": None}, {"loss": 0.8, "ndcg@20": 0.1})
     for best in (2, 9):

@@ -222,6 +222,12 @@ def test_an_empty_source_leaves_the_old_result(model: Model, shop: str, tmp_path
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["lists.csv", "LISTS.TSV", "lists.csv.gz", "lists.json"])
+def test_a_file_that_would_not_be_what_its_name_says(name: str, shop: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"results are Parquet; name a FILE\.parquet"):
+        parse_target(shop, to=str(tmp_path / name))
+
+
 def test_k_beyond_the_model(model: Model, shop: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="k = 5"):
         score_table(model, shop, parse_target(shop, into="lists"), ScoringSettings(k=5))
@@ -236,6 +242,7 @@ def test_k_beyond_the_model(model: Model, shop: str, tmp_path: Path) -> None:
         ("selfrec_runs", None, "table of runs"),
         ("products", None, "holds other columns"),
         ("a_view", None, "is a view"),
+        ("Mart.lists", None, "go into the schema main; choose a name without 'Mart.'"),
         ("{tmp}/no/such.duckdb::lists", None, "no such folder"),
         ("{tmp}/model/manifest.json::lists", None, "cannot be opened"),
         (None, "{tmp}/model", "no part of a result"),
@@ -250,6 +257,7 @@ def test_targets_that_hold_something_else(
 ) -> None:
     with duckdb.connect(shop) as connection:
         connection.execute("CREATE TABLE products (user_id INTEGER); CREATE VIEW a_view AS SELECT * FROM products")
+        connection.execute("CREATE SCHEMA mart; CREATE TABLE mart.lists AS SELECT 1 AS x")
     (tmp_path / "folder.parquet").mkdir()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from selfrec.errors import SettingsError
@@ -32,6 +33,18 @@ def test_weights_decide_the_order(model: Model) -> None:
     assert [line.item_id for line in recommend(model, [100, 102], 2, weights=[3, 1]).items] == [101, 103]
     with pytest.raises(ValueError, match="2 weights for a history of 1 items"):
         recommend(model, [100], weights=[1, 2])
+
+
+def test_weights_are_numbers_for_each_item(model: Model) -> None:
+    plain = recommend(model, [100, 102], 2, weights=[1, 2])
+    assert recommend(model, [100, 102], 2, weights=np.array([1.0, 2.0])) == plain  # type: ignore[arg-type]
+    for weights in ([1.0, float("nan")], [1.0, -1.0], [1.0, float("inf")]):
+        with pytest.raises(ValueError, match="finite numbers of at least 0"):
+            recommend(model, [100, 102], 2, weights=weights)
+    with pytest.raises(ValueError, match="1 weights for a history of 2"):
+        recommend(model, [100, 102], 2, weights=[1.0])
+    with pytest.raises(ValueError, match="give a list of item ids"):
+        recommend(model, "100", 2)
 
 
 def test_an_id_twice_counts_once(model: Model) -> None:

@@ -37,6 +37,19 @@ def test_text_file(tmp_path: Path) -> None:
         read_items(str(path), CATALOG, weighted=True)
 
 
+def test_ids_with_outer_spaces_are_meant_where_there_are_such(tmp_path: Path) -> None:
+    ids = pa.table({"item_number": pa.array([0, 1], pa.int32()), "item_id": ["a ", "b"], "popularity": [1.0, 1.0]})
+    (tmp_path / "deny.txt").write_text("a \nb \n a\n  \n")
+    found = read_items(str(tmp_path / "deny.txt"), Catalog(ids))
+    assert (found.numbers.tolist(), found.unknown) == ([0, 1], 1)
+
+
+def test_columns_are_found_letter_case_aside(tmp_path: Path) -> None:
+    (tmp_path / "boost.csv").write_text("why,Item_ID,WEIGHT\nsale,007,2.5\n")
+    found = read_items(str(tmp_path / "boost.csv"), CATALOG, weighted=True)
+    assert (found.numbers.tolist(), found.weights.tolist()) == ([1], [2.5])
+
+
 def test_csv_and_parquet(tmp_path: Path) -> None:
     path = tmp_path / "boost.csv"
     path.write_text("weight,item_id\n1.5,007\n-2,7\n2.5,007\n9,nobody\n1,\n")

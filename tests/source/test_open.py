@@ -129,6 +129,44 @@ def test_milliseconds_are_told_from_seconds(tmp_path: Path) -> None:
         _ = source.span
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e6, 1e9])
+@pytest.mark.parametrize("zeros", [0, 1])
+def test_finer_units_are_told_from_seconds_beside_zeros(tmp_path: Path, unit: float, zeros: int) -> None:
+    times = [0] * zeros + [int(1_600_000_000 * unit)] * 2
+    path = make_table(
+        tmp_path / "shop.duckdb", {**TWO, "timestamp": "BIGINT"}, [(n, "a", time) for n, time in enumerate(times)]
+    )
+    with open_source(path, SourceSettings()) as source, pytest.raises(ColumnError) as caught:
+        _ = source.span
+    assert f"holds {times[-1]} and the like in 2 of {len(times)} rows" in str(caught.value)
+
+
+def test_a_few_mistakes_do_not_make_a_column_milliseconds(tmp_path: Path) -> None:
+    rows = [(n, "a", 1_600_000_000) for n in range(3)] + [(9, "a", 1_600_000_000_000)]
+    path = make_table(tmp_path / "shop.duckdb", {**TWO, "timestamp": "BIGINT"}, rows)
+    with open_source(path, SourceSettings()) as source:
+        assert source.span.first == 1_600_000_000
+
+
+@pytest.mark.parametrize("header", ["user_id,item_id", "User_ID,ITEM_ID"])
+def test_ids_of_a_csv_file_stay_text_however_the_header_is_spelt(tmp_path: Path, header: str) -> None:
+    """The guess of types sees the first rows only, where all ids are plain integers."""
+    lines = [f"{n},{n}" for n in range(25_000)]
+    (tmp_path / "events.csv").write_text("\n".join([header, *lines, "007,132E0"]))
+    with open_source(str(tmp_path / "events.csv"), SourceSettings()) as source:
+        assert (source.user_type, source.item_type) == ("VARCHAR", "VARCHAR")
+        found = source.connection.execute(f"SELECT count(DISTINCT user_id) FROM {source.relation_sql}").fetchall()
+        assert found == [(25_001,)]
+
+
+def test_a_view_that_names_tables_of_its_own_file(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", TWO, [(1, "a")], table="events")
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE SCHEMA mart; CREATE VIEW mart.ev AS FROM events; CREATE VIEW over AS FROM mart.ev")
+    for table in ("mart.ev", "over"):
+        assert read(path, table=table) == [(1, "a", None, None, None)]
+
+
 def test_default_columns_are_used_where_they_fit(tmp_path: Path) -> None:
     columns = {**TWO, "timestamp": "VARCHAR", "event": "DOUBLE", "weight": "BOOLEAN"}
     path = make_table(tmp_path / "shop.duckdb", columns, [(1, "a", "monday", 1.5, True)])

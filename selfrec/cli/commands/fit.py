@@ -31,7 +31,12 @@ from selfrec.settings.tables import SourceSettings
 )
 @side_options
 @click.option("--resume", is_flag=True, help="Go on with a fit of the same options that was killed.")
-@click.option("--warm-start", metavar="MODEL", type=click.Path(), help="Start from a model's weights, items by id.")
+@click.option(
+    "--warm-start",
+    metavar="MODEL",
+    type=click.Path(),
+    help="Start from a model's weights, items by id. ELSA, the linear half on dense data, begins anew.",
+)
 @log_option
 def command(
     state: State,

@@ -23,11 +23,15 @@ def command(state: State, model: str, history: str, k: int, repeats: bool, as_js
     Ids that the model does not know are named and count for nothing; without a known one the list is the most
     popular items. `--history ""` is a user without a history.
     """
+    import pyarrow as pa
+
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.single import recommend
+    from selfrec.source.item_lists import spelt
 
-    ids = [field.strip() for row in csv.reader([history], skipinitialspace=True) for field in row if field.strip()]
+    fields = [field for row in csv.reader([history], skipinitialspace=True) for field in row if field.strip()]
     opened = open_model(model)
+    ids = spelt(pa.array(fields, pa.string()), opened.catalog).to_pylist()
     found = recommend(opened, ids, min(k, opened.top_k), repeats=repeats)
     if as_json:
         print_json({"items": [line._asdict() for line in found.items], "unknown": found.unknown})
