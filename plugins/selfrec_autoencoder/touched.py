@@ -12,6 +12,7 @@ the same for all rows touched last in step a, so a row catches up when it is tou
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +116,9 @@ class TouchedAdam:
         first, second = self.betas
         pace = -rate * (1 - second**self.steps) ** 0.5 / (1 - first**self.steps)
         epsilon = EPSILON * (1 - second**self.steps) ** 0.5
-        for taken in self._taken:
-            self._move(taken, pace, epsilon)
+        with _in_any_order():
+            for taken in self._taken:
+                self._move(taken, pace, epsilon)
         self._taken.clear()
         self._lengthen(pace)
 
@@ -179,6 +181,17 @@ class TouchedAdam:
         behind = torch.arange(self.steps - start, 0, -1, dtype=torch.float64)
         self._way[start : self.steps] += pace * (first / second**0.5) ** behind
         self._way = torch.cat([self._way, self._way.new_zeros(1)])
+
+
+@contextmanager
+def _in_any_order() -> Iterator[None]:
+    """Rows are copied to different places, in whatever order: in deterministic mode torch has one thread do it."""
+    strict, warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warn)
 
 
 def _table(rows: Tensor) -> _Table:
