@@ -48,7 +48,7 @@ class _Contrast(torch.autograd.Function):
         torch.mm(query, factors.T, out=logits)
         logits.view(-1)[own] = -torch.inf
         most, total = query.new_empty(len(query), 1), query.new_empty(len(query), 1)
-        for rows in _row_chunks(logits):
+        for rows in row_chunks(logits):
             part = logits[rows].add_(bias)
             most[rows] = part.amax(1, keepdim=True).clamp_min(torch.finfo(part.dtype).min)
             total[rows] = part.sub_(most[rows]).exp_().sum(1, keepdim=True)
@@ -62,7 +62,7 @@ class _Contrast(torch.autograd.Function):
         # The logits' own gradient, in their place: softmax times that of its logarithm; e^-inf of the history's is 0.
         logits = ctx.exponentials
         scale = gradients[0][:, None] / total.clamp_min(torch.finfo(total.dtype).tiny)
-        for rows in _row_chunks(logits):
+        for rows in row_chunks(logits):
             logits[rows].mul_(scale[rows])
         return logits @ factors, logits.T @ query, logits.sum(0), None, None
 
@@ -97,7 +97,7 @@ class _RowDots(torch.autograd.Function):
     def forward(ctx: Any, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(left, right)
         crossed, square = left.new_empty(len(left)), left.new_empty(len(left))
-        for rows in _row_chunks(left):
+        for rows in row_chunks(left):
             crossed[rows] = torch.linalg.vecdot(left[rows], right[rows])
             square[rows] = torch.linalg.vecdot(left[rows], left[rows])
         return crossed, square
@@ -107,14 +107,15 @@ class _RowDots(torch.autograd.Function):
         left, right = ctx.saved_tensors
         of_crossed, of_square = (gradient[:, None] for gradient in gradients)
         of_left, of_right = torch.empty_like(left), torch.empty_like(right)
-        for rows in _row_chunks(left):
+        for rows in row_chunks(left):
             torch.mul(right[rows], of_crossed[rows], out=of_left[rows])
             of_left[rows].addcmul_(left[rows], of_square[rows], value=2)
             torch.mul(left[rows], of_crossed[rows], out=of_right[rows])
         return of_left, of_right
 
 
-def _row_chunks(matrix: Tensor) -> Iterator[slice]:
+def row_chunks(matrix: Tensor) -> Iterator[slice]:
+    """Slices of the rows of a matrix, CHUNK_BYTES each, at least one row."""
     rows = max(1, CHUNK_BYTES // (matrix.element_size() * max(1, matrix.shape[1])))
     for start in range(0, len(matrix), rows):
         yield slice(start, start + rows)

@@ -19,15 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfrec_autoencoder.contrast import Workspace
+from selfrec_autoencoder.contrast import Workspace, row_chunks
 
 EPSILON = 1e-8
 
 WINDOW = 512
 """Steps after which r^steps is nothing: rows touched longer ago have stopped moving."""
-
-CHUNK_CELLS = 1 << 17
-"""Cells of a table that are worked on at a time, so that the passes over them find them in the cache."""
 
 
 @dataclass
@@ -99,7 +96,7 @@ class TouchedAdam:
         late = self._late(table.step[numbers], table.rows.dtype)
         size = (len(numbers), table.rows.shape[1])
         values, mean, square = (space.matrix(*size, table.rows).detach() for space in table.spaces)
-        for part in _slices(*size):
+        for part in row_chunks(values):
             some = numbers[part]
             torch.index_select(table.rows, 0, some, out=values[part])
             torch.index_select(table.mean, 0, some, out=mean[part])
@@ -128,7 +125,7 @@ class TouchedAdam:
             late = self._late(table.step, table.rows.dtype)
             if late is None:
                 continue
-            for part in _slices(*table.rows.shape):
+            for part in row_chunks(table.rows):
                 late.catch_up(part, table.rows[part], table.mean[part], table.square[part])
             table.step[table.step > 0] = self.steps
 
@@ -152,7 +149,7 @@ class TouchedAdam:
         table, gradient = taken.table, taken.values.grad
         if gradient is None:
             return
-        for part in _slices(*gradient.shape):
+        for part in row_chunks(gradient):
             numbers, g = taken.numbers[part], gradient[part]
             mean = taken.mean[part].lerp_(g, 1 - first)
             square = taken.square[part].mul_(second).addcmul_(g, g, value=1 - second)
@@ -197,9 +194,3 @@ def _in_any_order() -> Iterator[None]:
 def _table(rows: Tensor) -> _Table:
     step = torch.zeros(len(rows), dtype=torch.int64, device=rows.device)
     return _Table(rows, torch.zeros_like(rows), torch.zeros_like(rows), step, (Workspace(), Workspace(), Workspace()))
-
-
-def _slices(count: int, width: int) -> Iterator[slice]:
-    rows = max(1, CHUNK_CELLS // max(1, width))
-    for start in range(0, count, rows):
-        yield slice(start, start + rows)

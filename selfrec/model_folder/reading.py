@@ -46,12 +46,12 @@ _ANY_FILE = 64 * 2**30
 class Model:
     """A checked model folder."""
 
-    def __init__(self, path: Path, manifest: Manifest, surface: Surface, folder: tuple[int, int]) -> None:
+    def __init__(self, path: Path, manifest: Manifest, surface: Surface, identity: tuple[int, int]) -> None:
         self.path = path
         """The folder, links resolved."""
         self.manifest = manifest
         self.surface = surface
-        self._folder = folder
+        self._identity = identity
 
     @property
     def config(self) -> Config:
@@ -143,7 +143,7 @@ class Model:
 
     def _check_folder(self) -> None:
         """Raises ModelError where what was just read may be another model's: one model's items are not another's."""
-        if _identity(self.path) != self._folder:
+        if _identity(self.path) != self._identity:
             raise ModelError(f"{self.path}: another model took its place since it was opened; open it, or run, again")
 
     def verify(self) -> None:
@@ -181,7 +181,7 @@ def open_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """Another one for the folder that takes a folder's place."""
+    """(device, inode), which tells a folder from one that takes its place; zeros where there is none."""
     try:
         status = folder.stat()
     except OSError:

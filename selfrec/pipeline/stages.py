@@ -40,10 +40,6 @@ class StageTrainer:
         self._user_features, self._timed = 0, False
         self._recency_is_open = False
         self._far: Histories | None = None
-        self._far_off = False
-        """Whether the test rows may lie farther from the histories than the validation rows do: those are drawn by
-        chance, and these are not.
-        """
         self.table: list[Stage] = []
         self.tried = Chosen()
         """Every part trained in the selection, also those that did not win a place."""
@@ -58,7 +54,6 @@ class StageTrainer:
         told = given(self._pipeline, timed=timed, drawn=self.parts.config.split.kind in ("random", "users"))
         self._recency_is_open = told is None
         self._far = None if validation is None or timed else far_half(histories, validation, self.parts.config.seed)
-        self._far_off = self._far is not None and self.parts.config.split.kind == "column"
         chosen = Chosen(recency=told or EVEN)
         if validation is not None:
             self._choose_half_life(histories, validation)
@@ -220,6 +215,13 @@ class StageTrainer:
             Chosen(generators=[*base.generators, part], weights=[*base.weights, weight], measured=measured)
             for base, weight, measured in trials
         ]
+
+    @property
+    def _far_off(self) -> bool:
+        """Whether the test rows may lie farther from the histories than the validation rows do: a column marks them,
+        and the validation rows have no times to go by.
+        """
+        return self._far is not None and self.parts.config.split.kind == "column"
 
     def _second_round(self, chosen: Chosen, validation: Holdout) -> None:
         """What lost before anything was kept is tried beside what is kept now, and then the recency with all of it."""

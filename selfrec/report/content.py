@@ -210,7 +210,7 @@ _STAGES_TEXT = (
 _REFIT_TEXT = {
     None: "",
     True: " Then it was trained once more, on the validation rows too.",
-    False: " It was not trained again: the weights have not seen the validation rows.",
+    False: " It was not trained again: its parts have not seen the validation rows.",
 }
 
 

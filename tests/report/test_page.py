@@ -146,11 +146,11 @@ def test_what_is_no_curve_is_not_drawn() -> None:
 @pytest.mark.parametrize(
     ("refitted", "page", "card"),
     [
-        (True, "trained once more, on the validation rows too", "weights have seen the validation rows"),
-        (False, "weights have not seen the validation rows", "weights have not seen the validation rows"),
+        (True, "trained once more, on the validation rows too", "parts have seen the validation rows"),
+        (False, "parts have not seen the validation rows", "parts have not seen the validation rows"),
     ],
 )
-def test_whether_the_weights_have_seen_the_validation_rows(refitted: bool, page: str, card: str) -> None:
+def test_whether_the_parts_have_seen_the_validation_rows(refitted: bool, page: str, card: str) -> None:
     data = DATA.model_copy(update={"refitted": refitted})
     assert page in render(data)
     assert card in model_card(data)
