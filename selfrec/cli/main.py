@@ -20,8 +20,12 @@ BY_SIGNAL = 128
 """A job that was stopped by signal n leaves with this + n, as shells have it: 130 for SIGINT, 143 for SIGTERM."""
 
 
-class Stopped(BaseException):
-    """A signal asked the program to stop. No Exception, so that nothing on the way takes it for a failure."""
+class Stopped(KeyboardInterrupt):
+    """A signal asked the program to stop. No Exception, so that nothing on the way takes it for a failure.
+
+    Python itself drops any other exception that a signal raises in some places (while it folds the constants of a
+    module that it compiles, for one), and the job would go on.
+    """
 
 
 _stopped_by: list[int] = []

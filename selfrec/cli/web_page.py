@@ -83,10 +83,9 @@ def _size(count: int) -> str:
 def _serve(folder: Any) -> None:
     import contextlib
 
-    from selfrec.cli.main import Stopped
     from selfrec.web.serving import server
 
     # To be stopped is how a server ends.
-    with server(folder) as running, contextlib.suppress(KeyboardInterrupt, Stopped):
+    with server(folder) as running, contextlib.suppress(KeyboardInterrupt):
         click.echo(f"http://127.0.0.1:{running.server_port}/  (Ctrl-C ends it)")
         running.serve_forever()

@@ -115,6 +115,23 @@ def test_a_job_that_is_stopped(shop: Path, model: Path, tmp_path: Path, name: st
     assert not (tmp_path / "lists").exists()
 
 
+def test_a_signal_while_a_module_is_compiled() -> None:
+    # Python drops what a signal raises while it folds constants, unless it is a KeyboardInterrupt.
+    program = """
+import signal
+from selfrec.cli.main import _stop
+source = "x = 7 ** 40\\n" * 100_000
+signal.signal(signal.SIGALRM, _stop)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+compile(source, "folded", "exec")
+print("went on")
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ran.returncode != 0
+    assert ran.stdout == ""
+    assert ran.stderr.splitlines()[-1] == "selfrec.cli.main.Stopped"
+
+
 @pytest.fixture
 def hostile(tmp_path: Path) -> dict[str, Path]:
     (tmp_path / "folder").mkdir()
