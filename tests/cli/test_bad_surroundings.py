@@ -142,7 +142,7 @@ def test_a_database_that_stays_held_is_waited_for_and_then_named(model: Path, tm
     duckdb.connect(str(other)).close()
     code = (
         "import sys; from selfrec.scoring import targets; from selfrec.cli.main import main;"
-        "targets.TableTarget.__init__.__defaults__ = (0.3, 'carried'); main(sys.argv[1:])"
+        "targets.WAIT_SECONDS = 0.3; main(sys.argv[1:])"
     )
     with held(other) as pid:
         done = subprocess.run(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from selfrec.export.conformance import CASES
+from selfrec.export.job import export_graph
 from selfrec.model_folder.reading import Model
+from selfrec.settings.forms import ExportSettings
 from tests.runtimes.pipelines import fit_pipeline
 from tests.runtimes.programs import Program
 from tests.shop import make_shop
@@ -33,6 +37,23 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
         return made[name]
 
     return model_of
+
+
+Exported = Callable[[str, ExportSettings], tuple[Path, Path]]
+
+
+@pytest.fixture(scope="session")
+def exported(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The graph of a pipeline in one form and its cases.json; each is exported once."""
+
+    @functools.cache
+    def graph_of(name: str, settings: str) -> tuple[Path, Path]:
+        model, _ = fitted(name)
+        folder = tmp_path_factory.mktemp("form")
+        export_graph(model, ExportSettings.model_validate_json(settings), folder / "graph.onnx", conformance=folder)
+        return folder / "graph.onnx", folder / CASES
+
+    return lambda name, settings: graph_of(name, settings.model_dump_json())
 
 
 def needed(program: Program) -> Program:
