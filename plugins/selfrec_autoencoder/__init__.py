@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfrec.plugin import FeatureExtractor, Generator, Sizes, hookimpl
 from selfrec_autoencoder.options import AutoencoderOptions
 
 if TYPE_CHECKING:
-    from selfrec.plugin import Fitting
+    from selfrec.plugin import Fitting, Histories
     from selfrec_autoencoder.deep import DeepAutoencoder
     from selfrec_autoencoder.linear import LinearAutoencoder
 
@@ -32,6 +32,13 @@ def train(module: LinearAutoencoder | DeepAutoencoder, fitting: Fitting) -> None
     train_autoencoder(module, fitting)
 
 
+def in_effect(options: AutoencoderOptions, histories: Histories) -> dict[str, Any]:
+    """What of the options trains it on these rows."""
+    from selfrec_autoencoder.effect import effect_of
+
+    return effect_of(options, histories)
+
+
 @hookimpl
 def selfrec_feature_extractors() -> Iterator[FeatureExtractor]:
     """The encoder."""
@@ -41,6 +48,7 @@ def selfrec_feature_extractors() -> Iterator[FeatureExtractor]:
         options=AutoencoderOptions,
         build=build,
         trainer=train,
+        in_effect=in_effect,
     )
 
 
@@ -53,4 +61,5 @@ def selfrec_generators() -> Iterator[Generator]:
         options=AutoencoderOptions,
         build=build,
         trainer=train,
+        in_effect=in_effect,
     )

@@ -18,7 +18,7 @@ from selfrec.settings.tables import Config, SearchSettings
 from selfrec.source.dataset import Dataset
 from selfrec.tuning.samplers import LocalSampler, Sampler
 from selfrec.tuning.search import Search, Trial, search
-from selfrec.tuning.space import Options, space_of, with_options
+from selfrec.tuning.space import Options, in_effect, space_of, with_options
 from selfrec.tuning.trial import run_trial
 
 NOTE = "search"
@@ -47,6 +47,12 @@ def search_options(
         listener.training("search", "options", in_short(options), 0)
         return run_trial(with_options(config, options), dataset, validation, records, device)
 
+    def effect(options: Options) -> str:
+        try:
+            return in_effect(with_options(config, options), records, dataset.train)
+        except SettingsError:
+            return repr(options)  # The trial itself says what is wrong with them.
+
     def told(trial: Trial) -> None:
         listener.trial(trial.number, trial.options, trial.metrics, trial.seconds)
 
@@ -56,6 +62,7 @@ def search_options(
         trials=config.search.trials,
         seconds=config.search.seconds,
         told=told,
+        effect=effect,
     )
 
 

@@ -11,6 +11,7 @@ from selfrec.settings.base import PartOptions
 if TYPE_CHECKING:
     from torch import nn
 
+    from selfrec.histories import Histories
     from selfrec.pipeline.fitting import Fitting
 
 Kind = Literal["extractor", "generator", "ranker"]
@@ -63,6 +64,9 @@ class PartRecord:
     """Graph inputs beyond history and weights that the part reads; may depend on its options. The graph leaves out what
     the data lacks (times, user columns)."""
 
+    in_effect: Callable[[Any, Histories], Mapping[str, Any]] | None = None
+    """in_effect(options, histories): what of the options trains a part on these rows, unset ones as they are chosen.
+    Options that are equal in it give one model, of which a search trains one. None: all options."""
     excused: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Checks of `selfrec.testing` that the part does not pass by design, by name without `check_`, and why."""
 

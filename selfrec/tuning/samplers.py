@@ -20,17 +20,20 @@ MUTATED = 2
 
 
 class Sampler(Protocol):
-    """Proposes options and is told how they did. The first trial, the options as they stand, is told like any."""
+    """Proposes options and is told how they did. The first trial, the options as they stand, is told like any.
+
+    It may propose what was tried before: it is then told so, and asked again for the same trial.
+    """
 
     def propose(self, number: int) -> Options | None:
-        """The options of trial `number` (from 1), or None when there is nothing new to try."""
+        """The options of trial `number` (from 1), or None where there is nothing to try."""
 
     def told(self, number: int, options: Options, value: float) -> None:
-        """Trial `number` (0 is the configuration as it stands) reached this NDCG@20."""
+        """Trial `number` (0 is the configuration as it stands) reached this NDCG@20, or would."""
 
 
 class LocalSampler:
-    """Changes one or two options of the best trial so far, chosen by the seed; never the same options twice.
+    """Changes one or two options of the best trial so far, chosen by the seed.
 
     A local search: with the dozen trials of a short budget it finds what a grid or a model of the space would not
     have begun to look for.
@@ -40,16 +43,9 @@ class LocalSampler:
         self._space = list(space)
         self._rng = np.random.default_rng([seed, 15])
         self._best: tuple[float, Options] = (float("-inf"), {})
-        self._tried: set[str] = {repr({})}
 
     def propose(self, number: int) -> Options | None:
-        for _ in range(200 if self._space else 0):
-            options = self._near_best()
-            key = repr(sorted(options.items()))
-            if key not in self._tried:
-                self._tried.add(key)
-                return options
-        return None
+        return self._near_best() if self._space else None
 
     def told(self, number: int, options: Options, value: float) -> None:
         self._best = max(self._best, (value, options), key=lambda pair: pair[0])

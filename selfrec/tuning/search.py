@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from selfrec.errors import SelfrecError
@@ -12,6 +12,9 @@ from selfrec.tuning.samplers import Sampler
 from selfrec.tuning.space import Options
 
 NDCG = "ndcg@20"
+
+REPEATS = 200
+"""Proposals in a row that were all tried before: then there is nothing new."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Search:
         return self.trials[self.chosen].options if self.trials else {}
 
 
+def _as_they_are(options: Options) -> str:
+    return repr(sorted(options.items()))
+
+
 def search(
     run: Callable[[Options], Measured | None],
     sampler: Sampler,
@@ -47,6 +54,7 @@ def search(
     trials: int | None,
     seconds: float | None,
     told: Callable[[Trial], None] = lambda trial: None,
+    effect: Callable[[Options], str] = _as_they_are,
     clock: Callable[[], float] = time.monotonic,
 ) -> Search:
     """Try options until `trials` are done or the next one would likely outlast `seconds`.
@@ -54,15 +62,18 @@ def search(
     run(options) trains the pipeline and measures it on the validation part; None means that there is nothing to
     measure on, and the search ends. The best mean NDCG@20 wins, but the configuration as it stands is left only for
     trials that beat it by more than one standard error of the paired difference: the validation part is looked at
-    many times. A trial that fails is reported and passed over.
+    many times. A trial that fails is reported and passed over. Options of one effect(options) train one model: what
+    was tried, under whatever name, is not tried again.
     """
     began, result = clock(), Search()
     measured: dict[int, Measured] = {}
+    known: dict[str, float | None] = {}
     options: Options | None = {}
     while options is not None:
         number, started = len(result.trials), clock()
         trial, got = _tried(run, number, options, lambda started=started: clock() - started)  # type: ignore[misc]
         result.trials.append(trial)
+        known[effect(options)] = trial.metrics.get(NDCG)
         if got is not None:
             measured[number] = got
             sampler.told(number, options, got.metrics[NDCG])
@@ -72,9 +83,23 @@ def search(
         longest = max(one.seconds for one in result.trials)
         spent = seconds is not None and clock() - began + longest > seconds
         enough = trials is not None and len(result.trials) > trials
-        options = None if spent or enough else sampler.propose(number + 1)
+        options = None if spent or enough else _untried(sampler, number + 1, known, effect)
     result.chosen = _winner(measured)
     return result
+
+
+def _untried(
+    sampler: Sampler, number: int, known: Mapping[str, float | None], effect: Callable[[Options], str]
+) -> Options | None:
+    """The next options whose effect is not known; known: what each effect reached, None where it failed."""
+    for _ in range(REPEATS):
+        options = sampler.propose(number)
+        if options is None or effect(options) not in known:
+            return options
+        reached = known[effect(options)]
+        if reached is not None:
+            sampler.told(number, options, reached)
+    return None
 
 
 def _tried(

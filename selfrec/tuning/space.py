@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
-from selfrec.host.records import Kind
-from selfrec.pipeline.parts import Records, label_and_name, options_tables
+from selfrec.errors import PluginError, one_line
+from selfrec.histories import Histories
+from selfrec.host.records import Kind, PartRecord
+from selfrec.pipeline.parts import Records, label_and_name, options_tables, part_options
 from selfrec.settings.config import merged, named_parts
 from selfrec.settings.search import Dimension, dimensions_of
 from selfrec.settings.tables import Config
@@ -15,21 +19,56 @@ Options = dict[str, Any]
 """Values by dotted name."""
 
 
+@dataclass(frozen=True)
+class _Face:
+    """A module of the pipeline, as the first of its parts names it."""
+
+    label: str
+    record: PartRecord
+    tables: list[Mapping[str, Any]]
+    """What the configuration says of it, under any kind."""
+
+
 def space_of(config: Config, records: Records) -> list[Dimension]:
     """The searched options of the pipeline's parts, in its order. Two faces of one module are searched once."""
     space: list[Dimension] = []
+    for face in _faces(config, records):
+        given = dict.fromkeys(key for table in face.tables for key in table)
+        space += dimensions_of(face.record.options, f"{face.record.kind}.{face.label}", given)
+    return space
+
+
+def in_effect(config: Config, records: Records, histories: Histories) -> str:
+    """What trains the pipeline's parts on these rows: configurations of one answer give one model.
+
+    Raises SettingsError for options that a part refuses, PluginError where a part cannot say.
+    """
+    return repr([(face.record.kind, face.label, _effect(face, histories)) for face in _faces(config, records)])
+
+
+def _effect(face: _Face, histories: Histories) -> list[tuple[str, Any]]:
+    record, options = face.record, part_options(face.record, face.label, face.tables)
+    if record.in_effect is None:
+        return sorted(options.model_dump().items())
+    try:
+        return sorted(record.in_effect(options, histories).items())
+    except Exception as error:
+        raise PluginError(
+            f"{record.kind} {record.name!r}: in_effect failed: {type(error).__name__}: {one_line(error)}; the contract "
+            "wants in_effect(options, histories) -> a mapping of names to values"
+        ) from error
+
+
+def _faces(config: Config, records: Records) -> Iterator[_Face]:
     seen: set[tuple[str, int]] = set()
     for kind in get_args(Kind):
         for text in named_parts(config, kind):
             label, name = label_and_name(text)
             record = records.get(kind, name)
-            face = (label, id(record.build))
-            if face in seen:
+            if (label, id(record.build)) in seen:
                 continue
-            seen.add(face)
-            given = {key for other in get_args(Kind) for key in options_tables(config, other, label)}
-            space += dimensions_of(record.options, f"{kind}.{label}", dict.fromkeys(given))
-    return space
+            seen.add((label, id(record.build)))
+            yield _Face(label, record, [options_tables(config, other, label) for other in get_args(Kind)])
 
 
 def with_options(config: Config, options: Options) -> Config:

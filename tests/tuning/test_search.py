@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import Field
 
 from selfrec.errors import PluginError
+from selfrec.histories import Histories
 from selfrec.host.manager import PluginManager
+from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.measure import Measured
 from selfrec.plugin import PartOptions, searched
 from selfrec.settings.config import load_config
 from selfrec.settings.search import Dimension, dimensions_of, in_short
-from selfrec.tuning.samplers import LocalSampler, OptunaSampler
+from selfrec.tuning.samplers import LocalSampler, OptunaSampler, Sampler
 from selfrec.tuning.search import search
-from selfrec.tuning.space import Options, space_of, with_options
+from selfrec.tuning.space import Options, in_effect, space_of, with_options
 
 SPACE = [Dimension("generator.toy.depth", (1, 2, 3)), Dimension("generator.toy.width", (8, 16))]
 
@@ -48,6 +53,30 @@ def test_all_of_a_small_space_is_tried_once() -> None:
     found = search(depth_counts, LocalSampler(SPACE, 3), trials=1000, seconds=None)
     keys = [repr(sorted(trial.options.items())) for trial in found.trials]
     assert len(keys) == len(set(keys)) <= (3 + 1) * (2 + 1)
+
+
+@pytest.mark.parametrize("sampler", [LocalSampler, lambda space, seed: OptunaSampler(space, seed, None)])
+def test_what_trains_the_same_model_is_tried_once(sampler: Callable[[list[Dimension], int], Sampler]) -> None:
+    """Only the depth has an effect, and the first depth is the one that it has anyway."""
+    found = search(
+        depth_counts,
+        sampler(SPACE, 1),
+        trials=20,
+        seconds=None,
+        effect=lambda options: str(options.get("generator.toy.depth", 1)),
+    )
+    assert sorted(trial.options.get("generator.toy.depth", 1) for trial in found.trials) == [1, 2, 3]
+    assert found.options["generator.toy.depth"] == 3
+
+
+def test_a_failure_is_not_tried_again() -> None:
+    def run(options: Options) -> Measured:
+        if options:
+            raise PluginError("generator 'toy': NaN")
+        return measured(0.1)
+
+    found = search(run, LocalSampler(SPACE, 0), trials=20, seconds=None, effect=lambda options: str(bool(options)))
+    assert [trial.failed for trial in found.trials] == ["", "generator 'toy': NaN"]
 
 
 def test_one_seed_gives_the_same_trials() -> None:
@@ -117,6 +146,61 @@ def test_options_that_are_given_are_not_searched() -> None:
 def test_a_search_needs_two_values() -> None:
     with pytest.raises(ValueError, match="at least two"):
         searched(1)
+
+
+def rows(users: int, items: int, each: int) -> Histories:
+    """Histories of `each` of the items."""
+    rng = np.random.default_rng(0)
+    chosen = np.concatenate([np.sort(rng.permutation(items)[:each]) for _ in range(users)]).astype(np.int32)
+    ones, none = np.ones(len(chosen), dtype=np.float32), np.zeros(len(chosen), dtype=np.float32)
+    offsets = np.arange(users + 1, dtype=np.int64) * each
+    return Histories(n_items=items, offsets=offsets, items=chosen, weights=ones, ages=none)
+
+
+DENSE, SPARSE = rows(40, 50, 10), rows(40, 2000, 10)
+
+TEMPERATURE = "extractor.autoencoder.temperature=0.18"
+SHARE = "extractor.autoencoder.elsa_share=2.0"
+
+
+@pytest.mark.parametrize(
+    ("histories", "given", "tried", "same"),
+    [
+        (DENSE, ["extractor.autoencoder.width=8"], TEMPERATURE, True),
+        (DENSE, ["extractor.autoencoder.width=8"], SHARE, True),
+        (DENSE, ["extractor.autoencoder.width=8"], "extractor.autoencoder.dropout=0.7", False),
+        (DENSE, ["extractor.autoencoder.width=8"], "extractor.autoencoder.objective=elsa", False),
+        (DENSE, [], TEMPERATURE, False),
+        (DENSE, [], SHARE, False),
+        (SPARSE, [], SHARE, True),
+        (SPARSE, [], TEMPERATURE, False),
+        (SPARSE, [], "extractor.autoencoder.temperature=0.12", True),
+        (SPARSE, [], "extractor.autoencoder.objective=softmax", True),
+        (SPARSE, ["extractor.autoencoder.objective=elsa"], TEMPERATURE, True),
+        (SPARSE, [], "generator.slim.l2=3", False),
+        (SPARSE, [], "generator.slim.l2=10", True),
+    ],
+)
+def test_what_is_in_effect(histories: Histories, given: list[str], tried: str, same: bool) -> None:
+    plugins = PluginManager.load()
+    one, other = (
+        in_effect(load_config(overrides=overrides), plugins, histories) for overrides in (given, [*given, tried])
+    )
+    assert (one == other) is same
+
+
+def test_a_part_that_cannot_say_what_is_in_effect_is_named() -> None:
+    def broken(options: PartOptions, histories: Histories) -> dict[str, Any]:
+        raise ZeroDivisionError("no rows")
+
+    record = replace(PluginManager.load().get("extractor", "autoencoder"), in_effect=broken)
+
+    class Records:
+        def get(self, kind: Kind, name: str) -> PartRecord:
+            return record
+
+    with pytest.raises(PluginError, match="extractor 'autoencoder': in_effect failed: ZeroDivisionError: no rows; the"):
+        in_effect(load_config(), Records(), DENSE)
 
 
 def test_the_space_of_the_default_pipeline_names_every_option_once() -> None:
