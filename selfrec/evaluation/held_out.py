@@ -13,7 +13,8 @@ from selfrec.scoring.side import user_table_of
 from selfrec.settings.config import changed
 from selfrec.settings.tables import ScoringSettings
 from selfrec.settings.validation import validated
-from selfrec.source.dataset import load_dataset
+from selfrec.source.dataset import Dataset, load_dataset
+from selfrec.source.mapping import missed
 from selfrec.source.side_tables import qualified
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def evaluate_held_out(
                 f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
                 "give events that are not in the source already"
             )
-        notes: list[str] = []
+        notes = _missed(model, dataset)
     elif config.split.test == 0 and config.split.kind != "column":
         raise EmptyDataError(
             f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; give the rows to be "
@@ -65,7 +66,7 @@ def evaluate_held_out(
                 f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "
                 "evaluate; name the source the model was fitted on"
             )
-        notes = _notes(model, dataset.fingerprint)
+        notes = [*_missed(model, dataset), *_notes(model, dataset.fingerprint)]
     total = len(dataset.test)
     measured = evaluate_model(
         model,
@@ -74,6 +75,14 @@ def evaluate_held_out(
         on_users=None if on_users is None else lambda done: on_users(done, total),
     )
     return measured, notes
+
+
+def _missed(model: Model, dataset: Dataset) -> list[str]:
+    """The columns that the source has no more, and how it is split without them."""
+    lines = missed(model.manifest.columns.model_dump(), dataset.columns)
+    if lines and model.config.split.kind is None:
+        lines.append(f"what is held out is chosen by what there is, now by the split {dataset.split!r}")
+    return lines
 
 
 def _notes(model: Model, fingerprint: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from selfrec.scoring.targets import Target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.side_columns import SideTable
 from selfrec.source.fingerprints import Compared
+from selfrec.source.mapping import missed
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
 
@@ -73,7 +74,12 @@ def score_table(
         ) as opened:
             begun = job.begin(opened, staging, earlier)
             staging.begin(begun.identity, job.options(), resume=resume)
-            told = (staging.note, begun.changes and begun.changes.note, _columns_note(begun.reader, user_table))
+            told = (
+                *_missed(model, opened),
+                staging.note,
+                begun.changes and begun.changes.note,
+                _columns_note(begun.reader, user_table),
+            )
             notes = tuple(note for note in told if note)
             _tell_begin(tell, begun, notes)
             run = ShardRun(
@@ -158,6 +164,12 @@ def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: f
         kept=compared.kept,
         removed=compared.removed,
     )
+
+
+def _missed(model: Model, opened: Source) -> list[str]:
+    """The columns that the source has no more, and why those of their names are not taken."""
+    lines = missed(model.manifest.columns.model_dump(), opened.columns)
+    return [*lines, *opened.mapping.notes] if lines else []
 
 
 def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:

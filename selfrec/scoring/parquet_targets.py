@@ -33,6 +33,7 @@ from selfrec.scoring.parts import (
     split_tables,
 )
 from selfrec.scoring.summary import RunRow
+from selfrec.source.files import is_named
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,19 @@ class _PathTarget:
     def staging(self) -> Path:
         """Beside the path."""
         return self.path.with_name(f".{self.path.name}.selfrec")
+
+    def check(self, *, source_path: str, source_table: str) -> None:
+        """Refuse a place that the source reads: the next run would take recommendations for events."""
+        if is_named(source_path, self.example):
+            raise TargetError(
+                f"{self.path}: the source {source_path!r} reads it as well, and would take recommendations for events; "
+                "choose a place outside of it"
+            )
+
+    @property
+    def example(self) -> Path:
+        """A file of the result."""
+        raise NotImplementedError
 
     def earlier(self, folder: Path) -> Earlier | str:
         """The companion file of the run that wrote what stands here."""
@@ -102,8 +116,14 @@ class _PathTarget:
 class FileTarget(_PathTarget):
     """One Parquet file."""
 
+    @property
+    def example(self) -> Path:
+        """The file."""
+        return self.path
+
     def check(self, *, source_path: str, source_table: str) -> None:
-        """Refuse a folder, and a file that is no earlier result."""
+        """Refuse a folder, and a file that is no earlier result or that the source reads."""
+        super().check(source_path=source_path, source_table=source_table)
         if self.path.is_dir():
             raise TargetError(f"{self.path}: is a folder; choose another name for the result")
         if self.path.exists() and result_columns(self.path) != RESULT_COLUMNS:
@@ -126,8 +146,14 @@ class FileTarget(_PathTarget):
 class FolderTarget(_PathTarget):
     """A folder of Parquet parts, exchanged as a whole."""
 
+    @property
+    def example(self) -> Path:
+        """The first part of some run."""
+        return self.path / part_name(0, "0" * 12)
+
     def check(self, *, source_path: str, source_table: str) -> None:
-        """Refuse a file, and a folder that holds more than parts of an earlier result."""
+        """Refuse a file, and a folder that holds more than parts of an earlier result or that the source reads."""
+        super().check(source_path=source_path, source_table=source_table)
         recover(self.path)
         if not self.path.exists():
             return

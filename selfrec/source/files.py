@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
 import glob
 import gzip
 from dataclasses import dataclass
@@ -50,20 +51,29 @@ class Files:
         """What a locked session must be allowed to read: the paths as they are and as DuckDB is told them."""
         return sorted({*self.paths, *map(_unglobbed, self.paths)})
 
+    @property
+    def listed(self) -> str:
+        """The paths, as DuckDB is told them."""
+        return literals([_unglobbed(path) for path in self.paths])
+
+    def headers(self, wanted: tuple[str, ...] = ()) -> dict[str, list[str]]:
+        """Column names of each CSV file, by its path, read with the delimiter of the first."""
+        _, delimiter = csv_header(self.paths[0], wanted)
+        return {path: _first_record(path, delimiter) for path in self.paths}
+
     def sql(self, wanted: tuple[str, ...] = (), text_columns: tuple[str, ...] = ()) -> str:
         """A table function that reads Parquet or CSV files.
 
         wanted: columns whose presence tells a CSV file's delimiter; text_columns: read these as text. Letter case
         aside, as columns are found later.
         """
-        names = literals([_unglobbed(path) for path in self.paths])
         if self.kind == "parquet":
-            return f"read_parquet({names}, union_by_name = true, hive_partitioning = false)"
+            return f"read_parquet({self.listed}, union_by_name = true, hive_partitioning = false)"
         header, delimiter = csv_header(self.paths[0], wanted)
         types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in find_columns(header, text_columns))
         types_option = f", types = {{{types}}}" if types else ""
         return (
-            f"read_csv({names}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+            f"read_csv({self.listed}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
             f"comment = '', union_by_name = true, hive_partitioning = false{types_option})"
         )
 
@@ -89,6 +99,24 @@ def find_files(path: str) -> Files:
             raise SourceError(f"{path}: matches {len(found)} DuckDB files; name one")
         _check_magic(found[0])
     return Files(kinds[0], tuple(found))
+
+
+def is_named(path: str, file: Path) -> bool:
+    """Whether a path or glob names a file, be it there or not; links of folders aside."""
+    parts = Path(path).absolute().parts
+    plain = next((n for n, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts) - 1)
+    root, rest = Path(*parts[:plain]).resolve(), parts[plain:]
+    file = file.parent.resolve() / file.name
+    return file.is_relative_to(root) and _fits(file.relative_to(root).parts, rest)
+
+
+def _fits(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """As glob has it: ** is any number of folders, other signs stay within a name."""
+    if not pattern or not parts:
+        return not parts and all(sign == "**" for sign in pattern)
+    if pattern[0] == "**":
+        return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
+    return fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
 def csv_header(path: str, wanted: tuple[str, ...] = ()) -> tuple[list[str], str]:

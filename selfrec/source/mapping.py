@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import abc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -90,6 +91,26 @@ def map_columns(what: str, types: dict[str, str], settings: SourceSettings) -> M
         },
         notes=notes,
     )
+
+
+_WITHOUT = {
+    columns.TIMESTAMP: ("times", "which of a user's items are the newest is unknown"),
+    columns.EVENT: ("kinds of event", "all events count alike"),
+    columns.WEIGHT: ("weights", "all events weigh the same"),
+}
+
+
+def missed(fitted: abc.Mapping[str, str | None], found: abc.Mapping[str, str | None]) -> list[str]:
+    """A line for each of the optional columns that a model was fitted with and a source does not have.
+
+    Both: our name -> the source's name, None where there is none.
+    """
+    return [
+        f"the model was fitted with {what} (column {fitted[name]!r}), and the source has none: {so}; "
+        f"name the column with --{name}-column"
+        for name, (what, so) in _WITHOUT.items()
+        if fitted.get(name) is not None and found.get(name) is None
+    ]
 
 
 def require_column(what: str, types: dict[str, str], name: str, option: str) -> str:

@@ -17,7 +17,7 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.files import Files, find_files
 from selfrec.source.mapping import Mapping, is_number, map_columns
-from selfrec.source.naming import find_columns
+from selfrec.source.naming import find_column, find_columns
 from selfrec.source.quoting import identifier
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
@@ -231,9 +231,10 @@ def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> s
 
 def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings: SourceSettings) -> str:
     """Parquet is read where it stands; CSV is read once into a temporary table, for it is slow to parse."""
+    ids = (settings.user_column, settings.item_column)
+    _check_every_file(connection, files, ids)
     if files.kind == "parquet":
         return files.sql()
-    ids = (settings.user_column, settings.item_column)
     try:
         connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
     except duckdb.Error:
@@ -248,6 +249,26 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings
     casts = ", ".join(f"CAST({identifier(name)} AS BIGINT) AS {identifier(name)}" for name in whole)
     connection.execute(f"CREATE TEMP VIEW {_CSV_TABLE}_typed AS SELECT * REPLACE ({casts}) FROM {_CSV_TABLE}")
     return f"{_CSV_TABLE}_typed"
+
+
+def _check_every_file(connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str]) -> None:
+    """A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later."""
+    if len(files.paths) == 1:
+        return
+    headers = files.headers(ids) if files.kind == "csv" else _parquet_columns(connection, files)
+    for wanted in ids:
+        without = [path for path, header in headers.items() if find_column(header, wanted) is None]
+        if 0 < len(without) < len(headers):
+            raise ColumnError(
+                f"{without[0]}: has no column {wanted!r}, which others beside it have; leave it out of the glob, or "
+                f"mend its header. Its columns: {', '.join(map(repr, headers[without[0]][:20]))}"
+            )
+
+
+def _parquet_columns(connection: duckdb.DuckDBPyConnection, files: Files) -> dict[str, list[str]]:
+    """Columns of each file, by its path."""
+    sql = f"SELECT file_name, list(name) FROM parquet_schema({files.listed}) WHERE num_children IS NULL GROUP BY 1"
+    return dict(sorted(connection.execute(sql).fetchall()))
 
 
 def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:

@@ -96,6 +96,16 @@ def test_evaluate_says_when_the_source_has_changed(cli: Cli, model: Path, shop: 
     assert ran.out.splitlines()[-1].startswith("Note: the source has other rows than the one the model was fitted on")
 
 
+def test_evaluate_says_which_columns_are_gone(cli: Cli, model: Path, shop: Path) -> None:
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute("ALTER TABLE interactions DROP COLUMN timestamp")
+    ran = cli("evaluate", model, shop)
+    assert ran.code == 0
+    told = " ".join(ran.out.split())
+    assert "the model was fitted with times (column 'timestamp'), and the source has none" in told
+    assert "what is held out is chosen by what there is, now by the split 'random'" in told
+
+
 def test_evaluate_rows_that_are_given_apart(cli: Cli, model: Path, shop: Path, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden.parquet"
     with duckdb.connect(str(shop)) as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import uuid
 from decimal import Decimal
@@ -15,7 +16,7 @@ import pytest
 
 from selfrec.errors import EmptyDataError, SettingsError, SourceError, TargetError
 from selfrec.files import locked
-from selfrec.model_folder.reading import Model
+from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import FileTarget, FolderTarget, TableTarget, parse_target
 from selfrec.settings.tables import CleaningSettings, Config, ScoringSettings
@@ -186,6 +187,44 @@ def test_a_boost_that_is_no_number(model: Model, shop: str, tmp_path: Path) -> N
     (tmp_path / "boost.csv").write_text("item_id,weight\n102,inf\n")
     with pytest.raises(SourceError, match=r"boost\.csv"):
         score_table(model, shop, parse_target(shop, into="lists"), K2, boost=str(tmp_path / "boost.csv"))
+
+
+@pytest.mark.parametrize(("glob", "to"), [("*.parquet", "out.parquet"), ("**/*.parquet", "lists")])
+def test_a_result_that_the_source_would_read(model: Model, tmp_path: Path, glob: str, to: str) -> None:
+    """The next run would take the recommendations for events."""
+    (tmp_path / "in").mkdir()
+    duckdb.execute(f"COPY (SELECT 'ann' AS user_id, 100 AS item_id) TO '{tmp_path}/in/events.parquet'")
+    source = f"{tmp_path}/in/{glob}"
+    with pytest.raises(TargetError, match="reads it as well, and would take recommendations for events; choose a"):
+        score_table(model, source, parse_target(source, to=str(tmp_path / "in" / to)), K2)
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["events.parquet"]
+    score_table(model, source, parse_target(source, to=str(tmp_path / to)), K2)
+
+
+def test_columns_that_the_source_has_no_more(tmp_path: Path) -> None:
+    manifest = next_item_model(tmp_path / "model").path / "manifest.json"
+    written = json.loads(manifest.read_text())
+    written["columns"] |= {"timestamp": "at", "weight": "weight"}
+    manifest.write_text(json.dumps(written))
+    model = open_model(tmp_path / "model")
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.execute("CREATE TABLE interactions AS SELECT 'ann' AS user_id, 100 AS item_id, '24/12' AS timestamp")
+    shop, told = str(tmp_path / "shop.duckdb"), list[str]()
+    summary = score_table(
+        model,
+        shop,
+        parse_target(shop, into="lists"),
+        K2,
+        tell=lambda event, **facts: told.append(facts.get("text", "")),
+    )
+    assert summary.notes == (
+        "the model was fitted with times (column 'at'), and the source has none: which of a user's items are the "
+        "newest is unknown; name the column with --timestamp-column",
+        "the model was fitted with weights (column 'weight'), and the source has none: all events weigh the same; name "
+        "the column with --weight-column",
+        "column 'timestamp' is VARCHAR, not a timestamp, date or epoch seconds: not used",
+    )
+    assert [text for text in told if text] == list(summary.notes)
 
 
 def test_everything_denied_gives_an_empty_result(model: Model, shop: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
+from selfrec.source.files import find_files, is_named
 from selfrec.source.open import Source, iso_time, open_source
 from tests.source.tables import make_table
 
@@ -370,3 +371,50 @@ def test_iso_time() -> None:
     assert iso_time(None) is None
     assert iso_time(-1.5) == "1969-12-31T23:59:58.500000Z"
     assert iso_time(8e12) == "8000000000000 s"
+
+
+def test_a_file_of_a_glob_without_an_id_column_is_named(tmp_path: Path) -> None:
+    """Else its rows would be rows without ids."""
+    (tmp_path / "a.csv").write_text("user_id,item_id\nann,100\n")
+    for name, text in {"b": "user_id;item_id\nbob;100\n", "c": "bob,100\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+        assert f"{name}.csv: has no column 'user_id', which others beside it have" in error(tmp_path / "*.csv")
+        (tmp_path / f"{name}.csv").unlink()
+    (tmp_path / "b.csv").write_text("ITEM_ID,USER_ID,weight\n100,bob,2\n")
+    assert [row[:2] for row in read(tmp_path / "*.csv")] == [("ann", 100), ("bob", 100)]
+
+    duckdb.execute(f"COPY (SELECT 'ann' AS user_id, 100 AS item_id) TO '{tmp_path}/a.parquet'")
+    duckdb.execute(f"COPY (SELECT 'bob' AS user_id, 100 AS item) TO '{tmp_path}/b.parquet'")
+    assert "b.parquet: has no column 'item_id', which others beside it have" in error(tmp_path / "*.parquet")
+    duckdb.execute(f"COPY (SELECT 'bob' AS \"User_id\", 100 AS item_id) TO '{tmp_path}/b.parquet'")
+    assert [row[:2] for row in read(tmp_path / "*.parquet")] == [("ann", 100), ("bob", 100)]
+    assert "has no column 'item'; name one with --item-column" in error(tmp_path / "*.parquet", item_column="item")
+
+
+@pytest.mark.parametrize(
+    ("source", "file", "named"),
+    [
+        ("*.parquet", "out.parquet", True),
+        ("*.parquet", "deep/out.parquet", False),
+        ("*/out.parquet", "deep/out.parquet", True),
+        ("**/*.parquet", "out.parquet", True),
+        ("**/*.parquet", "a/b/c.parquet", True),
+        ("a/**", "a/b/c.parquet", True),
+        ("a/**/d.parquet", "a/b/c.parquet", False),
+        ("link/*.parquet", "real/out.parquet", True),
+        ("real/[a-n]*.parquet", "link/out.parquet", False),
+        ("out.parquet", "out.parquet", True),
+        ("out.parquet", "other.parquet", False),
+        ("../*.parquet", "out.parquet", False),
+    ],
+)
+def test_whether_a_glob_names_a_file(tmp_path: Path, source: str, file: str, named: bool) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert is_named(f"{tmp_path}/{source}", tmp_path / file) is named
+    if named:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+        assert (tmp_path / file).resolve() in [
+            Path(path).resolve() for path in find_files(f"{tmp_path}/{source}").paths
+        ]
