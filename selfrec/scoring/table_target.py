@@ -63,7 +63,7 @@ class TableTarget:
     def check(self, *, source_path: str, source_table: str) -> None:
         """Refuse the source's own table, the table of runs, a view and a table of other columns."""
         same_file = Path(source_path).resolve() == self.database
-        if same_file and self.table.lower() in (source_table.lower(), source_table.lower().rpartition(".")[2]):
+        if same_file and self.table.lower() in (source_table.lower(), source_table.lower().removeprefix("main.")):
             raise TargetError(f"{self.name}: is the source itself; choose another table for the result")
         if self.table.lower() == columns.RUNS:
             raise TargetError(f"{self.name}: is the table of runs; choose another table for the result")
@@ -211,7 +211,8 @@ class TableTarget:
     def _columns(self, connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, bool]]:
         """Columns of what stands under this name, and whether it is a view."""
         sql = """
-            SELECT column_name, table_name IN (SELECT view_name FROM duckdb_views() WHERE database_name = 'target')
+            SELECT column_name, table_name IN (
+                SELECT view_name FROM duckdb_views() WHERE database_name = 'target' AND schema_name = 'main')
             FROM duckdb_columns()
             WHERE database_name = 'target' AND schema_name = 'main' AND lower(table_name) = lower(?)
             ORDER BY column_index"""

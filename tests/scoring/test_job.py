@@ -278,6 +278,7 @@ def test_k_beyond_the_model(model: Model, shop: str, tmp_path: Path) -> None:
     [
         ("interactions", None, "is the source itself"),
         ("INTERACTIONS", None, "is the source itself"),
+        ("main.interactions", None, "go into the schema main"),
         ("selfrec_runs", None, "table of runs"),
         ("products", None, "holds other columns"),
         ("a_view", None, "is a view"),
@@ -304,6 +305,32 @@ def test_targets_that_hold_something_else(
     with pytest.raises(TargetError, match=says):
         score_table(model, shop, target, K2)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("changed_only", [False, True])
+def test_a_view_of_the_same_name_in_another_schema(model: Model, shop: str, changed_only: bool) -> None:
+    """What the refusal of --into reporting.lists advises; views named as the tables beside the result do no harm."""
+    target = parse_target(shop, into="lists")
+    score_table(model, shop, target, K2, changed_only=changed_only)
+    with duckdb.connect(shop) as connection:
+        connection.execute("CREATE SCHEMA reporting; CREATE VIEW reporting.lists AS SELECT * FROM main.lists")
+        connection.execute("CREATE VIEW reporting.selfrec_runs AS SELECT 1 AS x")
+        connection.execute("CREATE VIEW reporting.selfrec_fingerprints_lists AS SELECT 1 AS x")
+    summary = score_table(model, shop, target, K2, changed_only=changed_only)
+    assert summary.kept == (3 if changed_only else 0)
+    assert read_rows(Path(shop), "lists") == read_rows(Path(shop), "reporting.lists") == EXPECTED
+
+
+def test_a_source_of_the_same_name_in_another_schema(model: Model, shop: str) -> None:
+    with duckdb.connect(shop) as connection:
+        connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.lists AS FROM interactions; DROP TABLE interactions")
+    source = model.config.source.model_copy(update={"table": "raw.lists"})
+    for _ in range(2):
+        score_table(model, shop, parse_target(shop, into="lists"), K2, source=source)
+        assert read_rows(Path(shop), "lists") == EXPECTED
+    for table in ("lists", "main.lists", "LISTS"):  # Without its schema, the next run would read the result.
+        with pytest.raises(TargetError, match="is the source itself"):
+            parse_target(shop, into="lists").check(source_path=shop, source_table=table)
 
 
 @pytest.mark.parametrize(
