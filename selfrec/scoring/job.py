@@ -88,11 +88,13 @@ def score_table(
             _write_shards(run, target)
         row = _run_row(run, job, _source_name(source_path, opened, source), begun.compared, started)
         parts = staging.complete(begun.reader.shards)
-        rows = target.publish(parts, begun.types, row, begun.changes.companion if begun.changes else None)
+        published = target.publish(parts, begun.types, row, begun.changes.companion if begun.changes else None)
         staging.finish()
     if tell is not None:
-        tell("written", target=target.name, rows=rows)
-    return _summary(run, target, begun, rows, time.monotonic() - started, notes)
+        tell("written", target=target.name, rows=published.rows)
+        for note in published.notes:
+            tell("warning", text=note)
+    return _summary(run, target, begun, published.rows, time.monotonic() - started, notes + published.notes)
 
 
 class _Begun(NamedTuple):

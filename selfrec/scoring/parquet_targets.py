@@ -32,7 +32,7 @@ from selfrec.scoring.parts import (
     run_of_parts,
     split_tables,
 )
-from selfrec.scoring.summary import RunRow
+from selfrec.scoring.summary import Published, RunRow
 from selfrec.source.files import is_named
 
 
@@ -75,13 +75,13 @@ class _PathTarget:
 
     def publish(
         self, parts: list[Path], types: tuple[str, str], run: RunRow, companion: Companion | None = None
-    ) -> int:
+    ) -> Published:
         """Write the whole beside, put the companion in its place, then the result, then remove old companions."""
         if companion is not None and companion.unchanged:
             # The result stays as it is, and so does the companion file of the run that wrote it.
             files = self._files()
             remove_companions(self.path, but=self._run_of(files))
-            return count_rows(files)
+            return Published(count_rows(files))
         try:
             tables = None
             if companion is not None and companion.stale is not None:
@@ -93,7 +93,7 @@ class _PathTarget:
             remove_companions(self.path, but=run.run_id if companion else None)
         except OSError as error:
             raise TargetError(f"{self.path}: cannot be written ({one_line(error)})") from error
-        return rows
+        return Published(rows)
 
     def _files(self) -> list[Path]:
         """The Parquet files of the result that stands here."""

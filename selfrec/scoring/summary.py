@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 _STATUS = Path("/proc/self/status")
 
@@ -45,6 +45,14 @@ class RunRow:
     kept: int
     removed: int
     """Users of the run before who are gone."""
+
+
+class Published(NamedTuple):
+    """A result that took the place of the old one."""
+
+    rows: int
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it stands there, one line each."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,19 +14,30 @@ import duckdb
 
 from selfrec import columns
 from selfrec.errors import TargetError, one_line
+from selfrec.scoring.additions import Additions, add_again, read_additions
 from selfrec.scoring.companion import PREFIX, Companion, Earlier, companion_table, matching, read_basis
 from selfrec.scoring.parts import RESULT_COLUMNS, IdForm
 from selfrec.scoring.staging import SPILL
-from selfrec.scoring.summary import RunRow
+from selfrec.scoring.summary import Published, RunRow
 from selfrec.source.fingerprints import FINGERPRINT, write_batches
 from selfrec.source.ids import carried_sql, restored_column
 from selfrec.source.quoting import identifier, literal, literals
 from selfrec.source.session import first_sentence, start_session
 
-_RUNS_SQL = f"""
-    CREATE TABLE IF NOT EXISTS target.main.{columns.RUNS} (
-        run_id VARCHAR, result VARCHAR, model_sha256 VARCHAR, source VARCHAR, options VARCHAR, started TIMESTAMP,
-        finished TIMESTAMP, users BIGINT, "rows" BIGINT, users_per_second DOUBLE, peak_memory BIGINT)"""
+_RUNS_COLUMNS = {
+    "run_id": "VARCHAR",
+    "result": "VARCHAR",
+    "model_sha256": "VARCHAR",
+    "source": "VARCHAR",
+    "options": "VARCHAR",
+    "started": "TIMESTAMP",
+    "finished": "TIMESTAMP",
+    "users": "BIGINT",
+    "rows": "BIGINT",
+    "users_per_second": "DOUBLE",
+    "peak_memory": "BIGINT",
+}
+"""Name and SQL type of each column of the table of runs."""
 _LATER_COLUMNS = ("scored", "kept", "removed")
 """Columns of the table of runs that older ones lack."""
 WAIT_SECONDS = 60.0
@@ -61,7 +72,9 @@ class TableTarget:
         return self.database.with_name(f".{self.database.name}.{plain}-{digest}.selfrec")
 
     def check(self, *, source_path: str, source_table: str) -> None:
-        """Refuse the source's own table, the table of runs, a view and a table of other columns."""
+        """Refuse the source's own table, the table of runs, a view, a table of other columns and one that another
+        table refers to.
+        """
         same_file = Path(source_path).resolve() == self.database
         if same_file and self.table.lower() in (source_table.lower(), source_table.lower().removeprefix("main.")):
             raise TargetError(f"{self.name}: is the source itself; choose another table for the result")
@@ -108,21 +121,26 @@ class TableTarget:
 
     def publish(
         self, parts: list[Path], types: tuple[str, str], run: RunRow, companion: Companion | None = None
-    ) -> int:
-        """One transaction: the result, its companion, the row of the run."""
+    ) -> Published:
+        """One transaction: the result, its companion, the row of the run; then what stood on the old table."""
         files = [*parts, *(companion.files if companion else [])]
         with self._session(read_only=False, files=files) as connection:
             self._check_holders(connection)
             try:
+                replaces = companion is None or companion.stale is None
+                additions = read_additions(connection, self.table) if replaces else Additions()
                 connection.execute("BEGIN")
                 rows = self._write(connection, parts, types, companion)
+                for comment in additions.comments:
+                    connection.execute(comment)
                 self._accompany(connection, types[0], companion, run.run_id, rows)
                 self._note(connection, replace(run, rows=rows))
                 connection.execute("COMMIT")
+                notes = add_again(connection, additions, self.name)
                 connection.execute("DETACH target")
             except duckdb.Error as error:
                 raise TargetError(f"{self.name}: cannot be written ({first_sentence(error)})") from error
-        return rows
+        return Published(rows, notes)
 
     def _main(self, table: str) -> str:
         return f"target.main.{identifier(table)}"
@@ -166,8 +184,9 @@ class TableTarget:
         )
 
     def _note(self, connection: duckdb.DuckDBPyConnection, run: RunRow) -> None:
-        connection.execute(_RUNS_SQL)
         runs = self._main(columns.RUNS)
+        listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in _RUNS_COLUMNS.items())
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {runs} ({listed})")
         for name in _LATER_COLUMNS:
             connection.execute(f"ALTER TABLE {runs} ADD COLUMN IF NOT EXISTS {name} BIGINT")
         # A run that is resumed after its result stood, but before it could tidy up, publishes it once more.
@@ -180,9 +199,38 @@ class TableTarget:
         )
 
     def _check_holders(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """What stands under the names of the result and its companion now must be of an earlier run."""
-        self._check_holder(connection, self.table, RESULT_COLUMNS)
-        self._check_holder(connection, companion_table(self.table), _COMPANION_COLUMNS)
+        """What stands under the names of the result, its companion and the table of runs must be of earlier runs."""
+        try:
+            self._check_holder(connection, self.table, RESULT_COLUMNS)
+            self._check_holder(connection, companion_table(self.table), _COMPANION_COLUMNS)
+            self._check_runs(connection)
+            self._check_references(connection)
+        except duckdb.Error as error:
+            raise TargetError(f"{self.database}: cannot be read ({first_sentence(error)})") from error
+
+    def _check_runs(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """The table of runs may have more columns, not less."""
+        found = self._columns(connection, columns.RUNS)
+        missing = [name for name in _RUNS_COLUMNS if name not in {column.lower() for column, _ in found}]
+        if found and (missing or any(is_view for _, is_view in found)):
+            what = f"has no column {missing[0]!r}" if missing else "is a view"
+            raise TargetError(
+                f"{self.database}::{columns.RUNS}: {what}, but runs are noted in a table of this name; "
+                "rename this one first, or put the result into another database (--into FILE.duckdb::TABLE)"
+            )
+
+    def _check_references(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """DuckDB replaces no table that a foreign key of another one refers to."""
+        sql = """
+            SELECT table_name FROM duckdb_constraints()
+            WHERE database_name = 'target' AND schema_name = 'main' AND constraint_type = 'FOREIGN KEY'
+                AND lower(referenced_table) = lower($1) AND lower(table_name) <> lower($1)"""
+        found = connection.execute(sql, [self.table]).fetchone()
+        if found:
+            raise TargetError(
+                f"{self.name}: a foreign key of table {found[0]!r} refers to it, so it cannot be replaced; "
+                f"make {found[0]!r} without that key, or choose another table for the result"
+            )
 
     def _check_schema(self, connection: duckdb.DuckDBPyConnection) -> None:
         """A name like SCHEMA.TABLE would become a table of that very name in the schema main."""
@@ -195,10 +243,7 @@ class TableTarget:
             )
 
     def _check_holder(self, connection: duckdb.DuckDBPyConnection, table: str, expected: tuple[str, ...]) -> None:
-        try:
-            found = self._columns(connection, table)
-        except duckdb.Error as error:
-            raise TargetError(f"{self.database}: cannot be read ({first_sentence(error)})") from error
+        found = self._columns(connection, table)
         name = f"{self.database}::{table}"
         if any(is_view for _, is_view in found):
             raise TargetError(f"{name}: is a view; choose another name for the result")

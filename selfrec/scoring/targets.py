@@ -10,7 +10,7 @@ from selfrec.errors import SettingsError
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
 from selfrec.scoring.parts import IdForm
-from selfrec.scoring.summary import RunRow
+from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
 
 __all__ = ["FileTarget", "FolderTarget", "TableTarget", "Target", "parse_target"]
@@ -42,8 +42,8 @@ class Target(Protocol):
 
     def publish(
         self, parts: list[Path], types: tuple[str, str], run: RunRow, companion: Companion | None = None
-    ) -> int:
-        """Put the parts, in order, in the place of the old result, at once; the rows of the new one.
+    ) -> Published:
+        """Put the parts, in order, in the place of the old result, at once.
 
         types: SQL types of user and item ids. companion: fingerprints to go with the result, and which rows of the
         old one stay; None removes what fingerprints there are. Raises TargetError; the old result then stands.

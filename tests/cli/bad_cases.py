@@ -49,6 +49,27 @@ SCORE = [
     Case("score model shop.duckdb --into a_view", 1, ("a_view", "is a view", "another name")),
     Case("score model shop.duckdb --into notes", 1, ("notes", "other columns", "another table")),
     Case("score model shop.duckdb --into selfrec_runs", 1, ("selfrec_runs", "table of runs")),
+    Case(
+        "score model shop.duckdb --into lists --quiet",
+        1,
+        ("selfrec_runs", "has no column 'run_id'", "rename", "--into FILE.duckdb::TABLE"),
+        sql="CREATE TABLE selfrec_runs(a int)",
+    ),
+    Case(
+        "score model shop.duckdb --into lists --changed-only",
+        1,
+        ("selfrec_runs", "is a view", "rename"),
+        sql="CREATE VIEW selfrec_runs AS SELECT '' AS run_id, '' AS result, '' AS model_sha256, '' AS source, "
+        "'' AS options, now() AS started, now() AS finished, 1 AS users, 1 AS \"rows\", 1 AS users_per_second, "
+        "1 AS peak_memory",
+    ),
+    Case(
+        "score model shop.duckdb --into OLD_LISTS",
+        1,
+        ("OLD_LISTS", "foreign key of table 'clicks'", "make 'clicks' without that key", "another table"),
+        sql="ALTER TABLE old_lists ADD PRIMARY KEY (user_id, rank); CREATE TABLE clicks (user_id INTEGER, rank INTEGER, "
+        "FOREIGN KEY (user_id, rank) REFERENCES old_lists (user_id, rank))",
+    ),
     Case("score model shop.duckdb --into nowhere/x.duckdb::lists", 1, ("nowhere", "no such folder")),
     Case("score model shop.duckdb --into notes.txt::lists", 1, ("notes.txt",)),
     Case("score model shop.duckdb --into x.duckdb::", 2, ("'x.duckdb::'", "TABLE")),
