@@ -16,6 +16,7 @@ from selfrec.export.running import Agreement, agreement, command_of, installed
 from selfrec.extras import extra_needed
 from selfrec.files import replace_path, sync
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
+from selfrec.model_folder.outside import check_outside
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.forms import ExportSettings
@@ -45,6 +46,9 @@ def export_graph(
 
     Raises SettingsError, ExportError, TargetError, MissingExtraError where a form needs the package onnx.
     """
+    for place in (out, conformance):
+        if place is not None:
+            check_outside(place)
     done = Exported()
     form = _form(model, settings, done.notes) if settings.changes_graph else None
     with tempfile.TemporaryDirectory(prefix="selfrec-") as beside:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, recover, remove_leftovers, replace_path, sync_tree
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
+from selfrec.model_folder.outside import check_outside
 from selfrec.model_folder.surface import Surface
 from selfrec.model_folder.writing import hash_file
 from selfrec.web.items import page_items
@@ -56,10 +57,11 @@ def write_page(model: Model, target: str | os.PathLike[str], runtime: Runtime, o
     """Write the page of a model into the folder `target`, in the place of an older page.
 
     other: the graph the page gets, the model's own when None.
-    Raises TargetError when the folder holds anything but a page, when the graph is too large for a browser, or when
-    writing fails; the older page is then still there.
+    Raises TargetError when the folder holds anything but a page or is in a model folder, when the graph is too large
+    for a browser, or when writing fails; the older page is then still there.
     """
     _check_size(model, other)
+    check_outside(Path(target))
     place = Path(target).resolve()
     prefix = f".{place.name}.partial-"
     folder = place.with_name(f"{prefix}{os.getpid()}")

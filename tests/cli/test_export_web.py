@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,18 @@ def test_a_page_of_a_smaller_form(cli: Cli, model: Path, npm: Path, monkeypatch:
     assert sorted(values["ids"], key=lambda item: int(item[1:])) == ["i3", "i5", "i8", "i9", "i12"]
     assert values["items"] == 5
     assert values["names"] == [f"Product {item[1:]}" for item in values["ids"]]
+
+
+@pytest.mark.parametrize("out", ["m", "m/page", "link/page"])
+def test_no_page_in_a_model_folder(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+    monkeypatch.chdir(npm)
+    shutil.copytree(model, "m")
+    Path("link").symlink_to("m")
+    before = sorted(Path("m").iterdir())
+    ran = cli("export", "m", out, "--web")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"Error: {out!r} is in the model folder {str(npm / 'm')!r}; choose a place outside of it\n"
+    assert sorted(Path("m").iterdir()) == before
 
 
 @pytest.mark.parametrize("option", [("--raw-ids",), ("--items",), ("--external-data",), ("--check",)])

@@ -21,6 +21,7 @@ def command(state: State, path: str, preset: str, force: bool) -> None:
     """
     from selfrec.errors import SettingsError, TargetError, one_line
     from selfrec.host.manager import PluginManager
+    from selfrec.model_folder.outside import check_outside
     from selfrec.settings.presets import PRESETS
     from selfrec.settings.template import commented_config
     from selfrec.settings.validation import suggestion
@@ -33,6 +34,7 @@ def command(state: State, path: str, preset: str, force: bool) -> None:
     if path == "-":
         click.echo(text, nl=False)
         return
+    check_outside(Path(path))
     try:
         with Path(path).open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)

@@ -21,6 +21,7 @@ def command(state: State, model: str, path: str | None) -> None:
     from pathlib import Path
 
     from selfrec.extras import extra_needed
+    from selfrec.model_folder.outside import check_outside
     from selfrec.model_folder.reading import open_model
     from selfrec.model_folder.writing import replace_file
     from selfrec.report.data import ReportData
@@ -28,6 +29,8 @@ def command(state: State, model: str, path: str | None) -> None:
     with extra_needed("selfrec report"):
         from selfrec.report.page import render, write_report
 
+    if path is not None:
+        check_outside(Path(path))
     opened = open_model(model)
     data = ReportData.read(opened.path)
     if path is None:
