@@ -87,6 +87,17 @@ user_features_option = click.option(
 )
 
 
+LISTED = 10
+"""Items that are shown where no length is asked for."""
+
+length_option = click.option("-k", type=int, metavar="N", help=f"How many items. [default: {LISTED}]")
+
+
+def list_length(asked: int | None, most: int) -> int:
+    """What was asked for, to be refused where it is more than the model gives; what there is where nothing was."""
+    return min(LISTED, most) if asked is None else asked
+
+
 def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool) -> Callable[[F], F]:
     shown = option_of(name, field)
     help_text = shown.description

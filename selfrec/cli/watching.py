@@ -132,7 +132,10 @@ def print_stages(manifest: Manifest) -> None:
 
 
 def print_trials(trials: Sequence[SearchRow], *, most: int = 10) -> None:
-    """The best trials of a search, best first, and always the options as they stood and those chosen."""
+    """The best trials of a search, best first, and always the options as they stood and those chosen. One above the
+    chosen one is not better than the former by more than chance.
+    """
+    reached = max((trial.metrics.get("ndcg@20") or 0.0 for trial in trials if trial.chosen), default=0.0)
     numbered = list(enumerate(trials))
     numbered.sort(key=lambda pair: -(pair[1].metrics.get("ndcg@20") or 0.0))
     shown = [pair for at, pair in enumerate(numbered) if at < most or pair[0] == 0 or pair[1].chosen]
@@ -145,12 +148,19 @@ def print_trials(trials: Sequence[SearchRow], *, most: int = 10) -> None:
                 figure(trial.metrics.get("recall@20")),
                 f"{trial.seconds:.1f}",
                 trial.failed or in_short(trial.options),
-                "chosen" if trial.chosen else "",
+                _fate(trial, reached),
             )
             for number, trial in shown
         ),
         right=[0, 1, 2, 3],
     )
+
+
+def _fate(trial: SearchRow, reached: float) -> str:
+    """reached: NDCG@20 of the chosen trial."""
+    if trial.chosen:
+        return "chosen"
+    return "not surely better than 0" if (trial.metrics.get("ndcg@20") or 0.0) > reached else ""
 
 
 def figure(value: float | None) -> str:

@@ -68,9 +68,12 @@ class Scorer:
         """
         settings = ScoringSettings(k=min(ScoringSettings().k, model.top_k)) if settings is None else settings
         if settings.k > model.top_k:
+            longer = f"fit with -o pipeline.top_k={settings.k}"
+            if settings.k > model.n_items:
+                longer = f"fit with more items (there are only {model.n_items} items)"
             raise SettingsError(
                 f"k = {settings.k}, but the model {str(model.path)!r} gives lists of at most {model.top_k}; "
-                f"ask for fewer or fit with -o pipeline.top_k={settings.k}"
+                f"ask for fewer or {longer}"
             )
         self.k = settings.k
         self.repeats = settings.repeats

@@ -67,8 +67,8 @@ SCORE = [
         "score model shop.duckdb --into OLD_LISTS",
         1,
         ("OLD_LISTS", "foreign key of table 'clicks'", "make 'clicks' without that key", "another table"),
-        sql="ALTER TABLE old_lists ADD PRIMARY KEY (user_id, rank); CREATE TABLE clicks (user_id INTEGER, rank INTEGER, "
-        "FOREIGN KEY (user_id, rank) REFERENCES old_lists (user_id, rank))",
+        sql="ALTER TABLE old_lists ADD PRIMARY KEY (user_id, rank); "
+        "CREATE TABLE clicks (user_id INTEGER, rank INTEGER, FOREIGN KEY (user_id, rank) REFERENCES old_lists)",
     ),
     Case("score model shop.duckdb --into nowhere/x.duckdb::lists", 1, ("nowhere", "no such folder")),
     Case("score model shop.duckdb --into notes.txt::lists", 1, ("notes.txt",)),
@@ -188,6 +188,11 @@ OTHERS = [
     Case("similar model i99", 2, ("'i99'",)),
     Case("similar nowhere i1", 1, ("nowhere", "no such model folder")),
     Case("similar model i1 -k 0", 2, ("0",)),
+    Case("similar model i1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
+    Case("explain model shop.duckdb --user 1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
+    Case("explain model shop.duckdb --user 1 -k 0", 2, ("'scoring.k' is 0",)),
+    Case("recommend model --history i1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
+    Case("recommend model --history i1 -k 21", 2, ("k = 21", "at most 10", "only 20 items")),
     Case("audience model shop.duckdb", 2, ("--item",)),
     Case("audience model shop.duckdb --item i99", 2, ("'i99'",)),
     Case("audience model shop.duckdb --item i1 -k 0", 2, ("0",)),
@@ -223,4 +228,34 @@ OTHERS = [
     Case("fit shop.duckdb --out new --budget soon", 2, ("soon",)),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS]
+IN_A_MODEL = ("is in the model folder", "outside")
+INTO_A_MODEL = [
+    Case("export model model/model.onnx -k 5", 1, IN_A_MODEL),
+    Case("export model model/other.onnx", 1, IN_A_MODEL),
+    Case("export model model/deep/other.onnx", 1, IN_A_MODEL, also=lambda folder: (folder / "model/deep").mkdir()),
+    Case("export model link/model.onnx", 1, IN_A_MODEL, also=lambda folder: (folder / "link").symlink_to("model")),
+    Case(
+        "export model link.onnx --half",
+        1,
+        IN_A_MODEL,
+        also=lambda folder: (folder / "link.onnx").symlink_to("model/model.onnx"),
+    ),
+    Case(
+        "export bare model/model.onnx",
+        1,
+        IN_A_MODEL,
+        also=lambda folder: without(folder, "report.json"),
+    ),
+    Case("export model out.onnx --conformance model", 1, IN_A_MODEL),
+    Case("report model --to model/model.onnx", 1, IN_A_MODEL),
+    Case("report model --to model/manifest.json", 1, IN_A_MODEL),
+    Case("init model/manifest.json --force", 1, IN_A_MODEL),
+    Case("tune shop.duckdb --out model/manifest.json --force", 1, IN_A_MODEL),
+    Case("tune shop.duckdb --out new.toml --study model/manifest.json", 1, IN_A_MODEL),
+    Case(
+        "evaluate model shop.duckdb --log-json model/manifest.json", 2, ("manifest.json", "something else than a log")
+    ),
+    Case("score model shop.duckdb --to model/items.parquet", 1, ("items.parquet", "no earlier result")),
+]
+
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *INTO_A_MODEL]

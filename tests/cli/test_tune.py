@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from selfrec.cli.watching import print_trials
+from selfrec.model_folder.manifest import SearchRow
 from tests.cli.conftest import Cli, selfrec, write_shop
 
 SMALL = ("-o", "extractor.autoencoder.width=8", "-o", "extractor.autoencoder.epochs=2", "-o", "training.threads=1")
@@ -31,6 +35,22 @@ def test_tune_writes_a_file_that_fit_takes(tmp_path: Path, cli: Cli) -> None:
     refused = cli("tune", shop, "--out", toml, "--trials", "3", *SMALL)
     assert refused.code == 1
     assert "exists; name another file or use --force" in refused.err
+
+
+@pytest.mark.parametrize("chosen", [0, 2])
+def test_a_trial_above_the_chosen_one_says_why_it_is_not(chosen: int, capsys: pytest.CaptureFixture[str]) -> None:
+    reached = (0.2, 0.21, 0.205, 0.1)
+    rows = [
+        SearchRow(options={}, metrics={"ndcg@20": one}, seconds=1.0, chosen=number == chosen)
+        for number, one in enumerate(reached)
+    ]
+    print_trials([*rows, SearchRow(options={}, metrics={}, seconds=1.0, failed="no", chosen=False)])
+    _, *lines = capsys.readouterr().out.splitlines()
+    ends = {line.split()[0]: line.partition("as they stand")[2].strip() for line in lines}
+    above = "not surely better than 0"
+    assert ends == {"0": "chosen", "1": above, "2": above, "3": "", "4": ""} | (
+        {"0": "", "2": "chosen"} if chosen == 2 else {}
+    )
 
 
 def test_a_budget_is_reported_and_its_model_can_be_made_again(tmp_path: Path) -> None:

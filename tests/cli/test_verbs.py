@@ -9,7 +9,8 @@ import pytest
 
 import selfrec
 from selfrec.errors import SettingsError
-from tests.cli.conftest import ITEMS, USERS, Cli
+from tests.cli.conftest import ITEMS, USERS, Cli, Ran
+from tests.scoring.shops import next_item_model, write_shop
 
 
 def test_similar(cli: Cli, model: Path) -> None:
@@ -25,6 +26,22 @@ def test_similar(cli: Cli, model: Path) -> None:
     wrong = cli("similar", model, "i400")
     assert (wrong.code, wrong.out) == (2, "")
     assert wrong.err.startswith("Error: item 'i400' is not in the catalog of model")
+
+
+def test_a_length_is_given_or_refused(cli: Cli, tmp_path: Path) -> None:
+    """Where none is asked for, a model of short lists gives what it has."""
+    model, shop = next_item_model(tmp_path / "model", top_k=4).path, tmp_path / "shop.duckdb"
+    write_shop(shop, [("ann", 100)])
+    for call in (
+        ("recommend", model, "--history", "100", "--repeats"),
+        ("similar", model, "100"),
+        ("explain", model, shop, "--user", "ann", "--repeats"),
+    ):
+        assert len(json.loads(cli(*call, "--json").out)["items"]) == 4
+        assert len(json.loads(cli(*call, "--json", "-k", 3).out)["items"]) == 3
+        for k, more in ((5, "fit with -o pipeline.top_k=5"), (7, "fit with more items (there are only 6 items)")):
+            said = f"Error: k = {k}, but the model {str(model)!r} gives lists of at most 4; ask for fewer or {more}\n"
+            assert cli(*call, "-k", k) == Ran(2, "", said)
 
 
 def test_explain(cli: Cli, model: Path, shop: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.options import length_option, list_length, model_argument, settings_options, source_argument
 from selfrec.cli.output import print_json, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
@@ -16,7 +16,7 @@ from selfrec.settings.tables import SourceSettings
 @model_argument
 @source_argument
 @click.option("--user", metavar="ID", required=True, help="The user's id.")
-@click.option("-k", default=10, show_default=True, metavar="N", help="How many items.")
+@length_option
 @click.option(
     "--most", default=3, show_default=True, type=click.IntRange(min=1), metavar="N", help="Causes shown of each."
 )
@@ -28,7 +28,7 @@ def command(
     model: str,
     source: str,
     user: str,
-    k: int,
+    k: int | None,
     most: int,
     repeats: bool,
     source_options: dict[str, Any],
@@ -45,7 +45,7 @@ def command(
 
     opened = open_model(model)
     settings = changed(opened.config.source, source_options, "source")
-    found = explain(opened, source, user, min(k, opened.top_k), most=most, repeats=repeats, source=settings)
+    found = explain(opened, source, user, list_length(k, opened.top_k), most=most, repeats=repeats, source=settings)
     if as_json:
         print_json({"user": user, "history": found.history, "items": [one.as_dict() for one in found.items]})
         return

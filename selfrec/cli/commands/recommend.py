@@ -6,7 +6,7 @@ import csv
 
 import click
 
-from selfrec.cli.options import model_argument
+from selfrec.cli.options import length_option, list_length, model_argument
 from selfrec.cli.output import print_json, print_recommendations
 from selfrec.cli.state import State, json_option, selfrec_command
 
@@ -14,10 +14,10 @@ from selfrec.cli.state import State, json_option, selfrec_command
 @selfrec_command(name="recommend")
 @model_argument
 @click.option("--history", metavar="ID,ID,...", required=True, help="Item ids, oldest first; quote one with a comma.")
-@click.option("-k", default=10, show_default=True, metavar="N", help="How many items.")
+@length_option
 @click.option("--repeats", is_flag=True, help="Let items of the history be recommended.")
 @json_option
-def command(state: State, model: str, history: str, k: int, repeats: bool, as_json: bool) -> None:
+def command(state: State, model: str, history: str, k: int | None, repeats: bool, as_json: bool) -> None:
     """Recommend to one user, on the terminal.
 
     Ids that the model does not know are named and count for nothing; without a known one the list is the most
@@ -32,7 +32,7 @@ def command(state: State, model: str, history: str, k: int, repeats: bool, as_js
     fields = [field for row in csv.reader([history], skipinitialspace=True) for field in row if field.strip()]
     opened = open_model(model)
     ids = spelt(pa.array(fields, pa.string()), opened.catalog).to_pylist()
-    found = recommend(opened, ids, min(k, opened.top_k), repeats=repeats)
+    found = recommend(opened, ids, list_length(k, opened.top_k), repeats=repeats)
     if as_json:
         print_json({"items": [line._asdict() for line in found.items], "unknown": found.unknown})
         return

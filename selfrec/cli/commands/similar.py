@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from selfrec.cli.options import model_argument
+from selfrec.cli.options import length_option, list_length, model_argument
 from selfrec.cli.output import print_json, print_recommendations
 from selfrec.cli.state import State, json_option, selfrec_command
 
@@ -12,9 +12,9 @@ from selfrec.cli.state import State, json_option, selfrec_command
 @selfrec_command(name="similar")
 @model_argument
 @click.argument("item_id", metavar="ITEM_ID")
-@click.option("-k", default=10, show_default=True, metavar="N", help="How many items.")
+@length_option
 @json_option
-def command(state: State, model: str, item_id: str, k: int, as_json: bool) -> None:
+def command(state: State, model: str, item_id: str, k: int | None, as_json: bool) -> None:
     """Find items like one item.
 
     They are what the model recommends to somebody whose history is that one item.
@@ -23,7 +23,7 @@ def command(state: State, model: str, item_id: str, k: int, as_json: bool) -> No
     from selfrec.scoring.similar import similar
 
     opened = open_model(model)
-    found = similar(opened, item_id, min(k, opened.top_k))
+    found = similar(opened, item_id, list_length(k, opened.top_k))
     if as_json:
         print_json({"items": [line._asdict() for line in found]})
     else:

@@ -19,7 +19,9 @@ from selfrec.settings.tables import SourceSettings
 @settings_options(SourceSettings, "source_options")
 @click.option("--items", metavar="FILE|TABLE", help="Item columns, as of `fit`.")
 @side_options
-@click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Trials at most.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N", help="Trials at most, besides the options as they stand."
+)
 @click.option("--budget", metavar="TIME", help="Time at most: 90s, 5m or 2h. [default without --trials: 1h]")
 @click.option(
     "--study", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the trials there, and go on from them."
@@ -45,12 +47,14 @@ def command(
     """Search for options, into a configuration file.
 
     Longer than `fit --budget`: trains the pipeline again and again with other options, each time measured on the
-    validation part, and writes the best configuration as TOML for `selfrec fit --config`. Options that are set stay
-    as they are. Optuna proposes what to try; it comes with the extra `tune`.
+    validation part, and writes the best configuration as TOML for `selfrec fit --config`. That is the one as it
+    stands, unless a trial beats it by more than one standard error of the difference. Options that are set stay as
+    they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
     from selfrec.cli.watching import fit_display, print_trials
     from selfrec.errors import TargetError, one_line
     from selfrec.extras import extra_needed
+    from selfrec.model_folder.outside import check_outside
     from selfrec.settings.config import load_config
     from selfrec.settings.dump import config_toml
 
@@ -59,6 +63,9 @@ def command(
 
     if Path(out).exists() and not force:
         raise TargetError(f"{out!r} exists; name another file or use --force")
+    for place in (out, study):
+        if place is not None:
+            check_outside(Path(place))
     limits = [f"search.trials={trials}"] if trials is not None else []
     limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
     config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
