@@ -56,12 +56,18 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
 
 
 def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Any]:
+    from selfrec.errors import SettingsError
     from selfrec.settings.config import parse_override
+    from selfrec.settings.validation import suggestion
     from selfrec.testing import benches
 
     options: dict[str, Any] = {}
     for override in overrides:
         options.update(parse_override(override))
+    known = sorted({name for record in records for name in record.options.model_fields})
+    for name in options:
+        if name not in known:
+            raise SettingsError(f"unknown option {name!r}; {suggestion(name, known)}")
     given = {
         (record.kind, record.name): {k: v for k, v in options.items() if k in record.options.model_fields}
         for record in records

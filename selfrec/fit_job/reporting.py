@@ -105,8 +105,9 @@ def _curves(stages: StageTrainer) -> tuple[Curve, ...]:
 @torch.no_grad()
 def _scores(part: Part, features: Features, sample: Histories) -> Float32:
     """float32[U, N] the generator's scores of the sample."""
-    device = next(iter(part.module.state_dict().values())).device
-    batch = UserBatch.of(sample, device=device)
+    # A part may have nothing to learn.
+    state = part.module.state_dict()
+    batch = UserBatch.of(sample, device=next(iter(state.values())).device if state else "cpu")
     scores: Float32 = features.generate(part, batch, sample.n_items).cpu().numpy()
     return scores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, get_args
 
 from selfrec.errors import SettingsError
@@ -10,6 +11,9 @@ from selfrec.host.records import Kind, PartRecord
 from selfrec.settings.config import named_parts
 from selfrec.settings.tables import Config
 from selfrec.settings.validation import suggestion, validated
+
+LABEL = re.compile(r"[A-Za-z0-9_-]+")
+"""Bare keys of TOML, and parts of file names."""
 
 
 def check_parts(config: Config, plugins: PluginManager) -> dict[Kind, dict[str, PartRecord]]:
@@ -38,6 +42,8 @@ def _named(config: Config, kind: Kind, plugins: PluginManager) -> dict[str, Part
         label, colon, name = named.partition(":")
         if not label or (colon and not name):
             raise SettingsError(f"{kind} {named!r} is not NAME or LABEL:NAME; mend it in [pipeline]")
+        if not LABEL.fullmatch(label):
+            raise SettingsError(f"{kind} {named!r}: a label is letters, digits, - and _; choose another for {label!r}")
         if label in records:
             raise SettingsError(f"{kind} {label!r} is named twice in [pipeline]; give one a label: second:{label}")
         records[label] = plugins.get(kind, name or label)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
+from selfrec.errors import PluginError, one_line
 from selfrec.settings.base import PartOptions
 
 if TYPE_CHECKING:
@@ -71,8 +72,24 @@ class PartRecord:
     """Checks of `selfrec.testing` that the part does not pass by design, by name without `check_`, and why."""
 
     def reads(self, options: PartOptions) -> frozenset[ExtraInput]:
-        """The graph inputs beyond history and weights that a part with these options reads."""
-        return self.inputs(options) if callable(self.inputs) else self.inputs
+        """The graph inputs beyond history and weights that a part with these options reads.
+
+        Raises PluginError for anything but a set of known inputs.
+        """
+        try:
+            asked = self.inputs(options) if callable(self.inputs) else self.inputs
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r}: inputs failed: {type(error).__name__}: {one_line(error)}; the contract "
+                "wants inputs(options) -> frozenset of graph inputs"
+            ) from error
+        known = get_args(ExtraInput)
+        if not isinstance(asked, Set | list | tuple):
+            raise PluginError(f"{self.kind} {self.name!r}: inputs gives {asked!r}; it must give a set, as {{'ages'}}")
+        for name in asked:
+            if name not in known:
+                raise PluginError(f"{self.kind} {self.name!r}: unknown graph input {name!r}; known: {', '.join(known)}")
+        return frozenset(asked)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from collections.abc import Mapping
+from typing import Any
 
 from selfrec.errors import PluginError
-from selfrec.host.records import ExtraInput, PartRecord
+from selfrec.host.records import PartRecord
 from selfrec.settings.base import PartOptions, Settings
 from selfrec.settings.validation import is_table
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """Part names; also bare keys of TOML, and free of the `:` and `.` that have a meaning in the configuration."""
+
+
+RESERVED = ("none", "nan", "inf", "true", "false")
+"""Names that `-o pipeline.ranker=NAME` would take for a value."""
 
 
 def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartRecord:
@@ -21,6 +26,8 @@ def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartReco
     if not isinstance(record.name, str) or not NAME.fullmatch(record.name):
         raise PluginError(f"{record.kind} {record.name!r}: a name is lower-case letters, digits, - and _, letter first")
     what = f"{record.kind} {record.name!r}"
+    if record.name in RESERVED:
+        raise PluginError(f"{what}: the command line reads {record.name!r} as a value; choose another name")
     if not isinstance(record.summary, str) or not record.summary.strip() or "\n" in record.summary:
         raise PluginError(f"{what}: the summary must be one line of text")
     _check_options(record.options, what)
@@ -28,11 +35,12 @@ def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartReco
         raise PluginError(f"{what}: build is no function; give build(options, sizes) -> torch.nn.Module")
     if record.trainer is not None and not callable(record.trainer):
         raise PluginError(f"{what}: trainer is no function; give trainer(module, fitting) or leave it out")
-    if callable(record.inputs):
-        return record
-    unknown = sorted(set(record.inputs) - set(get_args(ExtraInput)))
-    if unknown:
-        raise PluginError(f"{what}: unknown graph input {unknown[0]!r}; known: {', '.join(get_args(ExtraInput))}")
+    if not isinstance(record.excused, Mapping):
+        raise PluginError(
+            f"{what}: excused is {record.excused!r}; give a mapping of checks to reasons, or leave it out"
+        )
+    if not callable(record.inputs):
+        record.reads(record.options.model_construct())
     return record
 
 

@@ -161,13 +161,23 @@ def run_trainer(part: Part, fitting: Fitting) -> None:
     with _naming(part, "training", "trainer(module, fitting)"), seeded(fitting.seed):
         trainer(part.module, fitting)
     part.module.eval()
+    with _naming(part, "its state after training", "dense tensors in state_dict()"):
+        _check_state(part)
+    probe(part, fitting)
+
+
+def _check_state(part: Part) -> None:
     for name, value in part.module.state_dict().items():
+        if not isinstance(value, Tensor) or value.is_sparse:
+            raise PluginError(
+                f"{part.name}: {name} in its state is no dense tensor; the contract wants dense tensors, for the model "
+                "folder: keep indices and values as two buffers"
+            )
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise PluginError(
                 f"{part.name}: after training {name} holds NaN or infinity; the contract wants finite weights: "
                 "try a smaller learning rate"
             )
-    probe(part, fitting)
 
 
 @torch.no_grad()
@@ -218,8 +228,8 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
             # Torch's own words on sparse tensors, which closed forms are full of.
             warnings.filterwarnings("ignore", message="Sparse (CSR tensor support|invariant checks)")
             yield
-    except (PluginError, KeyboardInterrupt, MemoryError):
-        raise
+    except PluginError as error:
+        part.blamed(error)
     except SelfrecError as error:
         raise PluginError(f"{part.name}: {what} failed: {one_line(error)}") from error
     except (Exception, SystemExit) as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar, get_args
 
 import torch
 from pydantic import ValidationError
@@ -78,12 +79,18 @@ class Part:
         """How errors call it: its kind, which is its stage, and the plugin's name for it."""
         return f"{self.kind} {self.record.name!r}"
 
+    def blamed(self, error: PluginError) -> NoReturn:
+        """Raise the error behind the part's name, or as it is where it names a part already."""
+        if re.match(rf"({'|'.join(get_args(Kind))}) '", str(error)):
+            raise error
+        raise PluginError(f"{self.name}: {one_line(error)}") from error
+
     def call(self, what: str, method: Callable[..., T], *args: Any) -> T:
         """Run a method of the module; a failure names the plugin, the stage and what the contract wants."""
         try:
             return method(*args)
-        except PluginError:
-            raise
+        except PluginError as error:
+            self.blamed(error)
         except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants "

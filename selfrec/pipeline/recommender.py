@@ -153,7 +153,7 @@ class Recommender(nn.Module):
         return total
 
     def _batch(self, history: Tensor, weights: Tensor, ages: Tensor | None, users: Tensor | None) -> UserBatch:
-        """Padding carries weight 0 whatever the caller passed.
+        """Padding carries weight 0 whatever the caller passed, be it NaN.
 
         The graph puts one slot of padding before each history: tract aborts where it is to add up no numbers at all.
         """
@@ -161,10 +161,10 @@ class Recommender(nn.Module):
             history = functional.pad(history, (1, 0), value=self.n_items)
             weights = functional.pad(weights, (1, 0))
             ages = None if ages is None else functional.pad(ages, (1, 0))
-        real = (history != self.n_items).to(weights.dtype)
-        ages = torch.zeros_like(weights) if ages is None else ages * real
+        real, none = history != self.n_items, torch.zeros_like(weights)
+        ages = none if ages is None else torch.where(real, ages, none)
         users = weights.new_zeros(history.shape[0], 0) if users is None else users
-        return UserBatch(history, weights * real, ages, users)
+        return UserBatch(history, torch.where(real, weights, none), ages, users)
 
     def _queries(self, batch: UserBatch, each: list[Tensor]) -> list[Tensor]:
         return [part.query(batch, self._features.seen_by(part, each, batch)) for part, _ in self._factored]

@@ -33,6 +33,9 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     assert ran.out.count(" ok") == 15
     assert cli("plugins", "check", "popularity", "--kind", "ranker").code == 1
     assert "unknown plugin or part 'popularty'; did you mean 'popularity'?" in cli("plugins", "check", "popularty").err
+    ran = cli("plugins", "check", "itemknn", "-o", "shrnk=5")
+    assert ran.code == 2
+    assert "unknown option 'shrnk'; did you mean 'shrink'?" in ran.err
 
 
 def test_a_plugin_that_the_configuration_disables_takes_no_part(tmp_path: Path, cli: Cli) -> None:

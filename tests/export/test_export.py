@@ -274,6 +274,23 @@ class TestRules:
         assert items[0].tolist() == best.indices[:10].tolist()
         assert torch.allclose(scores[0], best.values[:10])
 
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+    def test_what_padding_carries_does_not_count(self, value: float, tmp_path: Path) -> None:
+        module = recommender("one sparse by age")
+        write_graph(exported("one sparse by age"), tmp_path)
+        session = ort.InferenceSession(tmp_path / "model.onnx")
+        lists = []
+        for padding in (0.0, value):
+            history = np.array([[1, 2, N_ITEMS, 3]])
+            weights = np.array([[1, 2, padding, 1]], dtype=np.float32)
+            ages = np.array([[3, 2, padding, 1]], dtype=np.float32)
+            feed = {"history": history, "weights": weights, "exclude": history, "ages": ages}
+            lists.append(session.run(None, feed | {"item_bias": np.zeros(N_ITEMS, dtype=np.float32)}))
+            given = (history, weights, history, np.zeros(N_ITEMS, np.float32), ages)
+            assert np.allclose(module(*map(torch.from_numpy, given))[1], lists[0][1])
+        assert lists[0][0].tolist() == lists[1][0].tolist()
+        assert lists[0][1].tolist() == lists[1][1].tolist()
+
     def test_excluded_and_denied_items_never_come(self) -> None:
         module = recommender("one with ranker")
         history, bias = torch.tensor([[1, 2, 3]]), torch.zeros(N_ITEMS)

@@ -48,6 +48,13 @@ def plugins() -> PluginManager:
 BASE = ["pipeline.extractors=ae", "pipeline.generators=ae", "pipeline.ranker=none"]
 
 
+@pytest.mark.parametrize("label", ["a/b", "../x", "a b", "ä"])
+def test_a_label_that_is_no_bare_key(plugins: PluginManager, label: str) -> None:
+    config = load_config(overrides=[*BASE, f'pipeline.generators=["ae", "{label}:ae"]'])
+    with pytest.raises(SettingsError, match="a label is letters, digits, - and _; choose another for"):
+        check_parts(config, plugins)
+
+
 def test_named_parts_with_labels(plugins: PluginManager) -> None:
     config = load_config(overrides=[*BASE, "pipeline.extractors=ae,wide:ae", "extractor.wide.width=64"])
     found = check_parts(config, plugins)

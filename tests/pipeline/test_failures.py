@@ -126,6 +126,23 @@ def infinite(module: nn.Module, fitting: Fitting) -> None:
         module.layer.weight.fill_(float("inf"))  # type: ignore[operator, union-attr]
 
 
+def complaining(module: nn.Module, fitting: Fitting) -> None:
+    raise PluginError("needs times; use another part")
+
+
+def outgrown(module: nn.Module, fitting: Fitting) -> None:
+    raise MemoryError("Unable to allocate 728. TiB")
+
+
+def lists(module: nn.Module, fitting: Fitting) -> None:
+    module.register_buffer("pairs", torch.eye(2).to_sparse())
+
+
+class Complains(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        raise PluginError("needs times; use another part")
+
+
 def reads_a_column(module: nn.Module, fitting: Fitting) -> None:
     fitting.catalog.texts("title")
 
@@ -192,6 +209,37 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(trainer=infinite),
             "generator 'broken': after training layer.weight holds NaN or infinity; the contract wants finite weights: "
             "try a smaller learning rate",
+        ),
+        (
+            generator(trainer=complaining),
+            "generator 'broken': needs times; use another part",
+        ),
+        (
+            generator(Complains, keep_as_built),
+            "generator 'broken': needs times; use another part",
+        ),
+        (
+            generator(trainer=outgrown),
+            "generator 'broken': training failed: MemoryError: Unable to allocate 728. TiB; the contract wants "
+            "trainer(module, fitting) to run to its end: --verbose shows the traceback",
+        ),
+        (
+            generator(trainer=lists),
+            "generator 'broken': pairs in its state is no dense tensor; the contract wants dense tensors, for the "
+            "model folder: keep indices and values as two buffers",
+        ),
+        (
+            replace(generator(), inputs=lambda options: options.nope),
+            "generator 'broken': inputs failed: AttributeError: 'EpochOptions' object has no attribute 'nope'; the "
+            "contract wants inputs(options) -> frozenset of graph inputs",
+        ),
+        (
+            replace(generator(), inputs=lambda options: "ages"),  # type: ignore[arg-type, return-value]
+            "generator 'broken': inputs gives 'ages'; it must give a set, as {'ages'}",
+        ),
+        (
+            replace(generator(), inputs=lambda options: {"times"}),  # type: ignore[arg-type, return-value]
+            "generator 'broken': unknown graph input 'times'; known: ages, user_features",
         ),
         (
             generator(trainer=reads_a_column),
