@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from selfrec import columns
 from selfrec.errors import ColumnError
+from selfrec.files import is_utf8
+from selfrec.id_text import usual_spelling
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Catalog:
 
     table: pa.Table
     """item_number int32, item_id (the source's own type), popularity float32, then the item columns given."""
+    item_type: str | None = None
+    """SQL type of the ids. None: whole numbers or text, whichever the table has."""
 
     def __len__(self) -> int:
         """N."""
@@ -41,9 +46,19 @@ class Catalog:
         return np.asarray(self.table.column(columns.POPULARITY).to_numpy(), dtype=np.float32)
 
     def numbers(self, ids: Sequence[Any]) -> npt.NDArray[np.int64]:
-        """int64[len(ids)] item numbers; N where an id is not in the catalog. Ids may come as text."""
-        known = {str(value): number for number, value in enumerate(self.item_ids.to_pylist())}
-        return np.array([known.get(str(value), len(self)) for value in ids], dtype=np.int64)
+        """int64[len(ids)] item numbers; N where an id is not in the catalog. Ids may come as text (see `find`)."""
+        texts = [str(value) for value in ids]
+        found = self.find(pa.array([text if is_utf8(text) else None for text in texts], pa.string()))
+        return np.asarray(pc.fill_null(found, len(self)).to_numpy(), dtype=np.int64)
+
+    def find(self, texts: pa.Array) -> pa.Array:
+        """int32[len(texts)] item numbers of ids that are given as text, null where they are not in the catalog.
+
+        A text stands for the id that it is exactly, in any spelling of the ids' type (see selfrec.id_text).
+        """
+        own = self.item_ids
+        sql_type = self.item_type or ("VARCHAR" if pa.types.is_string(own.type) else "BIGINT")
+        return pc.index_in(usual_spelling(texts, sql_type), value_set=pc.cast(own, pa.string()), skip_nulls=True)
 
     def name(self, number: int) -> str:
         """What to show a person: the first text column that was given, or the id."""

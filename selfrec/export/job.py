@@ -84,7 +84,9 @@ def graph_for_page(model: Model, settings: ExportSettings) -> tuple[OtherGraph |
         return None, []
     notes: list[str] = []
     form = _form(model, settings, notes)
-    catalog = model.catalog if form.kept is None else Catalog(renumbered(model.catalog.table, form.kept))
+    catalog = model.catalog
+    if form.kept is not None:
+        catalog = Catalog(renumbered(catalog.table, form.kept), catalog.item_type)
     return OtherGraph(form.graph.SerializeToString(deterministic=True), form.surface, catalog), notes
 
 

@@ -26,12 +26,12 @@ def read_items(place: Path, n_items: int, item_type: str) -> Catalog:
     there twice, or when the file would unpack to more than anyone needs.
     """
     try:
-        return _read(place, n_items, item_type)
+        return Catalog(_read(place, n_items, item_type), item_type)
     except (OSError, pa.ArrowException, ValueError) as error:  # Pyarrow raises the last where text is no UTF-8.
         raise ModelError(f"{place}: cannot be read ({one_line(error)[:300]}); fit the model again") from error
 
 
-def _read(place: Path, n_items: int, item_type: str) -> Catalog:
+def _read(place: Path, n_items: int, item_type: str) -> pa.Table:
     with pq.ParquetFile(place) as file:
         schema = file.schema_arrow
         _check_rows(place, file.metadata, n_items, len(schema))
@@ -53,7 +53,7 @@ def _read(place: Path, n_items: int, item_type: str) -> Catalog:
         raise ModelError(f"{place}: an item id is missing or stands there twice; fit the model again")
     if not np.isfinite(table.column(columns.POPULARITY).to_numpy()).all():
         raise ModelError(f"{place}: a popularity is missing or no number; fit the model again")
-    return Catalog(table)
+    return table
 
 
 def _check_rows(place: Path, metadata: Any, n_items: int, width: int) -> None:

@@ -11,7 +11,8 @@ import re
 
 import pyarrow as pa
 
-from selfrec.source.quoting import identifier
+from selfrec.id_text import id_pattern
+from selfrec.source.quoting import identifier, literal
 
 _ARROW = {
     "TINYINT": pa.int8(),
@@ -46,6 +47,20 @@ def carried_type(sql_type: str) -> pa.DataType:
 def carried_sql(column: str, sql_type: str) -> str:
     """SQL that turns a column (already quoted) of this id type into its carried form."""
     return column if sql_type in _ARROW else f"CAST({column} AS VARCHAR)"
+
+
+def exact_sql(text: str, sql_type: str) -> str:
+    """SQL that turns text (an expression) into the id of this type that it spells; null where it is none.
+
+    A plain cast would round 7.6 to 8 and take 1e3 for 1000: somebody else's id.
+    """
+    pattern = id_pattern(sql_type)
+    if pattern is None:
+        return text
+    spaced = literal(rf"\s*(?:{pattern})\s*")
+    # A cast to a number takes spaces, one to UUID does not.
+    inner = f"regexp_extract({text}, {literal(pattern)})" if sql_type == "UUID" else text
+    return f"CASE WHEN regexp_full_match({text}, {spaced}) THEN TRY_CAST({inner} AS {sql_type}) END"
 
 
 def restored_sql(column: str, sql_type: str) -> str:

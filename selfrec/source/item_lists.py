@@ -37,7 +37,8 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
     text file (.txt) with one id a line.
 
     The column is the source's item column, else `item_id`, else the only one. `weighted` asks for a column
-    `weight` of numbers as well. Null ids are left out. Raises SourceError or ColumnError.
+    `weight` of numbers as well. Null ids are left out; the others are read as `Catalog.find` does.
+    Raises SourceError or ColumnError.
     """
     if place.lower().endswith(".txt"):
         if weighted:
@@ -93,7 +94,7 @@ def _lines(path: str) -> pa.Array:
 
 
 def _numbered(ids: pa.Array, weights: Float32, catalog: Catalog) -> ItemList:
-    found = pc.index_in(ids, value_set=text_ids(catalog.item_ids))
+    found = catalog.find(ids)
     unknown = len(pc.unique(ids.filter(pc.is_null(found))))
     known = np.asarray(pc.is_valid(found).to_numpy(zero_copy_only=False), dtype=np.bool_)
     numbers = np.asarray(found.drop_null().to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -27,7 +27,7 @@ from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.hashed import HashedUsers, UInt64
-from selfrec.source.ids import carried_sql
+from selfrec.source.ids import carried_sql, exact_sql
 from selfrec.source.item_lists import ItemList, read_items, text_ids
 from selfrec.source.open import Source
 from selfrec.source.session import reading
@@ -179,24 +179,29 @@ class HistoryReader:
         """
         source = self._source
         asked = pa.table({"user_id": text_ids(ids).unique()})
+        exact = exact_sql("user_id", source.user_type)
         source.connection.register("selfrec_asked_ids", asked)
         try:
             with reading(source.name):
                 source.connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {_ASKED} AS "
                     f"SELECT user_id, (row_number() OVER (ORDER BY user_id) - 1)::INTEGER AS code FROM ("
-                    f"SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) AS user_id "
-                    "FROM selfrec_asked_ids WHERE user_id IS NOT NULL)"
+                    f"SELECT DISTINCT {exact} AS user_id FROM selfrec_asked_ids WHERE user_id IS NOT NULL)"
                 )
+                wrong = source.connection.execute(
+                    f"SELECT min(user_id) FROM selfrec_asked_ids WHERE {exact} IS NULL"
+                ).fetchall()[0][0]
                 known = self._arrow(
                     f"SELECT {carried_sql('user_id', source.user_type)} AS user_id FROM {_ASKED} ORDER BY code"
                 )
                 events = events_of(self._arrow(self._events_sql({"code": "users.code"}, _ASKED)))
         finally:
             source.connection.unregister("selfrec_asked_ids")
+        if wrong is not None:
+            raise SourceError(
+                f"{source.name}: user {wrong!r:.60} is no {source.user_type}, as its users are; check --user"
+            )
         found = known.column("user_id").combine_chunks()
-        if found.null_count:
-            raise SourceError(f"{source.name}: an id that was asked for is no {source.user_type}; check --user")
         return self._shard(found, events, self._user_features(len(found), _ASKED))
 
     def _number_users(self) -> Int64:
@@ -311,7 +316,8 @@ class HistoryReader:
 def map_items(source: Source, catalog: Catalog) -> None:
     """Make the session's table of the catalog's items: item_id in the source's type, number INTEGER.
 
-    An id that is not exactly a value of the source's type is in no row of the source either.
+    An id that is not exactly a value of the source's type is in no row of the source either. Here the spelling counts:
+    in a catalog of text 007 and 7 are two items.
     """
     connection = source.connection
     connection.register("selfrec_catalog", catalog.table.select([columns.ITEM_ID, columns.ITEM_NUMBER]))

@@ -18,6 +18,7 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32
 from selfrec.side_columns import SideColumn, SideTable, numeric_column
 from selfrec.source.files import find_files
+from selfrec.source.ids import exact_sql
 from selfrec.source.mapping import is_number, require_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
@@ -226,8 +227,8 @@ def _keyed(source: Source, side: Side, name: str, key: str, sql_type: str) -> in
     text, table, id_name = f"selfrec_{side}_columns_text", f"selfrec_{side}_columns", _IDS[side]
     with reading(name):
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT TRY_CAST(id_text AS {sql_type}) AS {id_name}, "
-            f"* EXCLUDE (id_text) FROM {text} WHERE TRY_CAST(id_text AS {sql_type}) IS NOT NULL"
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {exact_sql('id_text', sql_type)} AS {id_name}, "
+            f"* EXCLUDE (id_text) FROM {text} WHERE {id_name} IS NOT NULL"
         )
         connection.execute(f"DROP TABLE {text}")
         repeated = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfrec import columns
 from selfrec.errors import SourceError
+from selfrec.source.ids import exact_sql
 from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
@@ -33,13 +34,18 @@ def list_users(source: Source, place: str | None) -> int:
             f"{LISTED}_text",
             f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
         )
+    exact = exact_sql("user_id", source.user_type)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {LISTED} AS SELECT DISTINCT TRY_CAST(user_id AS {source.user_type}) "
-        f"AS user_id FROM {LISTED}_text"
+        f"CREATE OR REPLACE TEMP TABLE {LISTED} AS SELECT DISTINCT {exact} AS user_id FROM {LISTED}_text"
     )
-    [(bad,)] = connection.execute(f"SELECT count(*) FROM {LISTED} WHERE user_id IS NULL").fetchall()
-    if bad:
-        raise SourceError(f"{opened.name}: has user ids that are no {source.user_type}, the type of the source's")
+    if connection.execute(f"SELECT 1 FROM {LISTED} WHERE user_id IS NULL").fetchall():
+        [(such, bad)] = connection.execute(
+            f"SELECT min(user_id), count(DISTINCT user_id) FROM {LISTED}_text WHERE {exact} IS NULL"
+        ).fetchall()
+        raise SourceError(
+            f"{opened.name}: {bad:,} user ids, such as {such!r:.60}, are no {source.user_type}, as the source's are; "
+            "correct them or leave them out"
+        )
     [(rows,)] = connection.execute(
         f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {LISTED})"
     ).fetchall()

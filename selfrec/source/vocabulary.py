@@ -15,7 +15,7 @@ from selfrec.errors import ColumnError
 from selfrec.settings.tables import Config
 from selfrec.source.cleaning import Cleaned
 from selfrec.source.folding import SECONDS_A_DAY
-from selfrec.source.ids import carried_sql
+from selfrec.source.ids import carried_sql, exact_sql
 from selfrec.source.mapping import is_number, is_time, require_column
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
@@ -52,7 +52,7 @@ def build_catalog(
         ).to_arrow_table()
     if items is not None:
         table = _with_item_columns(cleaned, table, items, item_column, item_columns)
-    return Catalog(table.combine_chunks())
+    return Catalog(table.combine_chunks(), source.item_type)
 
 
 def use_catalog(cleaned: Cleaned) -> None:
@@ -90,12 +90,13 @@ def _with_item_columns(
         key = place.id_column(*names, option="name its column of item ids")
         chosen = _chosen(place, key, item_columns, cleaned)
         listed = ", ".join(f"{_plain(name, place.types[name])} AS {identifier(name)}" for name in chosen)
+        item = exact_sql(f"CAST({identifier(key)} AS VARCHAR)", source.item_type)
         # An item that stands there twice gives its first row in the order of the rows' text.
         place.copy_into(
             source,
             "fit_item_columns",
-            f"SELECT * FROM (SELECT CAST({identifier(key)} AS VARCHAR) AS item_text, {listed} FROM {place.relation} "
-            f"WHERE {identifier(key)} IS NOT NULL) AS listed "
+            f"SELECT * FROM (SELECT CAST({item} AS VARCHAR) AS item_text, {listed} FROM {place.relation} "
+            f"WHERE {item} IS NOT NULL) AS listed "
             "QUALIFY row_number() OVER (PARTITION BY item_text ORDER BY CAST(listed AS VARCHAR)) = 1",
         )
     own = ", ".join(f"columns_given.{identifier(name)} AS {identifier(name)}" for name in chosen)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.conftest import QUICK, Cli
 from tests.scoring.shops import next_item_model, read_rows
+from tests.scoring.shops import write_shop as write_events
 
 IDS = [
     "",
@@ -195,3 +196,23 @@ def test_unknown_ids_are_named_and_count_for_nothing(cli: Cli, model: Path) -> N
     ran = cli("recommend", model, "--history", "🦆,i99,'; DROP", "--json")
     assert ran.code == 0
     assert json.loads(ran.out) == {"items": cold["items"], "unknown": ["🦆", "i99", "'; DROP"]}
+
+
+def test_lists_know_an_id_in_every_spelling(cli: Cli, tmp_path: Path) -> None:
+    ids = [f"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1{n}" for n in range(6)]
+    next_item_model(tmp_path / "model", 6, 4, item_ids=pa.array(ids), item_type="UUID", user_type="BIGINT")
+    write_events(tmp_path / "shop.duckdb", [(1, ids[0]), (2, ids[1])], "BIGINT", "UUID")
+    (tmp_path / "deny.csv").write_text(f"item_id\n{ids[1].upper()}\n{ids[3].upper()}\n")
+    (tmp_path / "users.csv").write_text("user_id\n0001\n")
+    score = ("score", tmp_path / "model", tmp_path / "shop.duckdb", "--into", "lists")
+    ran = cli(*score, "--deny", tmp_path / "deny.csv", "--users", tmp_path / "users.csv", "--json")
+    assert (ran.code, json.loads(ran.out)["unknown_items"]) == (0, {"deny": 0})
+    found = [(user, str(item)) for user, _, item, _ in read_rows(tmp_path / "shop.duckdb", "lists")]
+    assert found == [(1, ids[n]) for n in (2, 4, 5)]
+    ran = cli("audience", tmp_path / "model", tmp_path / "shop.duckdb", "--item", ids[1].upper(), "--json")
+    assert [one["user_id"] for one in json.loads(ran.out)["users"]] == [1]
+    (tmp_path / "users.csv").write_text("user_id\n2\n1.4\n")
+    ran = cli(*score, "--users", tmp_path / "users.csv")
+    assert (ran.code, ran.out) == (1, "")
+    assert "users.csv: 1 user ids, such as '1.4', are no BIGINT" in ran.err
+    assert len(read_rows(tmp_path / "shop.duckdb", "lists")) == 3

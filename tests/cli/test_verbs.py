@@ -90,3 +90,15 @@ def test_audience(cli: Cli, model: Path, shop: Path) -> None:
     with pytest.raises(SettingsError, match="not in the catalog"):
         selfrec.load(model).audience(shop, f"i{ITEMS}")
     assert cli("audience", model, shop, "--item", f"i{ITEMS}").code == 2
+
+
+def test_nobody_is_explained_for_somebody_near(cli: Cli, model: Path, shop: Path) -> None:
+    told = cli("explain", model, shop, "--user", " 007", "-k", "4", "--json")
+    assert (
+        json.loads(told.out)["items"]
+        == json.loads(cli("explain", model, shop, "--user", "7", "-k", "4", "--json").out)["items"]
+    )
+    for user in ("6.6", "7e0", "0x7"):
+        wrong = cli("explain", model, shop, "--user", user)
+        assert (wrong.code, wrong.out) == (1, "")
+        assert wrong.err.endswith(f"user '{user}' is no BIGINT, as its users are; check --user\n")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from uuid import UUID
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from selfrec.errors import SettingsError
 from selfrec.model_folder.reading import Model
+from selfrec.scoring.similar import similar
 from selfrec.scoring.single import Recommendation, recommend
 from tests.scoring.shops import next_item_model
 
@@ -66,3 +71,16 @@ def test_a_k_beyond_the_model(model: Model) -> None:
         recommend(model, [100], 5)
     with pytest.raises(SettingsError, match=r"option 'scoring.k' is 0"):
         recommend(model, [100], 0)
+
+
+def test_spellings_of_one_id(model: Model, tmp_path: Path) -> None:
+    found = recommend(model, ["0102", " 101 ", "102.0", "1e2", "\udcff"], k=1)
+    assert found.items == recommend(model, [102, 101], k=1).items
+    assert found.unknown == ["102.0", "1e2", "\udcff"]
+    ids = [f"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1{n}" for n in range(6)]
+    other = next_item_model(tmp_path / "model", item_ids=pa.array(ids), item_type="UUID")
+    assert [line.item_id for line in similar(other, ids[2].upper(), 1)] == [ids[3]]
+    assert [line.item_id for line in similar(other, UUID(ids[2]), 1)] == [ids[3]]
+    text = next_item_model(tmp_path / "text", item_ids=pa.array(ids), item_type="VARCHAR")
+    with pytest.raises(SettingsError, match="is not in the catalog"):
+        similar(text, ids[2].upper(), 1)

@@ -26,6 +26,11 @@ CATALOG = Catalog(
 )
 
 
+def catalog_of(ids: pa.Array, item_type: str) -> Catalog:
+    numbers = pa.array(range(len(ids)), pa.int32())
+    return Catalog(pa.table({"item_number": numbers, "item_id": ids, "popularity": [1.0] * len(ids)}), item_type)
+
+
 def test_text_file(tmp_path: Path) -> None:
     path = tmp_path / "deny.txt"
     path.write_text("\ufeffa b\r\n\n 007 \nunknown\nunknown\na b", encoding="utf-8")
@@ -89,3 +94,32 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
         connection.execute(f"COPY (SELECT 7.5::DOUBLE AS item_id) TO '{tmp_path}/float.parquet'")
     with pytest.raises(ColumnError, match="is DOUBLE"):
         read_items(str(tmp_path / "float.parquet"), CATALOG)
+
+
+def test_numbers_are_read_as_numbers(tmp_path: Path) -> None:
+    ids = pa.array([5000, 5001, 5002, 0], pa.int64())
+    catalog = catalog_of(ids, "BIGINT")
+    (tmp_path / "deny.csv").write_text("item_id\n 5002 \n0005000\n5001.4\n5e3\n+5001\n0x1389\n-0\n000\n")
+    found = read_items(str(tmp_path / "deny.csv"), catalog)
+    assert (found.numbers.tolist(), found.unknown) == ([0, 2, 3], 5)
+    (tmp_path / "deny.txt").write_text("\t5002 \n0005000\n5001.4\n")
+    found = read_items(str(tmp_path / "deny.txt"), catalog)
+    assert (found.numbers.tolist(), found.unknown) == ([0, 2], 1)
+
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 5002::HUGEINT::DECIMAL(20,0) AS item_id) TO '{tmp_path}/deny.parquet'")
+    assert read_items(str(tmp_path / "deny.parquet"), catalog).numbers.tolist() == [2]
+
+
+def test_uuids_are_read_as_uuids(tmp_path: Path) -> None:
+    ids = [f"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1{n}" for n in range(3)]
+    catalog = catalog_of(pa.array(ids), "UUID")
+    lines = ["item_id", ids[0].upper(), f" {ids[2].replace('-', '')}", ids[1][:-1]]
+    (tmp_path / "deny.csv").write_text("\n".join(lines))
+    found = read_items(str(tmp_path / "deny.csv"), catalog)
+    assert (found.numbers.tolist(), found.unknown) == ([0, 2], 1)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT '{ids[1]}'::UUID AS item_id) TO '{tmp_path}/deny.parquet'")
+    assert read_items(str(tmp_path / "deny.parquet"), catalog).numbers.tolist() == [1]
+    # In a catalog of text they are text.
+    assert read_items(str(tmp_path / "deny.csv"), catalog_of(pa.array(ids), "VARCHAR")).unknown == 3

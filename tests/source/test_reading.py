@@ -269,3 +269,20 @@ def test_a_source_without_rows(tmp_path: Path) -> None:
     [shard] = read(path, loose())
     assert len(shard) == 0
     assert shard.histories(3, 5).offsets.tolist() == [0]
+
+
+def test_nobody_is_taken_for_somebody_near(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", COLUMNS, ROWS)
+    make_table(Path(path), {"user_id": "VARCHAR"}, [("0003",), (" 1 ",), ("3",)], "spelt")
+    make_table(Path(path), {"user_id": "VARCHAR"}, [("3",), ("2.6",), ("1e0",), ("0x3",), ("2.6",)], "near")
+    config = loose(**EVENTS)
+    [shard] = read(path, config, users="spelt")
+    assert sorted(rows(shard)) == [1, 3]
+    with pytest.raises(SourceError, match=r"'near' of .*: 3 user ids, such as '0x3', are no INTEGER, .*; correct them"):
+        read(path, config, users="near")
+    with open_source(path, config.source) as source:
+        reader = HistoryReader(source, config, ABC)
+        assert sorted(rows(reader.read_users(pa.array([" 1", "003"])))) == [1, 3]
+        for text in ("2.6", "1e0", "0x3", "1_0", ""):
+            with pytest.raises(SourceError, match=rf"user '{text}' is no INTEGER, as its users are; check --user"):
+                reader.read_users(pa.array([text]))

@@ -66,6 +66,18 @@ class TestFit:
         by_id = dict(zip(data.catalog.item_ids.to_pylist(), data.item_features.tolist(), strict=True))
         assert by_id == {1: [-1, 1], 2: [1, 1], 3: [0, 0]}
 
+    def test_a_row_is_of_exactly_its_item(self, shop: str) -> None:
+        """Ids in text, as CSV files have them: 2.6 is not item 3."""
+        rows = [("01", 1, "x"), (" 2 ", 3, "y"), ("2.6", 9, "z"), ("3e0", 9, "z")]
+        make_table(Path(shop), {"item_id": "VARCHAR", "price": "INTEGER", "brand": "VARCHAR"}, rows, "spelt")
+        data = load(shop, item_features="spelt", items="spelt")
+        assert data.item_features is not None
+        by_id = dict(zip(data.catalog.item_ids.to_pylist(), data.item_features.tolist(), strict=True))
+        assert by_id == {1: [-1, 1, 0], 2: [1, 0, 1], 3: [0, 0, 0]}
+        assert sorted(zip(data.catalog.item_ids.to_pylist(), data.catalog.texts("brand"), strict=True)) == [
+            (1, "x"), (2, "y"), (3, "")
+        ]  # fmt: skip
+
     def test_levels_of_few_users_are_unknown(self, shop: str) -> None:
         data = load(shop, config={"cleaning": {"min_users_per_item": 2}})
         assert data.user_table is not None
