@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from selfrec.catalog import Catalog
-from selfrec.errors import SourceError
+from selfrec.errors import EmptyDataError, SourceError
 from selfrec.histories import Float32
 from selfrec.source.open import Source
 from selfrec.source.reading import ItemList, read_items
@@ -27,7 +27,8 @@ class ItemRules(NamedTuple):
 def item_bias(rules: ItemRules, catalog: Catalog, source: Source) -> tuple[Float32, dict[str, int]]:
     """float32[N] to add to every item's score, and how many ids of each list are not in the catalog.
 
-    An item that is both denied and allowed or boosted is denied. Raises SourceError, ColumnError.
+    An item that is both denied and allowed or boosted is denied. Raises SourceError, ColumnError, and EmptyDataError
+    where an allow list leaves no item: a file of wrong ids must not empty a result.
     """
     bias = np.zeros(len(catalog), dtype=np.float32)
     unknown: dict[str, int] = {}
@@ -46,6 +47,12 @@ def item_bias(rules: ItemRules, catalog: Catalog, source: Source) -> tuple[Float
         denied = read_items(rules.deny, catalog, source=source)
         bias[denied.numbers] = -np.inf
         unknown["deny"] = denied.unknown
+    if rules.allow is not None and not (bias > -np.inf).any():
+        denied_too = "" if rules.deny is None else f" and not in --deny {rules.deny}"
+        raise EmptyDataError(
+            f"--allow {rules.allow}: none of its items is in the model's catalog{denied_too}; check the ids; "
+            "the result stays as it was"
+        )
     return bias, unknown
 
 

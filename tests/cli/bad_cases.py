@@ -125,6 +125,24 @@ SCORE = [
         also=cut_in_half("half.parquet"),
     ),
     Case(
+        "score model shop.duckdb --into old_lists --allow empty.csv",
+        1,
+        ("--allow empty.csv", "none of its items", "check the ids", "as it was"),
+        files={"empty.csv": "item_id\n"},
+    ),
+    Case(
+        "score model shop.duckdb --to old.parquet --allow strange.txt",
+        1,
+        ("--allow strange.txt", "none of its items", "check the ids", "as it was"),
+        files={"strange.txt": "p1\np2\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into old_lists --changed-only --allow few.csv --deny most.csv",
+        1,
+        ("--allow few.csv", "not in --deny most.csv", "check the ids", "as it was"),
+        files={"few.csv": "item_id\ni1\ni2\n", "most.csv": "item_id\ni2\ni1\ni3\n"},
+    ),
+    Case(
         "score model shop.duckdb --into lists --boost ids.txt",
         1,
         ("ids.txt", "weight", "CSV"),
