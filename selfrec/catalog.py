@@ -51,14 +51,19 @@ class Catalog:
         found = self.find(pa.array([text if is_utf8(text) else None for text in texts], pa.string()))
         return np.asarray(pc.fill_null(found, len(self)).to_numpy(), dtype=np.int64)
 
+    def could_have(self, text: str) -> bool:
+        """Whether a text is an id: one of the catalog's, or any of their type where that is not text."""
+        given = pa.array([text], pa.string())
+        found = self.find(given) if self._type == "VARCHAR" else usual_spelling(given, self._type)
+        return bool(found.null_count == 0)
+
     def find(self, texts: pa.Array) -> pa.Array:
         """int32[len(texts)] item numbers of ids that are given as text, null where they are not in the catalog.
 
         A text stands for the id that it is exactly, in any spelling of the ids' type (see selfrec.id_text).
         """
-        own = self.item_ids
-        sql_type = self.item_type or ("VARCHAR" if pa.types.is_string(own.type) else "BIGINT")
-        return pc.index_in(usual_spelling(texts, sql_type), value_set=pc.cast(own, pa.string()), skip_nulls=True)
+        known = pc.cast(self.item_ids, pa.string())
+        return pc.index_in(usual_spelling(texts, self._type), value_set=known, skip_nulls=True)
 
     def name(self, number: int) -> str:
         """What to show a person: the first text column that was given, or the id."""
@@ -105,6 +110,13 @@ class Catalog:
         """Write items.parquet. Vectors are for the parts, which keep what they need of them; they stay out."""
         flat = [field.name for field in self.table.schema if not pa.types.is_nested(field.type)]
         pq.write_table(self.table.select(flat), path, compression="zstd", store_schema=True)
+
+    @property
+    def _type(self) -> str:
+        """SQL type of the ids."""
+        if self.item_type is not None:
+            return self.item_type
+        return "VARCHAR" if pa.types.is_string(self.table.schema.field(columns.ITEM_ID).type) else "BIGINT"
 
     @property
     def _given(self) -> list[str]:

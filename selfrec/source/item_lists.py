@@ -47,7 +47,12 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
         return _numbered(ids, np.ones(len(ids), dtype=np.float32), catalog)
     names = tuple(name for name in (source.columns[columns.ITEM_ID] if source else None, columns.ITEM_ID) if name)
     with open_place(place, source, names) as opened:
-        column = opened.id_column(*names, option="rename it, or keep only the column with the item ids")
+        column = opened.id_column(
+            *names,
+            option="rename it, or keep only the column with the item ids",
+            is_id=catalog.could_have,
+            instead=", or save the ids as a .txt file",
+        )
         weight = _weight_column(opened) if weighted else "1.0"
         sql = f"""
             SELECT CAST({identifier(column)} AS VARCHAR) AS id, TRY_CAST({weight} AS FLOAT) AS weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,11 +32,20 @@ class Place:
     types: dict[str, str] = field(repr=False)
     """Its columns and their SQL types, in order."""
 
-    def id_column(self, *names: str, option: str) -> str:
-        """The first of these columns that is there, else the only column. Raises ColumnError."""
+    def id_column(self, *names: str, option: str, is_id: Callable[[str], bool] | None = None, instead: str = "") -> str:
+        """The first of these columns that is there, else the only column. Raises ColumnError.
+
+        is_id: whether a text is an id; then a column of such a name is refused, for a CSV file without a header would
+        lose its first id. instead: what else to do about it.
+        """
         found = next(iter(find_columns(self.types, names)), None)
         if found is None and len(self.types) == 1:
             found = next(iter(self.types))
+            if is_id is not None and is_id(found):
+                raise ColumnError(
+                    f"{self.name}: its only column has the name {found!r:.60}, which is an id; name the column "
+                    f"{names[-1]!r}, in a CSV file by a first line{instead}"
+                )
         if found is None:
             wanted = " or ".join(repr(name) for name in dict.fromkeys(names))
             raise ColumnError(f"{self.name} has no column {wanted}; {option}. Its columns: {', '.join(self.types)}")

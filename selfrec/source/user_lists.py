@@ -8,6 +8,7 @@ from selfrec.source.ids import exact_sql
 from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
+from selfrec.source.session import reading
 
 LISTED = "selfrec_listed_users"
 """Temporary table or view of the session with the column user_id: each user once."""
@@ -28,7 +29,11 @@ def list_users(source: Source, place: str | None) -> int:
         return source.span.rows
     names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
     with open_place(place, source, names) as opened:
-        column = identifier(opened.id_column(*names, option="name it like the source's user column"))
+        column = identifier(
+            opened.id_column(
+                *names, option="name it like the source's user column", is_id=lambda text: _could_have(source, text)
+            )
+        )
         opened.copy_into(
             source,
             f"{LISTED}_text",
@@ -51,3 +56,12 @@ def list_users(source: Source, place: str | None) -> int:
     ).fetchall()
     [(users,)] = connection.execute(f"SELECT count(*) FROM {LISTED}").fetchall()
     return int(rows) + int(users)
+
+
+def _could_have(source: Source, text: str) -> bool:
+    """Whether a text is a user id: one of the source's, or any of their type where that is not text."""
+    exact = exact_sql("$1", source.user_type)
+    known = f"IN (SELECT user_id FROM {source.relation_sql})" if source.user_type == "VARCHAR" else "IS NOT NULL"
+    with reading(source.name):
+        [(found,)] = source.connection.execute(f"SELECT {exact} {known}", [text]).fetchall()
+    return bool(found)

@@ -113,6 +113,24 @@ SCORE = [
         files={"two.csv": "a,b\n1,2\n"},
     ),
     Case(
+        "score model shop.duckdb --into old_lists --deny stock.csv",
+        1,
+        ("stock.csv", "the name 'i1', which is an id", "'item_id'", ".txt"),
+        files={"stock.csv": "i1\ni2\n"},
+    ),
+    Case(
+        "score model shop.duckdb --into old_lists --users who.csv",
+        1,
+        ("who.csv", "the name '7', which is an id", "'user_id'"),
+        files={"who.csv": "7\n8\n"},
+    ),
+    Case(
+        "export model g.onnx --allow stock.csv",
+        1,
+        ("stock.csv", "the name 'i1', which is an id", "'item_id'", ".txt"),
+        files={"stock.csv": "i1\ni2\n"},
+    ),
+    Case(
         "score model shop.duckdb --into lists --deny latin.txt",
         1,
         ("latin.txt", "UTF-8"),

@@ -123,3 +123,25 @@ def test_uuids_are_read_as_uuids(tmp_path: Path) -> None:
     assert read_items(str(tmp_path / "deny.parquet"), catalog).numbers.tolist() == [1]
     # In a catalog of text they are text.
     assert read_items(str(tmp_path / "deny.csv"), catalog_of(pa.array(ids), "VARCHAR")).unknown == 3
+
+
+def test_a_first_line_of_an_id_is_no_header(tmp_path: Path) -> None:
+    """Where it is an id of the catalog, or a number where ids are numbers; else it is taken for a name."""
+    numbers = catalog_of(pa.array([5000, 5001], pa.int64()), "BIGINT")
+    for name, content, catalog in [
+        ("known.csv", "5000\n5001\n", numbers),
+        ("unknown.csv", "\ufeff0077\n5001\n", numbers),
+        ("alone.tsv", "5000", numbers),
+        ("text.csv", "a b\n007\n", CATALOG),
+    ]:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        with pytest.raises(
+            ColumnError, match=r"which is an id; name the column 'item_id', .*, or save .* a \.txt file"
+        ):
+            read_items(str(tmp_path / name), catalog)
+        (tmp_path / name).with_suffix(".txt").write_text(content, encoding="utf-8")
+        assert len(read_items(str((tmp_path / name).with_suffix(".txt")), catalog).numbers) in (1, 2)
+    (tmp_path / "sku.csv").write_text("sku\n5000\n")
+    assert read_items(str(tmp_path / "sku.csv"), numbers).numbers.tolist() == [0]
+    (tmp_path / "new.csv").write_text("c d\n007\n")
+    assert read_items(str(tmp_path / "new.csv"), CATALOG).numbers.tolist() == [1]

@@ -271,6 +271,26 @@ def test_a_source_without_rows(tmp_path: Path) -> None:
     assert shard.histories(3, 5).offsets.tolist() == [0]
 
 
+def test_a_first_line_of_an_id_is_no_header(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", COLUMNS, ROWS)
+    (tmp_path / "users.csv").write_text("99\n1\n")
+    with pytest.raises(
+        ColumnError, match="the name '99', which is an id; name the column 'user_id', in a CSV file by a"
+    ):
+        read(path, loose(**EVENTS), users=str(tmp_path / "users.csv"))
+    (tmp_path / "users.csv").write_text("who\n99\n1\n")
+    [shard] = read(path, loose(**EVENTS), users=str(tmp_path / "users.csv"))
+    assert sorted(rows(shard)) == [1, 99]
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 'u1' AS user_id, 'a' AS item_id) TO '{tmp_path}/events.parquet'")
+    (tmp_path / "users.csv").write_text("u1\nu2\n")
+    with pytest.raises(ColumnError, match="the name 'u1', which is an id"):
+        read(str(tmp_path / "events.parquet"), loose(), users=str(tmp_path / "users.csv"))
+    (tmp_path / "users.csv").write_text("u3\nu2\n")
+    [shard] = read(str(tmp_path / "events.parquet"), loose(), users=str(tmp_path / "users.csv"))
+    assert rows(shard) == {"u2": []}
+
+
 def test_nobody_is_taken_for_somebody_near(tmp_path: Path) -> None:
     path = make_table(tmp_path / "shop.duckdb", COLUMNS, ROWS)
     make_table(Path(path), {"user_id": "VARCHAR"}, [("0003",), (" 1 ",), ("3",)], "spelt")
