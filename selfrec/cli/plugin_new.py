@@ -18,12 +18,14 @@ KINDS = ("generator", "extractor", "ranker")
 def new_command(state: State, folder: str, kind: str, name: str | None) -> None:
     """Write a small distribution with one part: module, test, entry point.
 
-    It is a working model that passes its own tests; change it into yours.
+    It is a working model that passes its own tests; change it into yours. It needs a name that no installed plugin has.
     """
-    from selfrec.scaffold.distribution import new_distribution
+    from selfrec.host.manager import PluginManager
+    from selfrec.scaffold.distribution import check_free, new_distribution
 
     path = Path(folder)
     name = name or path.resolve().name.removeprefix("selfrec-")
+    check_free(kind, name, PluginManager.load())
     for written in new_distribution(path, kind, name):
         click.echo(path / written)
     state.note(f"\nNext: pip install -e '{folder}[test]' && pytest {folder}")

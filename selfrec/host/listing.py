@@ -22,7 +22,7 @@ class PluginInfo:
     """A line of `selfrec plugins`."""
 
     name: str
-    """The entry point's name."""
+    """The entry point's name, or its full name where another plugin has that."""
     module: str
     distribution: str
     """The distribution that brings it; empty when it was registered by hand."""
@@ -44,6 +44,11 @@ class PluginInfo:
     def provider(self) -> str:
         """The distribution and its version, or the module where there is none."""
         return f"{self.distribution} {self.version}" if self.distribution else f"module {self.module}"
+
+    @property
+    def full_name(self) -> str:
+        """DISTRIBUTION:NAME of a plugin that was not renamed; the module stands where there is no distribution."""
+        return f"{self.distribution or self.module}:{self.name}"
 
     def loaded(self, parts: tuple[PartRecord, ...]) -> PluginInfo:
         """The same plugin with what it offers."""

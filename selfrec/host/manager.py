@@ -27,7 +27,10 @@ from selfrec.settings.validation import suggestion
 
 GROUP = "selfrec"
 DISABLE = "SELFREC_DISABLE_PLUGINS"
-"""Environment variable: plugins not to load, by entry-point name, separated by commas; `*` is all of them."""
+"""Environment variable: plugins not to load, by NAME or DISTRIBUTION:NAME, separated by commas; `*` is all of them."""
+
+_OWN = "selfrec"
+"""The distribution whose plugins keep their names when others have the same."""
 
 _HOOKS: tuple[tuple[str, type[PartRecord]], ...] = (
     ("selfrec_feature_extractors", FeatureExtractor),
@@ -52,10 +55,11 @@ class PluginManager:
     def load(cls, disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> PluginManager:
         """A manager with every plugin that is installed; points replaces the installed entry points."""
         manager = cls(disabled)
-        found = entry_points(group=GROUP) if points is None else points
-        for point in sorted(found, key=lambda point: (point.name, point.value)):
+        found = sorted(entry_points(group=GROUP) if points is None else points, key=_turn)
+        for point in found:
             manager._load(point)
-        for name in sorted(manager._disabled - manager._plugins.keys() - {"*"}):
+        known = manager._plugins.keys() | {PluginInfo.of(point).full_name for point in found}
+        for name in sorted(manager._disabled - known - {"*"}):
             _log.warning("no plugin %r to disable; %s", name, suggestion(name, manager._plugins))
         return manager
 
@@ -144,13 +148,17 @@ class PluginManager:
         return "".join(f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing)
 
     def _load(self, point: EntryPoint) -> None:
+        """Load it unless it is disabled; one whose name is taken has its distribution's before it."""
         info = PluginInfo.of(point)
+        full_name = info.full_name
+        if info.name in self._plugins:
+            info = info.renamed(full_name)
         if info.name in self._plugins:
             other = self._plugins[info.name].info
-            info = info.renamed(f"{info.name} ({info.distribution})")
-            reason = f"plugin name {other.name!r} is taken by {other.provider}; disable or uninstall one of them"
+            info = info.renamed(f"{info.name} ({info.module})")
+            reason = f"plugin name {other.name!r} is taken by {other.provider}; uninstall one of them"
             self._plugins[info.name] = Loaded(info.broken(reason), None)
-        elif self._disabled & {info.name, "*"}:
+        elif self._disabled & {info.name, full_name, "*"}:
             self._plugins[info.name] = Loaded(info.disabled(), None)
         else:
             self._plugins[info.name] = self._guarded(point, info)
@@ -166,6 +174,9 @@ class PluginManager:
             return Loaded(info.broken(f"{type(error).__name__}: {one_line(error)}"), None)
 
     def _register(self, plugin: object, name: str) -> tuple[PartRecord, ...]:
+        if self._pluggy.is_registered(plugin):
+            other = self._pluggy.get_name(plugin)
+            raise PluginError(f"plugin {name!r} is what plugin {other!r} is already; remove one of the two names")
         try:
             self._pluggy.register(plugin, name)
             self._check_hooks(plugin)
@@ -222,6 +233,12 @@ class PluginManager:
             if len(rivals) > 1:
                 return info.noting(_conflict(f"{record.kind} {record.name!r}", rivals))
         return info
+
+
+def _turn(point: EntryPoint) -> tuple[str, bool, str, str]:
+    """The order of loading: by name; of one name, selfrec's own first."""
+    distribution = PluginInfo.of(point).distribution
+    return point.name, distribution != _OWN, distribution, point.value
 
 
 def _names(text: str) -> set[str]:

@@ -7,8 +7,12 @@ import re
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 from selfrec.errors import SettingsError, TargetError, one_line
+
+if TYPE_CHECKING:
+    from selfrec.host.manager import PluginManager
 
 HOOKS = {
     "generator": "selfrec_generators",
@@ -26,6 +30,14 @@ USES = {
     "ranker": "-o pipeline.ranker={name}",
 }
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def check_free(kind: str, name: str, plugins: PluginManager) -> None:
+    """Refuse a name that an installed plugin, or a part of this kind, has already. Raises SettingsError."""
+    for info in plugins.listing():
+        if info.name == name or any((part.kind, part.name) == (kind, name) for part in info.parts):
+            what = "plugin" if info.name == name else kind
+            raise SettingsError(f"{what} {name!r} exists already, from {info.provider}; choose another with --name")
 
 
 def new_distribution(folder: Path, kind: str, name: str) -> list[str]:

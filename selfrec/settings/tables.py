@@ -216,7 +216,9 @@ class Config(Settings):
     preset: str = Field("default", description="default, full, fast or classic: where the unset options come from.")
     seed: int = Field(0, ge=0, lt=2**31, description="One seed gives the same bytes on the same machine.")
     disable_plugins: tuple[str, ...] = Field(
-        (), description="Plugins not to load, by the names that `selfrec plugins` shows; SELFREC_DISABLE_PLUGINS adds."
+        (),
+        description="Plugins not to load, by the names that `selfrec plugins` shows or as DISTRIBUTION:NAME; "
+        "SELFREC_DISABLE_PLUGINS adds.",
     )
     source: SourceSettings = Field(default_factory=SourceSettings, description="The interactions.")
     events: dict[str, float] = Field(

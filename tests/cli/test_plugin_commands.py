@@ -26,6 +26,15 @@ def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
     assert "exists; name a folder that does not" in ran.err
 
 
+def test_a_name_that_is_taken_will_not_do(tmp_path: Path, cli: Cli) -> None:
+    for kind, name, what in (("ranker", "ease", "plugin"), ("generator", "slim", "generator")):
+        ran = cli("plugins", "new", tmp_path / "x", "--kind", kind, "--name", name)
+        assert ran.code == 2
+        assert f"{what} {name!r} exists already, from selfrec " in ran.err
+        assert "choose another with --name" in ran.err
+    assert not (tmp_path / "x").exists()
+
+
 def test_check_says_what_it_found(cli: Cli) -> None:
     ran = cli("plugins", "check", "popularity")
     assert ran.code == 0, ran.err

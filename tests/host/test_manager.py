@@ -158,12 +158,46 @@ def test_one_record_twice_in_a_plugin(install: Install) -> None:
 def test_two_distributions_with_one_entry_point_name(install: Install) -> None:
     install("first", GENERATOR.format(name="tiny"), name="same")
     install("second", GENERATOR.format(name="other"), name="same")
-    infos = load().listing()
-    assert [(info.name, info.status) for info in infos] == [
+    plugins = load()
+    assert [(info.name, info.status) for info in plugins.listing()] == [
         ("same", Status.LOADED),
-        ("same (second)", Status.BROKEN),
+        ("second:same", Status.LOADED),
     ]
-    assert "is taken by first 1.0" in infos[1].reason
+    assert [plugins.get("generator", name).name for name in ("tiny", "other")] == ["tiny", "other"]
+
+
+def test_two_entry_points_and_parts_of_one_name(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install("first", GENERATOR.format(name="tiny"), name="same")
+    install("second", GENERATOR.format(name="tiny"), name="same")
+    wanted = r"^generator 'tiny' is offered by first 1\.0 \(plugin 'same'\) and second 1\.0 \(plugin 'second:same'\); "
+    with pytest.raises(PluginError, match=wanted):
+        load().get("generator", "tiny")
+    for disabled, used in (("same", "second"), ("first:same", "second"), ("second:same", "first")):
+        ((info, _),) = load(disabled).parts("generator")
+        assert info.distribution == used
+    assert caplog.messages == []
+
+
+def test_selfrecs_own_plugin_keeps_its_name(install: Install) -> None:
+    """And is not replaced by one that comes before it in the alphabet."""
+    install("again", GENERATOR.format(name="popularity"), name="popularity")
+    plugins = PluginManager.load()
+    with pytest.raises(
+        PluginError, match=r"by selfrec .* \(plugin 'popularity'\) and again 1\.0 \(plugin 'again:popularity'"
+    ):
+        plugins.get("generator", "popularity")
+    ((info, _),) = [
+        offer for offer in PluginManager.load(["again:popularity"]).parts("generator") if offer[1].name == "popularity"
+    ]
+    assert info.distribution == "selfrec"
+
+
+def test_one_module_under_two_names(install: Install, tmp_path: Path) -> None:
+    install("sound", GENERATOR.format(name="tiny"))
+    (tmp_path / "sound-1.0.dist-info/entry_points.txt").write_text("[selfrec]\na = sound\nb = sound\n")
+    wanted = "plugin 'b' is what plugin 'a' is already; remove one of the two names"
+    assert reason(load(), "b") == (Status.BROKEN, wanted)
+    assert load().get("generator", "tiny").name == "tiny"
 
 
 def test_disabled_plugins_are_not_imported(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
