@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pydantic.fields import FieldInfo
 
 from selfrec.settings.base import Settings
-from selfrec.settings.help import Option, option_of, toml
+from selfrec.settings.help import IN_CODE, Option, option_of, options_of, toml
 from selfrec.settings.presets import DEFAULT, PRESETS
 from selfrec.settings.tables import Config
 from selfrec.settings.validation import is_table
@@ -48,14 +48,14 @@ def _summaries() -> str:
 
 
 def _options(model: type[Settings]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        yield from _option(option_of(name, field))
+    for option in options_of(model):
+        yield from _option(option)
 
 
 def _option(option: Option) -> list[str]:
     facts = ", ".join(fact for fact in (option.type, option.range) if fact)
     # TOML has no null: an option that is unset by default shows its name alone.
-    value = "..." if option.default in ("unset", "required") else option.default
+    value = "..." if option.default in ("unset", "required", IN_CODE) else option.default
     note = f" ({facts}; {option.default} by default)" if value == "..." else f" ({facts})"
     return ["", *_comment(option.description + note), f"# {option.name} = {value}"]
 
