@@ -1,9 +1,9 @@
 """Ids as text: which texts are an id of a SQL type, and which id they are.
 
 One rule for users and items, for what a person writes and for what stands in a list: whole numbers may have zeros
-before them, or after them as a table with gaps writes them (`7.0`), UUIDs may be in capitals or without hyphens, and both
-may have spaces around them. A number with a fraction, an exponent or another base is no id: nobody is taken for somebody
-near. Text is what it is.
+before them, or after them as a table with gaps writes them (`7.0`), UUIDs may be in capitals or without hyphens, and
+both may have spaces around them. A number with a fraction, an exponent or another base is no id: nobody is taken for
+somebody near. Text is what it is.
 """
 
 from __future__ import annotations
