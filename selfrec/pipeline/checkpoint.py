@@ -118,14 +118,20 @@ class Workshop:
         return Checkpoint(None if self.folder is None else self.folder / f"{phase}.{key}.checkpoint")
 
     def finished(self, phase: str, key: str, module: nn.Module) -> dict[str, Any] | None:
-        """Load a finished part's weights into the module; its curves and best epoch, or None."""
+        """Load a finished part's weights into the module; its curves and best epoch, or None.
+
+        None also for a part whose tensors got other shapes in training than it is built with: it is trained again.
+        """
         if self.folder is None:
             return None
         path = self.folder / f"{phase}.{key}.finished"
         if not path.exists():
             return None
         stored: dict[str, Any] = torch.load(path, weights_only=True)
-        module.load_state_dict(stored.pop("state"))
+        state = stored.pop("state")
+        if _shapes(state) != _shapes(module.state_dict()):
+            return None
+        module.load_state_dict(state)
         module.eval()
         return stored
 
@@ -165,6 +171,10 @@ def write_whole(path: Path, stored: Mapping[str, Any]) -> None:
         # Torch raises the latter, about its container, where the disk is full.
         reason = one_line(error) if isinstance(error, OSError) else "torch could not write all of it: no space left?"
         raise TargetError(f"{path}: cannot be written ({reason}); make room and run again with --resume") from error
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: getattr(value, "shape", None) for name, value in state.items()}
 
 
 def _is_kept(path: Path) -> bool:
