@@ -37,6 +37,13 @@ The texts stand here so that `selfrec --help` imports no command. A test compare
 class Group(click.Group):
     """Commands by name, imported late."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Where a signal stops it, click would print an empty line first."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*COMMANDS, *self._plugin_commands()]
 

@@ -107,8 +107,8 @@ def test_a_foreign_key_is_found_before_the_work_and_after_it(model: Model, shop:
     score_table(model, shop, target, K2)
     before = read_rows(Path(other), "lists")
     # A table of another schema that is called the same may have what keys it likes.
-    run(other, "CREATE SCHEMA other; CREATE TABLE other.lists (a INTEGER PRIMARY KEY)")
-    run(other, "CREATE TABLE other.clicks (a INTEGER REFERENCES other.lists (a))")
+    run(other, "CREATE SCHEMA apart; CREATE TABLE apart.lists (a INTEGER PRIMARY KEY)")
+    run(other, "CREATE TABLE apart.clicks (a INTEGER REFERENCES apart.lists (a))")
     run(other, "ALTER TABLE lists ADD PRIMARY KEY (user_id, rank)")
 
     def refer(done: int, total: int) -> None:

@@ -74,9 +74,9 @@ def test_a_k_beyond_the_model(model: Model) -> None:
 
 
 def test_spellings_of_one_id(model: Model, tmp_path: Path) -> None:
-    found = recommend(model, ["0102", " 101 ", "102.0", "1e2", "\udcff"], k=1)
+    found = recommend(model, ["0102", " 101 ", "102.0", "102.5", "1e2", "\udcff"], k=1)
     assert found.items == recommend(model, [102, 101], k=1).items
-    assert found.unknown == ["102.0", "1e2", "\udcff"]
+    assert found.unknown == ["102.5", "1e2", "\udcff"]
     ids = [f"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1{n}" for n in range(6)]
     other = next_item_model(tmp_path / "model", item_ids=pa.array(ids), item_type="UUID")
     assert [line.item_id for line in similar(other, ids[2].upper(), 1)] == [ids[3]]

@@ -98,7 +98,7 @@ class TestFolder:
         assert (tmp_path / "page" / "CNAME").read_text() == "shop.example"
 
     def test_refuses_the_model_itself_and_files(self, model: Model, files: Runtime, tmp_path: Path) -> None:
-        with pytest.raises(TargetError, match="holds other files and no page"):
+        with pytest.raises(TargetError, match="is in the model folder"):
             write_page(model, model.path, files)
         (tmp_path / "file").touch()
         with pytest.raises(TargetError, match="a file of this name is in the way"):
