@@ -74,13 +74,7 @@ def score_table(
         ) as opened:
             begun = job.begin(opened, staging, earlier)
             staging.begin(begun.identity, job.options(), resume=resume)
-            told = (
-                *_missed(model, opened),
-                staging.note,
-                begun.changes and begun.changes.note,
-                _columns_note(begun.reader, user_table),
-            )
-            notes = tuple(note for note in told if note)
+            notes = job.notes(opened, staging, begun)
             _tell_begin(tell, begun, notes)
             run = ShardRun(
                 model, begun.scorer, begun.reader, staging, begun.types, target.id_form, begun.identity, progress, tell
@@ -148,6 +142,12 @@ class _Job:
         identity = identity_of(model, settings, bias, types, reader.shards, id_form)
         compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
         return _Begun(scorer, reader, types, identity, compared, changes, unknown)
+
+    def notes(self, opened: Source, staging: Staging, begun: _Begun) -> tuple[str, ...]:
+        """What a person must know of the job before it scores, one line each."""
+        changed = begun.changes and begun.changes.note
+        told = (*_missed(self.model, opened), staging.note, changed, _columns_note(begun.reader, self.user_table))
+        return tuple(note for note in told if note)
 
 
 def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: float) -> RunRow:
