@@ -16,8 +16,8 @@ class PopularityOptions(PartOptions):
     half_life_days: float | None = Field(
         None,
         gt=0,
-        description="Days after which a choice counts half. Unset: what is best on the validation rows, from the "
-        "oldest choice's age to a 128th of it.",
+        description="Days after which a choice counts half. Unset: what pipeline.popularity_half_life_days is or comes "
+        "to; of what is tried the longest is the oldest choice's age, the shortest a 128th of it.",
     )
     length_exponent: float = Field(
         0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,16 +59,9 @@ def search_weight(
     Scores of two generators live on different scales, so ratios of their spreads over items (mean standard
     deviation of a row) are tried.
     """
-    ratios: tuple[float, ...] = RATIOS[1:] if forced else RATIOS
     spread = _spread(before, new, holdout, device)
-    ranked = {ratio: np.full((len(holdout), K), holdout.inputs.n_items, dtype=np.int64) for ratio in ratios}
-    for rows, batch, seen in eval_batches(holdout, device):
-        first, second = before(batch), new(batch)
-        for part in row_chunks(first):
-            unseen = mask_seen(first[part], seen[part])
-            for ratio in ratios:
-                fill_best(ranked[ratio], rows[part], torch.add(unseen, second[part], alpha=ratio * spread))
-    measured = {ratio: measure(lists, holdout.targets, far) for ratio, lists in ranked.items()}
+    measured = _by_ratio(before, new, holdout, device, spread, RATIOS[1:] if forced else RATIOS, far)
+    ratios = tuple(measured)
     if not forced:
         ratios = tuple(ratio for ratio in ratios if not worse_far_away(measured[ratio], measured[0.0]))
     ndcg = {ratio: measured[ratio].metrics["ndcg@20"] for ratio in ratios}
@@ -75,6 +69,46 @@ def search_weight(
     if least and not forced:
         best = min(ratio for ratio in ratios if ndcg[ratio] - ndcg[0.0] >= ENOUGH * (ndcg[best] - ndcg[0.0]))
     return Combined(best * spread, measured[best])
+
+
+@torch.no_grad()
+def steady_weight(
+    windows: Sequence[tuple[ScoreAll, ScoreAll, Holdout]], device: torch.device, *, forced: bool
+) -> float:
+    """The weight of a generator that is best in the mean over stretches of time, by the share of each one's best
+    NDCG@20.
+
+    windows: what it stands beside, the generator, and the rows to measure on; the first one's spreads give the weights
+    that are tried. forced: never 0.
+    """
+    ratios = RATIOS[1:] if forced else RATIOS
+    spread = _spread(*windows[0], device)
+    shares = np.zeros(len(ratios))
+    for before, new, holdout in windows:
+        measured = _by_ratio(before, new, holdout, device, spread, ratios, None)
+        hits = np.array([found.metrics["ndcg@20"] for found in measured.values()])
+        shares += hits / max(hits.max(), 1e-12)
+    return ratios[int(np.argmax(shares))] * spread
+
+
+def _by_ratio(
+    before: ScoreAll,
+    new: ScoreAll,
+    holdout: Holdout,
+    device: torch.device,
+    spread: float,
+    ratios: Sequence[float],
+    far: Histories | None,
+) -> dict[float, Measured]:
+    """How `before + ratio * spread * new` ranks, for each ratio."""
+    ranked = {ratio: np.full((len(holdout), K), holdout.inputs.n_items, dtype=np.int64) for ratio in ratios}
+    for rows, batch, seen in eval_batches(holdout, device):
+        first, second = before(batch), new(batch)
+        for part in row_chunks(first):
+            unseen = mask_seen(first[part], seen[part])
+            for ratio in ratios:
+                fill_best(ranked[ratio], rows[part], torch.add(unseen, second[part], alpha=ratio * spread))
+    return {ratio: measure(lists, holdout.targets, far) for ratio, lists in ranked.items()}
 
 
 def _spread(before: ScoreAll, new: ScoreAll, holdout: Holdout, device: torch.device) -> float:

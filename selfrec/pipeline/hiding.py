@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,9 @@ RANKER_USERS_LEAST, RANKER_USERS_MOST = 4_000, 20_000
 """Bounds on their number: few rows teach a ranker little. Never more than half of all users, though."""
 RANKER_ITEMS = 0.2
 """Share of such a user's items that is hidden, at least one."""
+WINDOWS = 3
+"""Stretches of time before the validation rows that popularity is measured on as well: a single one is as its one
+campaign was."""
 
 
 def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout]:
@@ -39,11 +43,13 @@ def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout
     return visible, Holdout(inputs, targets)
 
 
-def hide_newest(histories: Histories, share: float, seed: int) -> tuple[Histories, Holdout]:
+def hide_newest(
+    histories: Histories, share: float, seed: int, *, most: int = RANKER_USERS_MOST
+) -> tuple[Histories, Holdout]:
     """Hide everything from a moment on, about this share of all slots, as a temporal split does.
 
     Returns the rows with what stays visible, and those with something on both sides of the moment apart with what was
-    hidden, at most RANKER_USERS_MOST of them. All ages count from that moment then.
+    hidden, at most `most` of them. All ages count from that moment then.
     """
     ages = np.sort(histories.ages)
     if len(ages) == 0 or ages[0] == ages[-1]:
@@ -54,10 +60,23 @@ def hide_newest(histories: Histories, share: float, seed: int) -> tuple[Historie
     visible, targets = histories.keep(~hidden), histories.keep(hidden)
     visible = replace(visible, ages=(visible.ages - moment).astype(np.float32))
     both = np.flatnonzero((visible.lengths > 0) & (targets.lengths > 0))
-    if len(both) > RANKER_USERS_MOST:
-        both = np.sort(np.random.default_rng([seed, 11]).choice(both, size=RANKER_USERS_MOST, replace=False))
+    if len(both) > most:
+        both = np.sort(np.random.default_rng([seed, 11]).choice(both, size=most, replace=False))
     left = np.flatnonzero(visible.lengths > 0)
     return visible.take(left), Holdout(visible.take(both), targets.take(both))
+
+
+def earlier_windows(histories: Histories, share: float, seed: int, *, most: int) -> Iterator[tuple[Histories, Holdout]]:
+    """Up to WINDOWS stretches of time, each of about this share of all slots and right before the one before it: the
+    rows up to it, and of at most `most` users what they chose in it. None without different times.
+    """
+    rows = histories
+    for number in range(1, WINDOWS + 1):
+        if share * number >= 0.5 or len(rows) == 0 or rows.ages.min() == rows.ages.max():
+            return
+        # The share is of all slots; those of the windows after this one are gone.
+        rows, holdout = hide_newest(rows, share / (1 - share * (number - 1)), seed, most=most)
+        yield rows, holdout
 
 
 def ranker_users(able: int) -> int:

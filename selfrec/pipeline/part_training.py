@@ -24,6 +24,7 @@ from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options, seeded
+from selfrec.pipeline.prior import HalfLife
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
 
@@ -57,6 +58,8 @@ class PartTrainer:
     warm: WarmStart = field(default_factory=WarmStart)
     item_features: Float32 | None = None
     """float32[N, I], or None where no item columns were given."""
+    half_life: HalfLife = field(default_factory=HalfLife)
+    """Of popularity, as the options or the stages have chosen it."""
     trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
     """By phase and part."""
 
@@ -135,6 +138,7 @@ class PartTrainer:
             features_of=features_of,
             notify=self.notify,
             item_features=self.item_features,
+            half_life_days=self.half_life.days(histories),
             **{"validation": None, **more},
         )
 

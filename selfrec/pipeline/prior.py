@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from selfrec.catalog import Catalog
-from selfrec.histories import Histories
+from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.measure import Measured
 
 HALF_LIFE_SHARES = (1 / 4, 1, 1 / 2, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128)
@@ -33,20 +34,39 @@ def half_lives(histories: Histories) -> list[float | None]:
     return [oldest * share for share in HALF_LIFE_SHARES] if oldest > 0 else [None]
 
 
-def baseline(histories: Histories, half_life_days: float | None, *, share: int = 0) -> Tensor:
-    """The prior of these training rows alone, so that a comparison on held-out rows knows nothing of them.
+@dataclass(frozen=True)
+class HalfLife:
+    """The half-life of popularity: days that were given, or a share of the time that rows span."""
 
-    half_life_days unset: the half-life that `share` numbers in HALF_LIFE_SHARES.
+    given: float | None = None
+    share: int | None = None
+    """The place in HALF_LIFE_SHARES; None where nothing has chosen."""
+
+    def days(self, histories: Histories) -> float | None:
+        """That of these rows; None where no age is known."""
+        tried = half_lives(histories)
+        if tried == [None]:
+            return None
+        return self.given if self.given is not None else tried[self.share or 0]
+
+
+def baseline(histories: Histories, half_life_days: float | None) -> Tensor:
+    """The prior of these training rows alone, so that a comparison on held-out rows knows nothing of them."""
+    return _scaled(recent_popularity(histories, half_life_days))
+
+
+def best_share(windows: Sequence[tuple[Histories, Holdout]], measure: Callable[[Tensor, Holdout], Measured]) -> int:
+    """The place in HALF_LIFE_SHARES of the half-life whose prior (float32[N]) of a window's rows hits most of what
+    follows them, as a share of what the best one hits there, in the mean over the windows.
     """
-    tried = half_lives(histories)
-    chosen = half_life_days if half_life_days is not None else tried[min(share, len(tried) - 1)]
-    return _scaled(recent_popularity(histories, None if tried == [None] else chosen))
-
-
-def best_share(histories: Histories, measure: Callable[[Tensor], Measured]) -> int:
-    """The number in HALF_LIFE_SHARES of the half-life whose prior (float32[N]) hits most; `measure` tells how much."""
-    figures = [measure(baseline(histories, days)).metrics["ndcg@20"] for days in half_lives(histories)]
-    return int(np.argmax(figures))
+    hits = np.array(
+        [
+            [measure(baseline(rows, days), holdout).metrics["ndcg@20"] for days in half_lives(rows)]
+            for rows, holdout in windows
+            if half_lives(rows) != [None]
+        ]
+    )
+    return int(np.argmax((hits / np.maximum(hits.max(1, keepdims=True), 1e-12)).mean(0)))
 
 
 def _scaled(popularity: Tensor) -> Tensor:

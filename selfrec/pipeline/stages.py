@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
-import numpy as np
 from torch import Tensor
 
 from selfrec.histories import Histories, Holdout
@@ -14,15 +14,17 @@ from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.chosen import Chosen, Stage
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.hiding import hide_for_ranker, hide_newest, joined, with_generated
+from selfrec.pipeline.generated import generated_histories
+from selfrec.pipeline.hiding import earlier_windows, hide_for_ranker, hide_newest, joined
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
 from selfrec.pipeline.nearness import far_half
 from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
 from selfrec.pipeline.parts import Part, label_and_name
-from selfrec.pipeline.prior import baseline, best_share
+from selfrec.pipeline.prior import HalfLife, baseline, best_share
 from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
 from selfrec.pipeline.recency import EVEN, Recency, best, given
 from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.steady import steady_weights
 
 __all__ = ["AUGMENTED", "REFIT", "SELECTION", "Chosen", "Stage", "StageTrainer"]
 
@@ -36,7 +38,6 @@ class StageTrainer:
         """prior float32[N]: a cold user's scores."""
         self.parts = parts
         self.prior = prior
-        self._share: int | None = None
         self._user_features, self._timed = 0, False
         self._recency_is_open = False
         self._far: Histories | None = None
@@ -45,6 +46,8 @@ class StageTrainer:
         """Every part trained in the selection, also those that did not win a place."""
         self._pipeline = parts.config.pipeline
         self._keep_all = self._pipeline.keep == "all"
+        self._temporal = parts.config.split.kind == "temporal"
+        parts.half_life = HalfLife(given=self._pipeline.popularity_half_life_days)
         self.ranking = RankerTrainer(parts, self.recommender, self._sizes)
 
     def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
@@ -66,6 +69,7 @@ class StageTrainer:
             self._add_generator(chosen, text, histories, validation)
         if validation is not None:
             self._second_round(chosen, validation)
+            self._steady(chosen, histories, validation)
         if self.parts.config.training.augment > 0:
             chosen = self._augmented(chosen, histories, validation)
         if self._pipeline.ranker is not None:
@@ -97,7 +101,7 @@ class StageTrainer:
         """Give cold users the popularity of these rows (all that the exported model may know), with the half-life
         that was best; where none was chosen, the catalog's popularity stays.
         """
-        if self._share is not None:
+        if self.parts.half_life.share is not None:
             self.prior = self._baseline(histories)
 
     def recommender(self, chosen: Chosen) -> Recommender:
@@ -243,6 +247,22 @@ class StageTrainer:
         if self._pipeline.recency != "auto" or _wins(figures, chosen.measured):
             chosen.recency, chosen.measured = recency, figures
 
+    def _steady(self, chosen: Chosen, histories: Histories, validation: Holdout) -> None:
+        """Choose the weights on the window before the validation rows as well, where rows are split by time."""
+        config, fixed = self.parts.config, self._pipeline.generator_weights
+        if not self._temporal or len(chosen.generators) < 2:
+            return
+        most, share = config.training.validation_users, config.split.validation
+        for visible, holdout in islice(earlier_windows(histories, share, config.seed, most=most), 1):
+            windows = [(chosen, validation), (self._apprentices(chosen, visible), holdout)]
+            weights = steady_weights(windows, self.recommender, self.parts.device, fixed=fixed, forced=self._keep_all)
+            if weights != chosen.weights:
+                kept = [place for place, weight in enumerate(weights) if weight]
+                chosen.generators = [chosen.generators[place] for place in kept]
+                chosen.weights = [weights[place] for place in kept]
+                chosen.measured = self._measure(self.recommender(chosen).generator_scores, validation)
+                self._row("+ weights of two windows", chosen.measured)
+
     # Augmentation
 
     def _augmented(self, chosen: Chosen, histories: Histories, validation: Holdout | None) -> Chosen:
@@ -251,7 +271,9 @@ class StageTrainer:
         if not makers:
             self.parts.listener.message("augment: no generator is left that could make histories; skipped")
             return chosen
-        generated = self._generated(makers[-1], Features(chosen.extractors, chosen.recency), histories)
+        features, config = Features(chosen.extractors, chosen.recency), self.parts.config
+        share, seed = config.training.augment, config.seed
+        generated = generated_histories(makers[-1], features, histories, share, seed, self.parts.device)
         extractors = self._train_extractors(AUGMENTED, joined(histories, generated), validation)
         other = Chosen(extractors=extractors, generated=generated, recency=chosen.recency)
         if validation is not None:
@@ -262,22 +284,6 @@ class StageTrainer:
         for stage in self.table[rows:]:
             stage.name += " (augmented)"
         return other if self._keep_all or _wins(other.measured, chosen.measured) else chosen
-
-    def _generated(self, maker: Part, features: Features, histories: Histories) -> Histories:
-        """Histories of random users with as many generated items again as half their own."""
-        rng = np.random.default_rng([self.parts.config.seed, 12])
-        count = round(self.parts.config.training.augment * len(histories))
-        base = histories.take(rng.integers(0, len(histories), size=count))
-        items = histories.n_items
-
-        def score(batch: UserBatch) -> Tensor:
-            return features.generate(maker, batch, items)
-
-        most = max(1, int(base.lengths.max(initial=1)) // 2)
-        ranked = rank_all(score, Holdout(base, base), self.parts.device, k=most)
-        wanted = np.maximum(1, base.lengths // 2)
-        ranked[np.arange(most) >= wanted[:, None]] = items
-        return with_generated(base, ranked)
 
     # Ranker
 
@@ -307,27 +313,37 @@ class StageTrainer:
             chosen.ranker, chosen.measured = part, measured
 
     def _lesson(self, chosen: Chosen, histories: Histories) -> Lesson:
-        """Apprentices of the chosen stages, trained on what is left when some rows are hidden."""
+        """Apprentices of the chosen stages, and what was hidden from them."""
         config = self.parts.config
         if config.split.kind == "temporal":
             visible, holdout = hide_newest(histories, config.split.validation, config.seed)
         else:
             visible, holdout = hide_for_ranker(histories, config.seed)
+        return Lesson(self._apprentices(chosen, visible), visible, holdout)
+
+    def _apprentices(self, chosen: Chosen, visible: Histories) -> Chosen:
+        """The chosen stages, trained on these rows alone."""
         like = SELECTION if chosen.generated is None else AUGMENTED
         extractors = self._train_extractors(APPRENTICE, visible, None, like=like)
         stages = Chosen(extractors=extractors, weights=list(chosen.weights), recency=chosen.recency)
         for part in chosen.generators:
             stages.generators.append(self._generator(APPRENTICE, _text(part), extractors, visible, None, like=like))
-        return Lesson(stages, visible, holdout)
+        return stages
 
     # The table
 
     def _choose_half_life(self, histories: Histories, validation: Holdout) -> None:
-        if self._pipeline.popularity_half_life_days is None and histories.ages.any():
-            self._share = best_share(histories, lambda prior: self._same_for_all(prior, validation))
+        if self._pipeline.popularity_half_life_days is not None or not histories.ages.any():
+            return
+        windows = [(histories, validation)]
+        if self._temporal:
+            config = self.parts.config
+            most, share = config.training.validation_users, config.split.validation
+            windows += earlier_windows(histories, share, config.seed, most=most)
+        self.parts.half_life = HalfLife(share=best_share(windows, self._same_for_all))
 
     def _baseline(self, histories: Histories) -> Tensor:
-        return baseline(histories, self._pipeline.popularity_half_life_days, share=self._share or 0)
+        return baseline(histories, self.parts.half_life.days(histories))
 
     def _popularity(self, histories: Histories, validation: Holdout) -> Measured:
         return self._same_for_all(self._baseline(histories), validation)

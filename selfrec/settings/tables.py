@@ -181,8 +181,9 @@ class PipelineSettings(Settings):
     popularity_half_life_days: float | None = Field(
         None,
         gt=0,
-        description="Decay of the popularity that cold users see and models are compared to. Unset: best on "
-        "the validation rows; the catalog is then ordered by a quarter of the time the events span.",
+        description="Decay of the popularity that cold users see, popularity adds and models are compared to. Unset: "
+        "best on the validation rows, for a temporal split on the windows before them too; the catalog is then ordered "
+        "by a quarter of the time the events span.",
     )
 
 

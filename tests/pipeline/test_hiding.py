@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from selfrec.histories import Histories
-from selfrec.pipeline.hiding import hide_for_ranker, hide_newest, ranker_users
+from selfrec.pipeline.hiding import earlier_windows, hide_for_ranker, hide_newest, ranker_users
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,21 @@ def test_something_is_left_where_most_is_of_one_moment() -> None:
     visible, holdout = hide_newest(rows, 0.9, seed=0)
     assert visible.items.tolist() == [0]
     assert holdout.targets.items.tolist() == [1, 2]
+
+
+def test_windows_lie_one_before_the_other() -> None:
+    """Two users with an item every day: a fifth of 20 slots are the newest 2 days, then the 2 before."""
+    ages = np.arange(10, 0, -1, dtype=np.float32)
+    rows = replace(Histories.from_rows([list(range(10))] * 2, 10), ages=np.tile(ages, 2))
+    windows = list(earlier_windows(rows, 0.15, 0, most=2))
+    assert [holdout.targets.items.tolist() for _, holdout in windows] == [[8, 9] * 2, [6, 7] * 2, [4, 5] * 2]
+    for visible, holdout in windows:
+        assert visible.items.tolist() == holdout.inputs.items.tolist(), "all that was before"
+        assert visible.ages.min() == 1, "ages count from the moment of the cut"
+    assert [len(holdout) for _, holdout in earlier_windows(rows, 0.15, 0, most=1)] == [1, 1, 1]
+    assert len(list(earlier_windows(rows, 0.3, 0, most=2))) == 1, "half of the rows are left to learn from"
+
+
+def test_no_window_without_times() -> None:
+    assert not list(earlier_windows(Histories.from_rows([[0, 1, 2]], 3), 0.1, 0, most=5))
+    assert not list(earlier_windows(Histories.from_rows([], 3), 0.1, 0, most=5))

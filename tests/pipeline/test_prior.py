@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from selfrec.histories import Histories, Holdout
-from selfrec.pipeline.prior import baseline, half_lives, recent_popularity
+from selfrec.pipeline.measure import Measured, measure
+from selfrec.pipeline.prior import HalfLife, baseline, best_share, half_lives, recent_popularity
 from tests.pipeline.test_stages import ITEMS, trainer
 
 
@@ -33,10 +34,38 @@ def test_half_lives_are_shares_of_the_largest_age() -> None:
 def test_baseline_is_a_scaled_log() -> None:
     rows = choices([0, 0, 1], [40.0, 40.0, 0.0])
     first = [math.log(1 + 2 / 16) / math.log(2), 1.0, 0.0]
-    torch.testing.assert_close(baseline(rows, None), torch.tensor(first))
+    torch.testing.assert_close(baseline(rows, 10.0), torch.tensor(first))
     torch.testing.assert_close(baseline(rows, 40.0), torch.tensor([1.0, 1.0, 0.0]))
     timeless = choices([0, 0, 1], [0.0, 0.0, 0.0])
-    torch.testing.assert_close(baseline(timeless, 40.0), torch.tensor([1.0, math.log(2) / math.log(3), 0.0]))
+    torch.testing.assert_close(baseline(timeless, None), torch.tensor([1.0, math.log(2) / math.log(3), 0.0]))
+
+
+def test_the_half_life_of_some_rows() -> None:
+    rows, timeless = choices([0, 1], [0.0, 128.0]), choices([0, 1], [0.0, 0.0])
+    assert HalfLife().days(rows) == 32.0, "a quarter of the time, where nothing has chosen"
+    assert HalfLife(share=3).days(rows) == 16.0
+    assert HalfLife(given=5.0).days(rows) == 5.0
+    assert HalfLife(given=5.0).days(timeless) is HalfLife(share=3).days(timeless) is None
+
+
+def test_the_half_life_is_the_best_in_the_mean_over_the_windows() -> None:
+    """Item 0 was chosen by many long ago, item 1 by a few of late. After two of three windows item 1 is chosen."""
+    rows = choices([0, 0, 0, 0, 1, 1], [128.0, 128, 128, 128, 0, 0])
+    shown = Histories.from_rows([[2]], 3)
+    late, long_ago = (Holdout(shown, Histories.from_rows([[item]], 3)) for item in (1, 0))
+
+    def measured(prior: torch.Tensor, holdout: Holdout) -> Measured:
+        ranked = prior.argsort(descending=True, stable=True)[None].numpy()
+        return measure(ranked, holdout.targets)
+
+    assert half_lives(rows)[:2] == [32.0, 128.0]
+    # 4 choices count 4 / 16 at 32 days, 2 at 128, beside the 2 of today: a tie goes to item 0.
+    assert best_share([(rows, late)], measured) == 0
+    assert best_share([(rows, long_ago)], measured) == 1
+    assert best_share([(rows, late), (rows, long_ago), (rows, late)], measured) == 0
+    assert best_share([(rows, long_ago), (rows, late), (rows, long_ago)], measured) == 1
+    timeless = choices([0, 1], [0.0, 0.0])
+    assert best_share([(rows, long_ago), (timeless, late), (timeless, late)], measured) == 1, "no ages, no say"
 
 
 def test_cold_users_get_the_half_life_that_was_best() -> None:

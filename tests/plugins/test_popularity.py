@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from selfrec.pipeline.parts import Part
-from selfrec.plugin import Fitting, Histories, Holdout, Sizes, UserBatch
+from selfrec.pipeline.prior import HalfLife
+from selfrec.plugin import Histories, Sizes, UserBatch
 from selfrec_popularity import selfrec_generators
 from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
 
@@ -24,7 +24,7 @@ def scores_of(rows: list[list[int]], ages: list[float] | None = None, **options:
     if ages is not None:
         histories = replace(histories, ages=np.array(ages, dtype=np.float32))
     part = built(RECORD, SIZES, **options)
-    trained(part, fitting_of(part, histories, SIZES))
+    trained(part, replace(fitting_of(part, histories, SIZES), half_life_days=HalfLife().days(histories)))
     batch = batch_of([[0, 1], [], [2]], 3)
     return part.generate(batch, none(batch), 3)
 
@@ -49,41 +49,27 @@ def aged(items: list[int], ages: list[float]) -> Histories:
     return replace(Histories.from_rows([[item] for item in items], 3), ages=np.array(ages, dtype=np.float32))
 
 
-class TestHalfLifeChosenOnValidation:
-    """Item 0 was chosen often long ago, item 1 a few times today; the hidden item of everyone is item 1 or 0."""
+ROWS = aged([0, 0, 0, 0, 1, 1], [80.0, 80, 80, 80, 0, 0])
+"""Item 0 was chosen often long ago, item 1 a few times today."""
 
-    ROWS = aged([0, 0, 0, 0, 1, 1], [80.0, 80, 80, 80, 0, 0])
 
-    def part_and_fitting(self, hidden: int, rows: Histories = ROWS) -> tuple[Part, Fitting]:
-        shown = Histories.from_rows([[2], [2]], 3)
-        validation = Holdout(shown, Histories.from_rows([[hidden], [hidden]], 3))
-        part = built(RECORD, SIZES)
-        return part, trained(part, fitting_of(part, rows, SIZES, validation=validation))
+def test_the_half_life_is_the_one_the_stages_have_chosen() -> None:
+    part = built(RECORD, SIZES)
+    trained(part, replace(fitting_of(part, ROWS, SIZES), half_life_days=20.0))
+    # 4 choices of 80 days ago count a sixteenth each, which with the one added is 1.25; 2 of today are 3.
+    torch.testing.assert_close(part.module.scores, torch.tensor([math.log(1.25) / math.log(3), 1.0, 0.0]))
 
-    def test_a_trend_takes_a_short_one(self) -> None:
-        part, fitting = self.part_and_fitting(hidden=1)
-        # Of the tried 20, 80, 40, 10 days and so on, 20 is the first that puts 2 fresh choices above 4 / 16.
-        assert fitting.best_epoch == 1
-        assert fitting.curves[0]["half_life_days"] == 20
-        torch.testing.assert_close(part.module.scores, torch.tensor([math.log(1.25) / math.log(3), 1.0, 0.0]))
 
-    def test_no_trend_takes_a_long_one(self) -> None:
-        """At 80 days the old choices count 4 / 2 = 2 against 1."""
-        part, fitting = self.part_and_fitting(hidden=0, rows=aged([0, 0, 0, 0, 1], [80.0, 80, 80, 80, 0]))
-        assert fitting.curves[fitting.best_epoch - 1]["half_life_days"] == 80
-        torch.testing.assert_close(part.module.scores, torch.tensor([1.0, math.log(2) / math.log(3), 0.0]))
+def test_a_given_half_life_goes_before_it() -> None:
+    part = built(RECORD, SIZES, half_life_days=80.0)
+    fitting = trained(part, replace(fitting_of(part, ROWS, SIZES), half_life_days=20.0))
+    assert [curve["half_life_days"] for curve in fitting.curves] == [80]
+    torch.testing.assert_close(part.module.scores, torch.tensor([1.0, 1.0, 0.0]))
 
-    def test_a_refit_takes_the_same_share_again(self) -> None:
-        part = built(RECORD, SIZES)
-        fitting = replace(fitting_of(part, aged([0, 1], [160.0, 0.0]), SIZES), fixed_epochs=2)
-        trained(part, fitting)
-        assert fitting.curves[-1]["half_life_days"] == 160
-        torch.testing.assert_close(part.module.scores, torch.tensor([math.log(1.5) / math.log(2), 1.0, 0.0]))
 
-    def test_nothing_to_choose_on_means_a_quarter(self) -> None:
-        part = built(RECORD, SIZES)
-        fitting = trained(part, fitting_of(part, self.ROWS, SIZES))
-        assert [curve["half_life_days"] for curve in fitting.curves] == [20]
+def test_a_given_half_life_without_ages_counts_every_choice_alike() -> None:
+    scores = scores_of([[0], [0], [1]], half_life_days=10)
+    torch.testing.assert_close(scores[0], torch.tensor([1.0, math.log(2) / math.log(3), 0.0]))
 
 
 def test_exponent() -> None:

@@ -1,0 +1,51 @@
+"""The weights of a pipeline where time passes: how much of the newest trends is best is not the same every week."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from selfrec.histories import Holdout
+from selfrec.pipeline.chosen import Chosen
+from selfrec.pipeline.combine import steady_weight
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.measure import ScoreAll
+from selfrec.pipeline.recommender import Recommender
+
+Window = tuple[Chosen, Holdout]
+"""Stages that were trained on the rows up to a moment, and what came then."""
+
+
+def steady_weights(
+    windows: Sequence[Window],
+    recommender: Callable[[Chosen], Recommender],
+    device: torch.device,
+    *,
+    fixed: Mapping[str, float],
+    forced: bool,
+) -> list[float]:
+    """Each generator's weight beside those before it that is best in the mean over the windows; 0 where none is.
+
+    The windows have the same generators. The first one keeps its weight; `fixed`: weights that were given, by label.
+    forced: every generator stays.
+    """
+    generators, weights = windows[0][0].generators, windows[0][0].weights[:1]
+    for place in range(1, len(generators)):
+        given = fixed.get(generators[place].label)
+        if given is None:
+            sides = [(*_sides(stages, weights, recommender), holdout) for stages, holdout in windows]
+            given = steady_weight(sides, device, forced=forced)
+        weights.append(given)
+    return weights
+
+
+def _sides(
+    stages: Chosen, weights: Sequence[float], recommender: Callable[[Chosen], Recommender]
+) -> tuple[ScoreAll, ScoreAll]:
+    """The scores of the first generators, which have these weights, and of the one after them."""
+    place = len(weights)
+    before = recommender(replace(stages, generators=stages.generators[:place], weights=[*weights]))
+    features, part = Features(stages.extractors, stages.recency), stages.generators[place]
+    return before.generator_scores, lambda batch: features.generate(part, batch, before.n_items)

@@ -1,0 +1,89 @@
+"""Where rows are split by time, the weights are chosen on two stretches of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from selfrec.histories import Histories, Holdout
+from selfrec.pipeline.combine import RATIOS, steady_weight
+from selfrec.pipeline.measure import ScoreAll
+from selfrec.plugin import UserBatch
+from tests.pipeline.test_stages import fixed, trainer
+from tests.toys import Toys
+
+ITEMS = 40
+
+
+def first(item: int) -> ScoreAll:
+    """One item first, for everyone; the twenty last ones before the rest, as `fixed` has it."""
+    scores = torch.zeros(ITEMS)
+    scores[item], scores[-20:] = 1.0, 0.1
+
+    def score(batch: UserBatch) -> Tensor:
+        return scores.expand(len(batch.history), -1)
+
+    return score
+
+
+def chosen_then(*items: int) -> Holdout:
+    """Users who were shown item 0 and then chose these."""
+    return Holdout(Histories.from_rows([[0]] * len(items), ITEMS), Histories.from_rows([[i] for i in items], ITEMS))
+
+
+@pytest.mark.parametrize(
+    ("windows", "ratio"),
+    [
+        # The right one first: NDCG 1, second: 1 / log2(3). Item 2 is second from a fifth of item 1's say on.
+        (([2, 2],), 1.7),
+        (([1, 1],), 0.0),
+        (([2, 2, 1],), 1.7),
+        (([2, 2, 1], [1, 1, 1]), 0.2),
+        (([2, 2, 1], [2, 2, 2]), 1.7),
+    ],
+)
+def test_the_weight_is_the_best_in_the_mean_over_the_windows(windows: Sequence[list[int]], ratio: float) -> None:
+    sides = [(first(1), first(2), chosen_then(*items)) for items in windows]
+    assert steady_weight(sides, torch.device("cpu"), forced=False) == pytest.approx(ratio)
+    assert steady_weight(sides, torch.device("cpu"), forced=True) == pytest.approx(ratio or RATIOS[1])
+
+
+def at(days: float, items: Sequence[int]) -> Histories:
+    """A user who chose these then, and two more items long before."""
+    row = Histories.from_rows([[10, 11, *items]], ITEMS)
+    return replace(row, ages=np.array([50.0, 40.0, *[days] * len(items)], dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "weights", "rows"),
+    [
+        ("temporal", 1, [1.0, 0.2], ["+ weights of two windows"]),
+        ("temporal", 2, [1.0, 1.7], []),
+        ("leave-last", 1, [1.0, 1.7], []),
+    ],
+)
+def test_a_temporal_split_looks_at_the_window_before_too(
+    kind: str, before: int, weights: list[float], rows: list[str]
+) -> None:
+    """Most of those to choose on took item 2; what everyone took in the window before says how much that means."""
+    users = [at(10.0, [before])] * 30 + [at(0.0, [])] * 30
+    histories = Histories(
+        n_items=ITEMS,
+        offsets=np.concatenate([[0], np.cumsum([len(row.items) for row in users])]).astype(np.int64),
+        items=np.concatenate([row.items for row in users]),
+        weights=np.concatenate([row.weights for row in users]),
+        ages=np.concatenate([row.ages for row in users]),
+    )
+    shown = histories.take(np.arange(30, 60))
+    validation = Holdout(shown, Histories.from_rows([[2]] * 18 + [[1]] * 12, ITEMS))
+    pipeline = {"extractors": (), "generators": ("one", "two"), "recency": "none", "keep": "all"}
+    stages = trainer(toys=Toys(fixed("one", 1), fixed("two", 2)), items=ITEMS, pipeline=pipeline, split={"kind": kind})
+    chosen = stages.select(histories, validation)
+    assert chosen.weights == pytest.approx(weights)
+    assert [part.label for part in chosen.generators] == ["one", "two"]
+    assert [stage.name for stage in stages.table] == ["popularity", "one", "+ two", *rows]
