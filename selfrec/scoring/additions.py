@@ -51,21 +51,21 @@ def read_additions(connection: duckdb.DuckDBPyConnection, table: str) -> Additio
 
 def add_again(connection: duckdb.DuckDBPyConnection, additions: Additions, name: str) -> tuple[str, ...]:
     """Make keys and indexes again on the new rows; a line for each that is lost. name: of the table, in these lines.
+    `target` is in use afterwards.
 
     Not in the transaction of the rows: an index may need more memory than they do, and a key may not hold for them.
     """
     notes = [f"{name}: {what} was dropped with the old rows; DuckDB cannot add it again" for what in additions.lost]
-    # The statements of indexes name the table alone.
-    connection.execute("USE target.main")
     for one in additions.later:
         try:
+            # The statements of indexes name the table alone.
+            connection.execute("USE target.main")
             connection.execute(one.sql)
         except duckdb.Error as error:
             notes.append(
                 f"{name}: {one.name} was dropped with the old rows and cannot be made again "
                 f"({first_sentence(error)}); to try it yourself: {one.sql}"
             )
-    connection.execute("USE memory.main")
     return tuple(notes)
 
 

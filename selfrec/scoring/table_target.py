@@ -136,11 +136,24 @@ class TableTarget:
                 self._accompany(connection, types[0], companion, run.run_id, rows)
                 self._note(connection, replace(run, rows=rows))
                 connection.execute("COMMIT")
-                notes = add_again(connection, additions, self.name)
-                connection.execute("DETACH target")
             except duckdb.Error as error:
                 raise TargetError(f"{self.name}: cannot be written ({first_sentence(error)})") from error
-        return Published(rows, notes)
+            return Published(rows, self._finished(connection, additions))
+
+    def _finished(self, connection: duckdb.DuckDBPyConnection, additions: Additions) -> tuple[str, ...]:
+        """What follows the commit; a line for each thing that failed. None of it undoes the rows."""
+        notes = add_again(connection, additions, self.name)
+        try:
+            connection.execute("USE memory.main")
+            connection.execute("DETACH target")
+        except duckdb.Error as error:
+            # What was committed is read from the write-ahead log until the next program that may write has moved it.
+            reason = first_sentence(error).rpartition("Original error: ")[2]
+            notes += (
+                f"{self.name}: the new rows stand, but still in {self.database.name}.wal beside it ({reason}); keep "
+                "the two files together, make room, and open the database once for writing",
+            )
+        return notes
 
     def _main(self, table: str) -> str:
         return f"target.main.{identifier(table)}"

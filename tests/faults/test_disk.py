@@ -5,6 +5,7 @@ The disk is a small tmpfs of the test's own, which takes the right to mount one;
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -116,6 +117,29 @@ def test_scoring_onto_a_full_disk(work: Path, disk: Path, kind: str, name: str) 
         done(work, *args, "--resume")
         assert reader.read() == expected
         assert leftovers(disk) == []
+
+
+def test_a_disk_that_is_full_once_the_rows_are_committed(work: Path, disk: Path) -> None:
+    """They stand in the write-ahead log, for there is no room to move them: no failure, and the job says where."""
+    old_result(disk, "--into", "lists")
+    users = "".join(f"{hashlib.md5(str(n).encode()).hexdigest()}\n" for n in range(1000))
+    (work / "few.csv").write_text("user_id\n" + users)
+    place, reader = place_of(disk, "--into", "lists")
+    args = (*score_args("--into", place), "--users", "few.csv")
+    filler = fill(disk, 400_000)
+    job = Job.start(work, *args)
+    assert job.end() == 0, job.err
+    told = " ".join((work / "stdout").read_text().split())
+    assert "lists: the new rows stand, but still in results.duckdb.wal" in told
+    rows = reader.read()
+    assert rows is not None
+    assert len(rows) == 3000
+    filler.unlink()
+    with duckdb.connect(str(disk / "results.duckdb")):
+        pass
+    assert not (disk / "results.duckdb.wal").exists()
+    assert reader.read() == rows
+    assert leftovers(disk) == []
 
 
 @pytest.mark.slow
