@@ -61,6 +61,8 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
+    for _ in ("name", "value"):
+        table.add_column(overflow="fold")
     for name, value in pairs:
         table.add_row(Text(name, style="bold"), Text(str(value)))
     _print(table)

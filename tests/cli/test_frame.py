@@ -12,6 +12,7 @@ from pydantic import Field
 
 from selfrec.cli import group, main
 from selfrec.cli.options import settings_options
+from selfrec.cli.output import print_pairs
 from selfrec.cli.state import State, selfrec_command
 from selfrec.errors import SelfrecError, SettingsError, SourceError
 from selfrec.settings.base import Settings
@@ -137,3 +138,11 @@ def test_options_come_from_the_settings(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert "-k N                  Length. [default: 20]" in text
     assert "--off / --no-off      Off. [default: true]" in text
+
+
+def test_what_is_printed_is_whole_however_long(capsys: pytest.CaptureFixture[str]) -> None:
+    place = "/" + "deep/" * 40 + "lists.parquet"
+    print_pairs([("written", place), ("rows", 3)])
+    lines = capsys.readouterr().out.splitlines()
+    assert "".join(line.removeprefix("written").strip() for line in lines[:-1]) == place
+    assert lines[-1] == "rows     3"
