@@ -35,6 +35,7 @@ class Option:
     range: str
     """The bounds of a number, or empty."""
     description: str
+    """In one line, however its code breaks it."""
 
 
 def options_of(model: type[Settings], prefix: str = "") -> list[Option]:
@@ -58,9 +59,8 @@ def option_of(name: str, field: FieldInfo) -> Option:
 
 
 def _option(name: str, field: FieldInfo, default: Any) -> Option:
-    return Option(
-        name, type_words(field.annotation), _default_words(default), range_words(field), field.description or ""
-    )
+    told = " ".join((field.description or "").split())
+    return Option(name, type_words(field.annotation), _default_words(default), range_words(field), told)
 
 
 def _default(field: FieldInfo) -> Any:

@@ -122,3 +122,48 @@ def test_a_command_that_takes_a_name_of_selfrec_is_listed_as_broken(greeting: Ca
 def test_a_misspelt_command_of_a_plugin(greeting: Callable[[str], None], cli: Cli) -> None:
     greeting("greet")
     assert "unknown command 'gret'; did you mean 'greet'?" in cli("gret", "you").err
+
+
+OPTIONS = """
+from pydantic import Field
+from selfrec.plugin import Generator, PartOptions, hookimpl
+
+class Inner(PartOptions):
+    depth: int = Field(2, description="How deep.")
+
+class Options(PartOptions):
+    inner: Inner = Field(Inner(), description="A table.")
+    shrink: float = Field(10.0, description="Added to\\n    the norms.\\n\\n")
+    long: str = Field("x" * 600, description="A long one.")
+
+class NoOptions(PartOptions):
+    pass
+
+@hookimpl
+def selfrec_generators():
+    for name, options in (("bare", NoOptions), ("full", Options)):
+        yield Generator(name=name, summary=name, options=options, build=lambda options, sizes: None)
+"""
+
+
+def test_options_of_any_form_are_a_table_of_few_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    info = tmp_path / "forms-1.0.dist-info"
+    info.mkdir()
+    (tmp_path / "selfrec_forms.py").write_text(OPTIONS)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: forms\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[selfrec]\nforms = selfrec_forms\n")
+    lines = cli("plugins", "show", "forms").out.splitlines()
+    assert lines[5:8] == ["generator bare: bare", "", "It has no options."]
+    assert lines[-1] == "Set one with -o generator.full.inner.depth=VALUE or under [generator.full]."
+    rows = lines[lines.index("generator full: full") + 3 : -2]
+    assert [row.split()[0] for row in rows[:3]] == ["inner.depth", "shrink", "long"]
+    assert rows[1].endswith("Added to the norms.")
+    assert len(rows) == 4
+    assert rows[3].strip().endswith("xxx...")
+    shown = json.loads(cli("plugins", "show", "full", "--json").out)
+    options = {option["name"]: option for option in shown[0]["parts"][0]["options"]}
+    assert options["shrink"]["description"] == "Added to the norms."
+    assert len(options["long"]["default"]) == 602

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from selfrec.host.listing import PluginInfo
     from selfrec.host.records import PartRecord
 
+LONG_DEFAULT = 60
+"""Characters of a default that `plugins show` prints."""
+
 
 @click.group("plugins", invoke_without_command=True)
 @click.pass_context
@@ -80,19 +83,29 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
     )
     if info.reason:
         print_pairs([("reason", info.reason)])
+    example = None
     for record in parts:
         click.echo("\n" + textwrap.fill(f"{record.kind} {record.name}: {record.summary}", WIDTH) + "\n")
         options = options_of(record.options)
+        if not options:
+            click.echo("It has no options.")
+            continue
+        part = f"{record.kind}.{record.name}"
+        example = example or f"Set one with -o {part}.{options[0].name}=VALUE or under [{part}]."
         print_table(
             ("option", "type", "default", "range", "meaning"),
-            ((option.name, option.type, option.default, option.range, option.description) for option in options),
+            (
+                (option.name, option.type, _short(option.default), option.range, option.description)
+                for option in options
+            ),
         )
-    if parts:
-        record = parts[0]
-        example = next(iter(record.options.model_fields), "NAME")
-        click.echo(
-            f"\nSet one with -o {record.kind}.{record.name}.{example}=VALUE or under [{record.kind}.{record.name}]."
-        )
+    if example:
+        click.echo("\n" + example)
+
+
+def _short(default: str) -> str:
+    """A default that would fill the page is cut off; --json and `selfrec init` have it whole."""
+    return default if len(default) <= LONG_DEFAULT else default[: LONG_DEFAULT - 3] + "..."
 
 
 def _offers(info: PluginInfo, commands: list[str]) -> str:
