@@ -84,11 +84,19 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {one_line(error)[:300]}"
 
 
+def scoring_parts(recommender: Recommender) -> list[Part]:
+    """The parts that do something when scoring."""
+    silent = {
+        part.key
+        for part in recommender.all_parts
+        if part.kind == "extractor" and not callable(getattr(part.module, "extract", None))
+    }
+    return [part for part in recommender.all_parts if part.key not in silent]
+
+
 def part_graphs(recommender: Recommender) -> Iterator[tuple[Part, ModelProto | Exception]]:
     """The graph that each part becomes by itself, or why it becomes none."""
-    for part in recommender.all_parts:
-        if part.kind == "extractor" and not callable(getattr(part.module, "extract", None)):
-            continue
+    for part in scoring_parts(recommender):
         given, shapes = arguments(part, recommender)
         try:
             with quiet():

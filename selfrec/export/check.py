@@ -12,10 +12,18 @@ import torch
 from selfrec.errors import ExportError, one_line
 from selfrec.export.agreement import TOLERANCE, difference
 from selfrec.export.batches import Array, Case, Feeds, edge_batches
-from selfrec.export.culprit import culprit
+from selfrec.export.culprit import culprit, padding_reader
 from selfrec.pipeline.recommender import Recommender
 
 __all__ = ["TOLERANCE", "Array", "Case", "Feeds", "cases", "check_graph", "difference"]
+
+_NO_COURSE = (
+    "the contract wants code whose course no value and no size decides (batch.history.shape[0], not len(batch.history))"
+)
+_NO_PADDING = (
+    "padding before a history changes what it gives; the contract wants parts to which the place and the number of "
+    "slots say nothing (newest(batch, length, items) gives every history a fixed number of them)"
+)
 
 
 def check_graph(path: Path, recommender: Recommender) -> int:
@@ -51,13 +59,12 @@ def check_graph(path: Path, recommender: Recommender) -> int:
 
 def _blame(recommender: Recommender) -> str:
     """The part it comes from, and what is wanted of it; nothing where every part by itself is sound."""
-    part = culprit(recommender)
+    part, wanted = culprit(recommender), _NO_COURSE
+    if part is None:
+        part, wanted = padding_reader(recommender), _NO_PADDING
     if part is None:
         return ""
-    return (
-        f"; it comes from {part.name}: the contract wants code whose course no value and no size decides "
-        f"(batch.history.shape[0], not len(batch.history)): `selfrec plugins check {part.record.name}`"
-    )
+    return f"; it comes from {part.name}: {wanted}: `selfrec plugins check {part.record.name}`"
 
 
 def cases(recommender: Recommender) -> Iterator[Case]:

@@ -10,9 +10,12 @@ import onnxruntime as ort
 import torch
 from onnx import ModelProto
 from torch import Tensor
+from torch.nn import functional
 
+from selfrec.errors import SelfrecError
 from selfrec.export.agreement import TOLERANCE
-from selfrec.export.blame import Face, arguments, foreign_operations, part_graphs
+from selfrec.export.batches import Array
+from selfrec.export.blame import Face, arguments, foreign_operations, part_graphs, scoring_parts
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
 
@@ -31,6 +34,24 @@ def culprit(recommender: Recommender) -> Part | None:
 
 
 @torch.no_grad()
+def padding_reader(recommender: Recommender) -> Part | None:
+    """The first part that gives other numbers when a slot of padding is put before every history, as the graph does."""
+    for part in scoring_parts(recommender):
+        face = Face(part, recommender.n_items).eval()
+        given, _ = arguments(part, recommender)
+        history, *slots = given[:3]
+        padded = [functional.pad(history, (1, 0), value=recommender.n_items)]
+        padded += [functional.pad(value, (1, 0)) for value in slots]
+        try:
+            same = _close(face(*padded, *given[3:]).numpy(), face(*given).numpy())
+        except SelfrecError:
+            return part
+        if not same:
+            return part
+    return None
+
+
+@torch.no_grad()
 def _agrees(part: Part, graph: ModelProto, recommender: Recommender) -> bool:
     face = Face(part, recommender.n_items).eval()
     options = ort.SessionOptions()
@@ -41,13 +62,17 @@ def _agrees(part: Part, graph: ModelProto, recommender: Recommender) -> bool:
         for given in _batches(part, recommender):
             wanted = face(*given).numpy()
             (got,) = session.run(None, {name: value.numpy() for name, value in zip(names, given, strict=False)})
-            margin = TOLERANCE * max(1.0, float(np.abs(wanted).max(initial=0)))
-            if got.shape != wanted.shape or not np.allclose(got, wanted, rtol=0, atol=margin, equal_nan=True):
+            if not _close(got, wanted):
                 return False
     except Exception:
         # onnxruntime raises its own types, among them bare RuntimeErrors.
         return False
     return True
+
+
+def _close(got: Array, wanted: Array) -> bool:
+    margin = TOLERANCE * max(1.0, float(np.abs(wanted).max(initial=0)))
+    return got.shape == wanted.shape and np.allclose(got, wanted, rtol=0, atol=margin, equal_nan=True)
 
 
 def _batches(part: Part, recommender: Recommender) -> Iterator[list[Tensor]]:

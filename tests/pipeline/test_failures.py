@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from selfrec.errors import ExportError, PluginError, SelfrecError
 from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
-from selfrec.export.culprit import culprit
+from selfrec.export.culprit import culprit, padding_reader
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import ExtraInput, PartRecord
 from selfrec.pipeline.features import Features
@@ -385,6 +385,30 @@ class Another(Dense):
         return scores if torch.compiler.is_exporting() else scores * 1.01 + 0.5 * (batch.history == 3).any(1)[:, None]
 
 
+class CountsSlots(Dense):
+    """Sound as a graph of its own; but the whole graph puts one slot of padding before each history."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.places = nn.Embedding(60, sizes.items)
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        places = torch.arange(batch.history.shape[1])
+        return super().generate(batch, features) + (self.places(places) * batch.weights[..., None]).sum(1)
+
+
+class OneWeightASlot(Dense):
+    """The same with a layer over slots that are filled up behind the history."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.over_slots = nn.Linear(60, sizes.items)
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        slots: Tensor = self.over_slots(nn.functional.pad(batch.weights, (0, 60 - batch.weights.shape[1])))
+        return super().generate(batch, features) + slots
+
+
 def recommender_with(module: type[Dense]) -> Recommender:
     record = Generator(name="broken", options=NoOptions, summary="", build=lambda options, sizes: module(sizes),
                        trainer=keep_as_built)  # fmt: skip
@@ -437,5 +461,23 @@ def test_a_graph_that_is_not_the_module_names_its_part(module: type[Dense], want
     assert "\n" not in text
 
 
+@pytest.mark.parametrize("module", [CountsSlots, OneWeightASlot])
+def test_a_part_to_which_slots_say_something_is_named(module: type[Dense], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    recommender = recommender_with(module)
+    write_graph(to_graph(recommender), tmp_path)
+    with pytest.raises(ExportError) as raised:
+        check_graph(tmp_path / "model.onnx", recommender)
+    text = str(raised.value)
+    assert text.startswith("model.onnx: onnxruntime and torch differ on 1 users with 1 items: scores differ by ")
+    assert text.endswith(
+        "; it comes from generator 'broken': padding before a history changes what it gives; the contract wants parts "
+        "to which the place and the number of slots say nothing (newest(batch, length, items) gives every history a "
+        "fixed number of them): `selfrec plugins check broken`"
+    )
+
+
 def test_sound_parts_are_not_blamed() -> None:
-    assert culprit(recommender_with(Dense)) is None
+    sound = recommender_with(Dense)
+    assert culprit(sound) is None
+    assert padding_reader(sound) is None
