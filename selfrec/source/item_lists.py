@@ -12,6 +12,7 @@ from selfrec import columns
 from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32, Int64
+from selfrec.source.lines import INSTEAD, is_text_file, read_lines
 from selfrec.source.mapping import is_number
 from selfrec.source.naming import find_column
 from selfrec.source.open import Source
@@ -40,10 +41,10 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
     `weight` of numbers as well. Null ids are left out; the others are read as `Catalog.find` does.
     Raises SourceError or ColumnError.
     """
-    if place.lower().endswith(".txt"):
+    if is_text_file(place):
         if weighted:
             raise SourceError(f"{place}: a text file has ids only; give weights in a CSV file with a column 'weight'")
-        ids = spelt(_lines(place), catalog)
+        ids = spelt(read_lines(place), catalog)
         return _numbered(ids, np.ones(len(ids), dtype=np.float32), catalog)
     names = tuple(name for name in (source.columns[columns.ITEM_ID] if source else None, columns.ITEM_ID) if name)
     with open_place(place, source, names) as opened:
@@ -51,7 +52,7 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
             *names,
             option="rename it, or keep only the column with the item ids",
             is_id=catalog.could_have,
-            instead=", or save the ids as a .txt file",
+            instead=INSTEAD,
         )
         weight = _weight_column(opened) if weighted else "1.0"
         sql = f"""
@@ -85,17 +86,6 @@ def _weight_column(place: Place) -> str:
         listed = ", ".join(f"{name} {sql_type}" for name, sql_type in place.types.items())
         raise ColumnError(f"{place.name}: a boost list needs a column 'weight' of numbers; its columns: {listed}")
     return identifier(found)
-
-
-def _lines(path: str) -> pa.Array:
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = pa.array(file.read().splitlines(), pa.string())
-    except FileNotFoundError as error:
-        raise SourceError(f"{path}: there is no such file; check the path") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as text in UTF-8 ({error})") from error
-    return lines.filter(pc.not_equal(pc.utf8_trim_whitespace(lines), ""))
 
 
 def _numbered(ids: pa.Array, weights: Float32, catalog: Catalog) -> ItemList:

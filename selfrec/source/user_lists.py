@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from selfrec import columns
 from selfrec.errors import SourceError
 from selfrec.source.ids import exact_sql
+from selfrec.source.lines import INSTEAD, is_text_file, read_lines
 from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
@@ -12,13 +15,16 @@ from selfrec.source.session import reading
 
 LISTED = "selfrec_listed_users"
 """Temporary table or view of the session with the column user_id: each user once."""
+_TEXT = f"{LISTED}_text"
+"""The ids as they were given."""
 
 
 def list_users(source: Source, place: str | None) -> int:
     """Make the list of users to score; returns about how many rows they take to read.
 
-    place: a table or view of a DuckDB source, or a Parquet or CSV path, with the source's user column; nulls are
-    dropped, repeats count once. None: every user of the source. Raises SourceError, ColumnError.
+    place: a table or view of a DuckDB source, or a Parquet or CSV path, with the source's user column, or a text file
+    (.txt) with one id a line; nulls are dropped, repeats count once. None: every user of the source.
+    Raises SourceError, ColumnError.
     """
     connection = source.connection
     if place is None:
@@ -27,28 +33,15 @@ def list_users(source: Source, place: str | None) -> int:
             f"SELECT DISTINCT user_id FROM {source.relation_sql} WHERE user_id IS NOT NULL"
         )
         return source.span.rows
-    names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
-    with open_place(place, source, names) as opened:
-        column = identifier(
-            opened.id_column(
-                *names, option="name it like the source's user column", is_id=lambda text: _could_have(source, text)
-            )
-        )
-        opened.copy_into(
-            source,
-            f"{LISTED}_text",
-            f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
-        )
+    name = _copy_lines(source, place) if is_text_file(place) else _copy_column(source, place)
     exact = exact_sql("user_id", source.user_type)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {LISTED} AS SELECT DISTINCT {exact} AS user_id FROM {LISTED}_text"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {LISTED} AS SELECT DISTINCT {exact} AS user_id FROM {_TEXT}")
     if connection.execute(f"SELECT 1 FROM {LISTED} WHERE user_id IS NULL").fetchall():
         [(such, bad)] = connection.execute(
-            f"SELECT min(user_id), count(DISTINCT user_id) FROM {LISTED}_text WHERE {exact} IS NULL"
+            f"SELECT min(user_id), count(DISTINCT user_id) FROM {_TEXT} WHERE {exact} IS NULL"
         ).fetchall()
         raise SourceError(
-            f"{opened.name}: {bad:,} user ids, such as {such!r:.60}, are no {source.user_type}, as the source's are; "
+            f"{name}: {bad:,} user ids, such as {such!r:.60}, are no {source.user_type}, as the source's are; "
             "correct them or leave them out"
         )
     [(rows,)] = connection.execute(
@@ -56,6 +49,43 @@ def list_users(source: Source, place: str | None) -> int:
     ).fetchall()
     [(users,)] = connection.execute(f"SELECT count(*) FROM {LISTED}").fetchall()
     return int(rows) + int(users)
+
+
+def _copy_column(source: Source, place: str) -> str:
+    """Make a temporary table of the ids as text; what errors call the place."""
+    names = (source.columns[columns.USER_ID] or columns.USER_ID, columns.USER_ID)
+    with open_place(place, source, names) as opened:
+        column = identifier(
+            opened.id_column(
+                *names,
+                option="name it like the source's user column",
+                is_id=lambda text: _could_have(source, text),
+                instead=INSTEAD,
+            )
+        )
+        opened.copy_into(
+            source,
+            _TEXT,
+            f"SELECT CAST({column} AS VARCHAR) AS user_id FROM {opened.relation} WHERE {column} IS NOT NULL",
+        )
+        return opened.name
+
+
+def _copy_lines(source: Source, path: str) -> str:
+    """The same from a text file: without outer spaces, unless the source has a user who is written with them."""
+    lines = f"{_TEXT}_lines"
+    source.connection.register(lines, pa.table({"line": read_lines(path)}))
+    known = f"line IN (SELECT user_id FROM {source.relation_sql})" if source.user_type == "VARCHAR" else "false"
+    try:
+        with reading(source.name):
+            source.connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {_TEXT} AS "
+                rf"SELECT CASE WHEN {known} THEN line ELSE regexp_replace(line, '^\s+|\s+$', '', 'g') END AS user_id "
+                f"FROM {lines}"
+            )
+    finally:
+        source.connection.unregister(lines)
+    return path
 
 
 def _could_have(source: Source, text: str) -> bool:

@@ -209,6 +209,24 @@ def test_listed_users_of_a_parquet_source(tmp_path: Path) -> None:
     assert rows(shard) == {"u2": []}
 
 
+def test_listed_users_of_a_text_file(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", COLUMNS, ROWS)
+    users = tmp_path / "users.txt"
+    users.write_text("\ufeff3\r\n\n 099 \n3\n1", encoding="utf-8")
+    [shard] = read(path, loose(**EVENTS), users=str(users))
+    assert {user: len(slots) for user, slots in rows(shard).items()} == {99: 0, 3: 1, 1: 3}
+    users.write_text("3\nbob\n")
+    with pytest.raises(SourceError, match=r"users.txt: 1 user ids, such as 'bob', are no INTEGER"):
+        read(path, loose(), users=str(users))
+    with pytest.raises(SourceError, match=r"no.txt: there is no such file"):
+        read(path, loose(), users=str(tmp_path / "no.txt"))
+    # Text ids: outer spaces are meant where somebody has them.
+    path = make_table(tmp_path / "text.duckdb", {"user_id": "VARCHAR", "item_id": "VARCHAR"}, [(" a", "b"), ("b", "c")])
+    users.write_text(" a\n b \n c\n")
+    [shard] = read(path, loose(), users=str(users))
+    assert {user: len(slots) for user, slots in rows(shard).items()} == {" a": 1, "b": 1, "c": 0}
+
+
 def test_user_list_errors(tmp_path: Path) -> None:
     path = make_table(tmp_path / "shop.duckdb", COLUMNS, ROWS)
     make_table(Path(path), {"id": "INTEGER", "x": "INTEGER"}, [(1, 1)], "wrong")
