@@ -39,7 +39,8 @@ _stopped_by: list[int] = []
 def cli() -> None:
     """From a table of events to a table of recommendations.
 
-    SOURCE is a DuckDB file, or Parquet or CSV files: a path or a quoted glob.
+    SOURCE is a DuckDB file, or Parquet or CSV files: a path or a quoted glob. Names of folders such as
+    day=2026-01-31 are columns.
     """
 
 

@@ -6,6 +6,7 @@ import csv
 import fnmatch
 import glob
 import gzip
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -61,27 +62,34 @@ class Files:
         _, delimiter = csv_header(self.paths[0], wanted)
         return {path: _first_record(path, delimiter) for path in self.paths}
 
-    def sql(self, wanted: tuple[str, ...] = (), text_columns: tuple[str, ...] = ()) -> str:
+    def sql(
+        self,
+        wanted: tuple[str, ...] = (),
+        text_columns: tuple[str, ...] = (),
+        partitions: Mapping[str, str] | None = None,
+    ) -> str:
         """A table function that reads Parquet or CSV files.
 
         wanted: columns whose presence tells a CSV file's delimiter; text_columns: read these as text. Letter case
-        aside, as columns are found later.
+        aside, as columns are found later. partitions: columns in the names of folders, and their SQL types.
         """
+        types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in (partitions or {}).items())
+        folders = f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
         if self.kind == "parquet":
-            return f"read_parquet({self.listed}, union_by_name = true, hive_partitioning = false)"
+            return f"read_parquet({self.listed}, union_by_name = true, {folders})"
         header, delimiter = csv_header(self.paths[0], wanted)
         types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in find_columns(header, text_columns))
         types_option = f", types = {{{types}}}" if types else ""
         return (
             f"read_csv({self.listed}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-            f"comment = '', union_by_name = true, hive_partitioning = false{types_option})"
+            f"comment = '', union_by_name = true, {folders}{types_option})"
         )
 
 
 def find_files(path: str) -> Files:
     """The files behind a path or a quoted glob; a file that exists is taken at its word."""
     if Path(path).is_dir():
-        raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{path.rstrip('/')}/*.parquet'")
+        raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
     found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
     found = [name for name in found if not Path(name).is_dir()]
     if not found:
@@ -99,6 +107,15 @@ def find_files(path: str) -> Files:
             raise SourceError(f"{path}: matches {len(found)} DuckDB files; name one")
         _check_magic(found[0])
     return Files(kinds[0], tuple(found))
+
+
+def _glob_of(folder: str) -> str:
+    """What names the files in a folder, or in the folders in it."""
+    for place in ("*", "**/*"):
+        for suffix in _SUFFIXES:
+            if next(glob.iglob(f"{glob.escape(folder)}/{place}{suffix}", recursive=True), None):
+                return f"{folder}/{place}{suffix}"
+    return f"{folder}/*.parquet"
 
 
 def is_named(path: str, file: Path) -> bool:

@@ -18,6 +18,7 @@ from selfrec.settings.tables import SourceSettings
 from selfrec.source.files import Files, find_files
 from selfrec.source.mapping import Mapping, is_number, map_columns
 from selfrec.source.naming import find_column, find_columns
+from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
@@ -207,7 +208,7 @@ def _source(
         lock_down(connection, files.allowed)
         what = path
         with reading(path):
-            raw = _file_relation(connection, files, settings)
+            raw = _file_relation(connection, path, files, settings)
     with reading(what):
         types = column_types(connection, raw)
     mapping = map_columns(what, types, settings)
@@ -229,14 +230,17 @@ def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> s
     raise SourceError(f"{path}: has no table {name!r}; name one with --table{hint}. Its tables: {listed}")
 
 
-def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings: SourceSettings) -> str:
+def _file_relation(connection: duckdb.DuckDBPyConnection, path: str, files: Files, settings: SourceSettings) -> str:
     """Parquet is read where it stands; CSV is read once into a temporary table, for it is slow to parse."""
     ids = (settings.user_column, settings.item_column)
-    _check_every_file(connection, files, ids)
+    partitions = find_partitions(connection, files, ids)
+    partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
+    _check_every_file(connection, files, ids, partitions)
+    relation = files.sql(ids, ids, partitions.types)
     if files.kind == "parquet":
-        return files.sql()
+        return relation
     try:
-        connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {files.sql(ids, ids)}")
+        connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {relation}")
     except duckdb.Error:
         # A guess of types that failed at a ragged row does not say which; plain reading does.
         for table in files.csv_as_text_sql():
@@ -251,12 +255,16 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, files: Files, settings
     return f"{_CSV_TABLE}_typed"
 
 
-def _check_every_file(connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str]) -> None:
+def _check_every_file(
+    connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str], partitions: Partitions
+) -> None:
     """A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later."""
     if len(files.paths) == 1:
         return
     headers = files.headers(ids) if files.kind == "csv" else _parquet_columns(connection, files)
     for wanted in ids:
+        if find_column(partitions.types, wanted) is not None:
+            continue
         without = [path for path, header in headers.items() if find_column(header, wanted) is None]
         if 0 < len(without) < len(headers):
             raise ColumnError(

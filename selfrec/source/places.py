@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,7 @@ from selfrec.source.files import csv_header, find_files
 from selfrec.source.ids import id_type
 from selfrec.source.naming import find_columns
 from selfrec.source.open import Source, column_types, find_table, list_tables
+from selfrec.source.partitions import find_partitions
 from selfrec.source.quoting import identifier
 from selfrec.source.session import attach, lock_down, reading, start_session
 
@@ -31,6 +32,8 @@ class Place:
     relation: str
     types: dict[str, str] = field(repr=False)
     """Its columns and their SQL types, in order."""
+    folders: frozenset[str] = frozenset()
+    """Those of them that stand in the names of folders."""
 
     def id_column(self, *names: str, option: str, is_id: Callable[[str], bool] | None = None, instead: str = "") -> str:
         """The first of these columns that is there, else the only column. Raises ColumnError.
@@ -39,8 +42,9 @@ class Place:
         lose its first id. instead: what else to do about it.
         """
         found = next(iter(find_columns(self.types, names)), None)
-        if found is None and len(self.types) == 1:
-            found = next(iter(self.types))
+        own = [name for name in self.types if name not in self.folders]
+        if found is None and len(own) == 1:
+            found = own[0]
             if is_id is not None and is_id(found):
                 raise ColumnError(
                     f"{self.name}: its only column has the name {found!r:.60}, which is an id; name the column "
@@ -137,7 +141,10 @@ def _open_files(place: str, source: Source | None, id_columns: Sequence[str]) ->
     connection = start_session(_MEGABYTES, None, None)
     try:
         lock_down(connection, files.allowed)
-        yield _place(place, connection, files.sql(tuple(id_columns), text))
+        with reading(place):
+            partitions = find_partitions(connection, files, tuple(id_columns))
+        opened = _place(place, connection, files.sql(tuple(id_columns), text, partitions.types))
+        yield replace(opened, folders=frozenset(partitions.types))
     finally:
         connection.close()
 

@@ -67,6 +67,17 @@ def test_csv_and_parquet(tmp_path: Path) -> None:
     assert read_items(str(tmp_path / "deny.parquet"), CATALOG).numbers.tolist() == [0]
 
 
+def test_the_only_column_is_that_of_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "day=2026-01-01"
+    folder.mkdir()
+    (folder / "deny.csv").write_text("sku\n007\n")
+    assert read_items(f"{tmp_path}/*/deny.csv", CATALOG).numbers.tolist() == [1]
+    (folder / "deny.csv").rename(tmp_path / "deny.csv")
+    (tmp_path / "item_id=a b").mkdir()
+    (tmp_path / "deny.csv").rename(tmp_path / "item_id=a b" / "deny.csv")
+    assert read_items(f"{tmp_path}/*/deny.csv", CATALOG).numbers.tolist() == [2]
+
+
 def test_tables_of_the_source(tmp_path: Path) -> None:
     path = make_table(tmp_path / "shop.duckdb", {"user_id": "INTEGER", "sku": "VARCHAR"}, [(1, "7")])
     make_table(Path(path), {"sku": "VARCHAR", "note": "VARCHAR"}, [("7", "x"), (None, "y")], "sold out")

@@ -418,3 +418,56 @@ def test_whether_a_glob_names_a_file(tmp_path: Path, source: str, file: str, nam
         assert (tmp_path / file).resolve() in [
             Path(path).resolve() for path in find_files(f"{tmp_path}/{source}").paths
         ]
+
+
+def in_folders(tmp_path: Path, files: dict[str, str], suffix: str = ".parquet") -> None:
+    """Files of these SELECTs, in these folders."""
+    for number, (folder, select) in enumerate(files.items()):
+        place = tmp_path / folder
+        place.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"COPY ({select}) TO '{place}/{number}{suffix}'")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_names_of_folders_are_columns(tmp_path: Path, suffix: str) -> None:
+    """By their spelling: ids keep their zeros, an id may have any character, one of the folders has none."""
+    days = ("2026-01-01", "2026-01-02")
+    users = ("007", "a%20b%2F[c]", "__HIVE_DEFAULT_PARTITION__")
+    files = {f"u/day={day}/w=0.5/USER_ID={user}": f"SELECT '{user[:1]}' AS item_id" for user in users for day in days}
+    in_folders(tmp_path, files, suffix)
+    found = read(f"{tmp_path}/u/**/*{suffix}", timestamp_column="day", weight_column="w")
+    first = 1767225600.0
+    assert found == [
+        (user, item, first + day * 86400, None, 0.5)
+        for user, item in (("007", "0"), ("a b/[c]", "a"), (None, "_"))
+        for day in (0, 1)
+    ]
+
+
+def test_ids_in_names_of_folders_are_numbers_where_nothing_is_lost(tmp_path: Path) -> None:
+    in_folders(tmp_path, {f"item_id={item}/m=0{item}": "SELECT 5 AS user_id" for item in (1, 2)})
+    with open_source(f"{tmp_path}/*/*/*.parquet", SourceSettings()) as source:
+        assert (source.item_type, source.types["m"]) == ("BIGINT", "BIGINT")
+        assert [row[1] for row in rows(source)] == [1, 2]
+
+
+def test_columns_of_the_files_win_over_names_of_folders(tmp_path: Path) -> None:
+    in_folders(
+        tmp_path, {"run=1/timestamp=20260101": "SELECT 1 AS user_id, 2 AS item_id, TIMESTAMP '2026-01-01' AS timestamp"}
+    )
+    [row] = read(f"{tmp_path}/**/*.parquet")
+    assert row == (1, 2, 1767225600.0, None, None)
+    text = error(f"{tmp_path}/**/*.parquet", event_column="run")
+    assert (
+        "column 'run' stands in names of folders (run=...), which are not read, for the files have a column 'tim"
+        in text
+    )
+
+
+def test_names_of_some_folders_are_no_columns(tmp_path: Path) -> None:
+    in_folders(tmp_path, {"e/user_id=1": "SELECT 2 AS item_id", "e/more": "SELECT 3 AS item_id"})
+    text = error(f"{tmp_path}/e/*/*.parquet")
+    assert "column 'user_id' stands in names of folders (user_id=...), but not of all files; narrow the glob" in text
+    assert read(f"{tmp_path}/e/user_id=*/*.parquet") == [(1, 2, None, None, None)]
+    assert f"glob in quotes: '{tmp_path}/e/**/*.parquet'" in error(tmp_path / "e")

@@ -57,6 +57,19 @@ class TestFit:
             assert histories.user_features.tolist() == expected
         assert lines(data)["user features"][2] == (f"table 'people' of {shop} has 3 of 4 users; not taken: since")
 
+    def test_names_of_folders_are_columns(self, shop: str, tmp_path: Path) -> None:
+        rows = [("a", 10, "Ulm"), ("b", 30, "Ulm"), ("c", None, "Bonn")]
+        make_table(
+            tmp_path / "shop.duckdb", {"household": "VARCHAR", "income": "INT", "town": "VARCHAR"}, rows, "by_town"
+        )
+        with duckdb.connect(shop) as connection:
+            connection.execute(f"COPY by_town TO '{tmp_path}/people' (FORMAT parquet, PARTITION_BY (town))")
+        data = load(shop, user_features=f"{tmp_path}/people/*/*.parquet")
+        assert data.user_table is not None
+        assert data.user_table.labels == ("income", "town=Bonn", "town=Ulm")
+        assert data.train.user_features is not None
+        assert data.train.user_features.tolist() == [[-1, 0, 1], [1, 0, 1], [0, 1, 0], [0, 0, 0]]
+
     def test_items_by_hand(self, shop: str) -> None:
         """Item 4 is everyone's test item and so in no training row: its price and brand do not count."""
         data = load(shop)
