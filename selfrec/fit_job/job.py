@@ -104,6 +104,9 @@ def fit(
                     )
                 fitted = _fit(writer, workshop, dataset, config, plugins, device, warm_start, listener)
                 workshop.close()
+    except BrokenPipeError:
+        # Of whoever reads what the job prints, not of a file.
+        raise
     except OSError as error:
         raise writer.failed(error) from error
     return fitted

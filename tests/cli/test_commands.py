@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,15 @@ def test_fit_prints_every_rule_and_every_stage(fitted: tuple[Path, Path, Ran]) -
     assert max(map(len, lines)) <= 100
     assert ran.err == ""
     assert {path.name for path in model.iterdir()} >= {"manifest.json", "model.onnx", "items.parquet", "report.html"}
+
+
+def test_a_reader_of_a_fit_who_goes_away(shop: Path, tmp_path: Path) -> None:
+    """`| head` is no failure of the model's folder."""
+    command = [sys.executable, "-m", "selfrec", "fit", shop, "--out", tmp_path / "model", *QUICK]
+    line = f"{shlex.join(map(str, command))} | head -n 1"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("cleaning")
+    assert done.stderr == ""
 
 
 def test_fit_names_what_is_wrong(cli: Cli, shop: Path, tmp_path: Path) -> None:
