@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 AnyPath = str | os.PathLike[str]
 """A path; where a table will do, also its name or FILE::TABLE."""
+
+LISTED = 10
+"""Items in a list whose length is not asked for."""
 
 __all__ = ["Audience", "Explanation", "Model", "Recommendation", "Recommended", "fit", "load"]
 
@@ -61,23 +64,24 @@ def fit(
             raise TypeError("a Config is whole: preset, options and seed go with a file or without one")
         whole = config
     else:
-        whole = load_config(config, preset=preset, overrides=_overrides(options or {}), seed=seed)
+        file = None if config is None else _path(config, "config")
+        whole = load_config(file, preset=preset, overrides=_overrides(options or {}), seed=seed)
     fit_job(
-        os.fspath(source),
-        os.fspath(out),
+        _path(source, "source"),
+        _path(out, "out"),
         whole,
-        items=_text(items),
-        user_features=_text(user_features),
-        item_features=_text(item_features),
+        items=_text(items, "items"),
+        user_features=_text(user_features, "user_features"),
+        item_features=_text(item_features, "item_features"),
         resume=resume,
-        warm_start=_text(warm_start),
+        warm_start=_text(warm_start, "warm_start"),
     )
     return load(out)
 
 
 def load(path: AnyPath) -> Model:
     """Open a model folder, everything in it checked. Needs no torch and no plugin. Raises ModelError."""
-    return Model(open_model(path))
+    return Model(open_model(_path(path, "path")))
 
 
 class Model:
@@ -98,28 +102,39 @@ class Model:
         return self.folder.config
 
     def recommend(
-        self, history: Sequence[Any], k: int = 10, *, weights: Sequence[float] | None = None, repeats: bool = False
+        self,
+        history: Iterable[Any],
+        k: int | None = None,
+        *,
+        weights: Iterable[float] | None = None,
+        repeats: bool = False,
     ) -> list[Recommendation]:
-        """The k best items for a history of item ids, oldest first; unknown ids count for nothing."""
-        return recommend(self.folder, history, k, weights=weights, repeats=repeats).items
+        """The k best items for a history of item ids, oldest first; unknown ids count for nothing.
 
-    def similar(self, item_id: Any, k: int = 10) -> list[Recommendation]:
-        """The k best items for somebody whose history is this one item; like `selfrec similar`."""
-        return similar(self.folder, item_id, k)
+        k: 10 when None, or what the model has where that is less.
+        """
+        return recommend(self.folder, history, self._length(k), weights=weights, repeats=repeats).items
+
+    def similar(self, item_id: Any, k: int | None = None) -> list[Recommendation]:
+        """The k best items (see `recommend`) for somebody whose history is this one item; like `selfrec similar`."""
+        return similar(self.folder, item_id, self._length(k))
 
     def explain(
         self,
         source: AnyPath,
         user: Any,
-        k: int = 10,
+        k: int | None = None,
         *,
         most: int = 3,
         repeats: bool = False,
         source_options: Mapping[str, Any] | None = None,
     ) -> Explanation:
-        """The list of one user, and the history items that carry each of it; like `selfrec explain`."""
+        """The list of one user, k long (see `recommend`), and the history items that carry each of it; like `selfrec
+        explain`.
+        """
         settings = changed(self.config.source, source_options or {}, "source")
-        return explain(self.folder, os.fspath(source), user, k, most=most, repeats=repeats, source=settings)
+        place, length = _path(source, "source"), self._length(k)
+        return explain(self.folder, place, user, length, most=most, repeats=repeats, source=settings)
 
     def audience(
         self,
@@ -135,12 +150,12 @@ class Model:
         """The k users whom an item suits best; like `selfrec audience`. scoring: as of `score`, without k."""
         return audience(
             self.folder,
-            os.fspath(source),
+            _path(source, "source"),
             item_id,
             k,
             settings=changed(self.config.scoring, scoring, "scoring"),
             source=changed(self.config.source, source_options or {}, "source"),
-            users=_text(users),
+            users=_text(users, "users"),
             progress=progress,
         )
 
@@ -148,7 +163,7 @@ class Model:
         self,
         source: AnyPath,
         *,
-        into: str | None = None,
+        into: AnyPath | None = None,
         to: AnyPath | None = None,
         users: AnyPath | None = None,
         deny: AnyPath | None = None,
@@ -171,15 +186,15 @@ class Model:
             settings = settings.model_copy(update={"k": min(settings.k, self.folder.top_k)})
         return score_table(
             self.folder,
-            os.fspath(source),
-            parse_target(os.fspath(source), into=into, to=_text(to), wait=wait),
+            _path(source, "source"),
+            parse_target(_path(source, "source"), into=_text(into, "into"), to=_text(to, "to"), wait=wait),
             settings,
             source=changed(self.config.source, source_options or {}, "source"),
-            users=_text(users),
-            deny=_text(deny),
-            allow=_text(allow),
-            boost=_text(boost),
-            user_features=_text(user_features),
+            users=_text(users, "users"),
+            deny=_text(deny, "deny"),
+            allow=_text(allow, "allow"),
+            boost=_text(boost, "boost"),
+            user_features=_text(user_features, "user_features"),
             resume=resume,
             changed_only=changed_only,
             wait=wait,
@@ -199,18 +214,42 @@ class Model:
         import warnings
 
         measured, notes = evaluate_held_out(
-            self.folder, os.fspath(source), source_options, test=_text(test), user_features=_text(user_features)
+            self.folder,
+            _path(source, "source"),
+            source_options,
+            test=_text(test, "test"),
+            user_features=_text(user_features, "user_features"),
         )
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return measured
 
+    def _length(self, k: int | None) -> int:
+        return min(LISTED, self.folder.top_k) if k is None else k
+
     def __repr__(self) -> str:
         return f"<selfrec model {str(self.path)!r}: {self.folder.n_items:,} items, lists of up to {self.folder.top_k}>"
 
 
-def _text(place: AnyPath | None) -> str | None:
-    return None if place is None else os.fspath(place)
+def _text(place: AnyPath | None, name: str) -> str | None:
+    return None if place is None else _path(place, name)
+
+
+_PATHS = ("path", "out", "config", "into", "to", "warm_start")
+"""Arguments that are no table."""
+
+
+def _path(place: object, name: str) -> str:
+    """Its text. Raises TypeError that says what to do with what stands in memory."""
+    if isinstance(place, str | os.PathLike):
+        return str(os.fspath(place))
+    told = f"{name} is a {type(place).__name__}; give a path"
+    if name in _PATHS:
+        raise TypeError(told)
+    raise TypeError(
+        f"{told} or the name of a table: write what stands in memory to a Parquet file, or to a table of a DuckDB file "
+        "whose connection you close then"
+    )
 
 
 def _overrides(options: Mapping[str, Any]) -> Iterable[str]:

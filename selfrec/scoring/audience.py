@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec import columns
+from selfrec.errors import SettingsError
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import seen_histories
 from selfrec.scoring.side import user_table_of
@@ -62,8 +63,10 @@ def audience(
 
     settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
     table of the source or a file.
-    Raises SettingsError where the catalog does not have the item, SourceError, ColumnError, ModelError.
+    Raises SettingsError where the catalog does not have the item or k is below 1, SourceError, ColumnError, ModelError.
     """
+    if k < 1:
+        raise SettingsError(f"k is {k}; give the number of users to find, at least 1")
     number = item_number(model, item_id)
     source = model.config.source if source is None else source
     settings = (model.config.scoring if settings is None else settings).model_copy(update={"k": 1})

@@ -63,8 +63,10 @@ def explain(
 
     Leave-one-out: the whole graph runs once for each history item, without it. user: an id, or its text.
     source: as the model was fitted when None. Raises SettingsError for a k that the model cannot give, SourceError
-    where the id is of another type than the source's, ColumnError, ModelError.
+    where the id is of another type than the source's, ColumnError, ModelError, ValueError for a negative `most`.
     """
+    if most < 0:
+        raise ValueError(f"most is {most}; give the number of causes to show, at least 0")
     source = model.config.source if source is None else source
     settings = validated(ScoringSettings, {"k": k, "repeats": repeats}, "scoring")
     shown = Scorer(model, settings, few=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selfrec.histories import Histories
@@ -13,6 +13,9 @@ from selfrec.settings.validation import validated
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
+
+_MOST_WEIGHT = 1e15
+"""Models square weights, and float32 ends at 3e38."""
 
 
 class Recommendation(NamedTuple):
@@ -35,23 +38,26 @@ class Recommended(NamedTuple):
 
 
 def recommend(
-    model: Model, history: Sequence[Any], k: int = 10, *, weights: Sequence[float] | None = None, repeats: bool = False
+    model: Model, history: Iterable[Any], k: int = 10, *, weights: Iterable[float] | None = None, repeats: bool = False
 ) -> Recommended:
     """The k best items for a history of item ids, oldest first; ids may come as text.
 
-    weights: one a history item, 1 each when None. repeats: also items of the history. An id that the catalog does
-    not have is reported and counts for nothing; without any known id the list is the most popular items.
+    weights: one a history item, 1 each when None; more than 1e15 counts as 1e15. repeats: also items of the history.
+    An id that the catalog does not have is reported and counts for nothing; without any known id the list is the most
+    popular items.
     Raises SettingsError for a k that the model cannot give, ValueError where the history is a text or the weights are
     not one number of at least 0 for each of its items.
     """
     if isinstance(history, str | bytes):
         raise ValueError(f"the history is one text, {history!r:.60}; give a list of item ids")
-    if weights is not None and len(weights) != len(history):
-        raise ValueError(f"{len(weights)} weights for a history of {len(history)} items")
-    if weights is not None and not all(math.isfinite(weight) and weight >= 0 for weight in weights):
+    ids = list(history)
+    given = [1.0] * len(ids) if weights is None else list(weights)
+    if len(given) != len(ids):
+        raise ValueError(f"{len(given)} weights for a history of {len(ids)} items")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in given):
         raise ValueError("weights are finite numbers of at least 0")
     settings = validated(ScoringSettings, {"k": k, "repeats": repeats, "threads": 1}, "scoring")
-    histories, unknown = _history(model, history, weights)
+    histories, unknown = _history(model, ids, given)
     lists = Scorer(model, settings, few=True).score(histories.newest(model.config.cleaning.max_history), histories)
     return Recommended(named(model, lists, 0), unknown)
 
@@ -67,13 +73,13 @@ def named(model: Model, lists: Lists, row: int) -> list[Recommendation]:
     ]
 
 
-def _history(model: Model, ids: Sequence[Any], weights: Sequence[float] | None) -> tuple[Histories, list[Any]]:
+def _history(model: Model, ids: list[Any], weights: list[float]) -> tuple[Histories, list[Any]]:
     """One user's history; an id that comes twice stands where it came last, with its largest weight."""
     numbers = model.catalog.numbers(ids)
     unknown = [one for one, number in zip(ids, numbers, strict=True) if number == model.n_items]
     found: dict[int, float] = {}
-    given = [1.0] * len(ids) if weights is None else [float(weight) for weight in weights]
-    for number, weight in zip(numbers.tolist(), given, strict=True):
+    for number, given in zip(numbers.tolist(), weights, strict=True):
         if number < model.n_items:
+            weight = min(float(given), _MOST_WEIGHT)
             found[number] = max(weight, found.pop(number, weight))
     return Histories.from_rows([list(found)], model.n_items, [list(found.values())]), unknown

@@ -22,7 +22,7 @@ from selfrec.scoring.summary import Published, RunRow
 from selfrec.source.fingerprints import FINGERPRINT, write_batches
 from selfrec.source.ids import carried_sql, restored_column
 from selfrec.source.quoting import identifier, literal, literals
-from selfrec.source.session import first_sentence, start_session
+from selfrec.source.session import first_sentence, open_here, start_session
 
 _RUNS_COLUMNS = {
     "run_id": "VARCHAR",
@@ -300,6 +300,10 @@ class TableTarget:
                 connection.execute(f"ATTACH {literal(str(self.database))} AS target ({mode}TYPE duckdb)")
             except duckdb.Error as error:
                 text = one_line(error)
+                if open_here(text):
+                    raise TargetError(
+                        f"{self.database}: is open in this very program; close that connection and start again"
+                    ) from error
                 if "lock" not in text.lower():
                     raise
                 if time.monotonic() > end:

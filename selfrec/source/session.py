@@ -62,12 +62,17 @@ def _attached(connection: duckdb.DuckDBPyConnection, path: str, *, last: bool) -
             return False
         if holder:
             raise SourceError(f"{path}: is open for writing in {holder[1]}; close it there and start again") from error
-        if "already attached" in text or "different configuration" in text:
+        if open_here(text):
             raise SourceError(f"{path}: is open in this very program; close that connection and start again") from error
         raise SourceError(f"{path}: cannot be opened as a DuckDB file ({first_sentence(error)})") from error
     # Views name tables of their own file without saying which file it is.
     connection.execute(f"USE {identifier(ATTACHED)}")
     return True
+
+
+def open_here(text: str) -> bool:
+    """Whether DuckDB refused a file, in these words, because another connection of this process has it."""
+    return "already attached" in text or "different configuration" in text
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str] = ()) -> None:

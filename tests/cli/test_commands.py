@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import selfrec
-from selfrec.errors import SettingsError
+from selfrec.errors import SettingsError, TargetError
 from tests.cli.conftest import ITEMS, QUICK, USERS, Cli, Ran
 from tests.cli.conftest import selfrec as selfrec_process
+from tests.scoring.shops import next_item_model
+from tests.scoring.shops import write_shop as write_events
 
 
 def test_fit_prints_every_rule_and_every_stage(fitted: tuple[Path, Path, Ran]) -> None:
@@ -308,6 +310,41 @@ def test_the_verbs_in_python(model: Path, shop: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"unknown option 'scoring.kk'"):
         loaded.score(shop, into="x", kk=2)
     assert repr(loaded).endswith("20 items, lists of up to 10>")
+
+
+def test_what_python_takes_and_refuses(model: Path, shop: Path, tmp_path: Path) -> None:
+    loaded = selfrec.load(model)
+    assert loaded.recommend(item for item in ("i2", "i4")) == loaded.recommend(["i2", "i4"], 10)
+    assert loaded.recommend(["i2"], 2, weights=[1e300]) == loaded.recommend(["i2"], 2, weights=[1e15])
+    assert loaded.score(shop, into=tmp_path / "other.duckdb::lists", k=2).rows == 2 * USERS
+    held = [{"a": 1}, duckdb.connect(str(shop))]
+    for value in held:
+        for name in ("users", "deny"):
+            with pytest.raises(
+                TypeError, match=rf"^{name} is a {type(value).__name__}; give a path or the name of a t"
+            ):
+                loaded.score(shop, to=tmp_path / "x.parquet", **{name: value})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=rf"^source is a {type(value).__name__}; give a path or .* Parquet file"):
+            loaded.score(value, to=tmp_path / "x.parquet")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^path is a NoneType; give a path$"):
+        selfrec.load(None)  # type: ignore[arg-type]
+    with pytest.raises(TargetError, match="is open in this very program; close that connection and start again"):
+        loaded.score(shop, into="lists")
+    held[1].close()  # type: ignore[union-attr]
+
+
+def test_a_list_in_python_is_as_long_as_a_small_model_has_it(tmp_path: Path) -> None:
+    next_item_model(tmp_path / "model", 6, 4)
+    write_events(tmp_path / "shop.duckdb", [("ann", 100)])
+    loaded = selfrec.load(tmp_path / "model")
+    assert len(loaded.recommend([100])) == len(loaded.similar(100)) == 4
+    assert len(loaded.explain(tmp_path / "shop.duckdb", "ann").items) == 4
+    with pytest.raises(SettingsError, match="k = 10"):
+        loaded.recommend([100], 10)
+    with pytest.raises(ValueError, match="most is -1"):
+        loaded.explain(tmp_path / "shop.duckdb", "ann", most=-1)
+    with pytest.raises(SettingsError, match="k is 0; give the number of users"):
+        loaded.audience(tmp_path / "shop.duckdb", 100, 0)
 
 
 def test_the_public_surface() -> None:
