@@ -196,6 +196,7 @@ def test_inspect(cli: Cli, model: Path) -> None:
     assert ran.code == 0
     assert "20 items; every one was chosen by 5 users or more" in ran.out
     assert "in  history    int64[batch, length]" in ran.out
+    assert "pipeline      generator gan; stage '" in ran.out
     assert "float32[20]" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 100
     values = json.loads(cli("inspect", model, "--json").out)

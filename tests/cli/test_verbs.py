@@ -63,6 +63,16 @@ def test_explain(cli: Cli, model: Path, shop: Path) -> None:
     assert [one.as_dict() for one in found.items] == told["items"]
 
 
+def test_explain_shows_names_where_items_have_any(cli: Cli, tmp_path: Path) -> None:
+    next_item_model(tmp_path / "model", 6, 4)
+    write_shop(tmp_path / "shop.duckdb", [("ann", 100)])
+    shown = cli("explain", tmp_path / "model", tmp_path / "shop.duckdb", "--user", "ann", "-k", 1).out.splitlines()
+    assert [line.split() for line in shown] == [
+        ["rank", "item_id", "score", "because"],
+        ["1", "101", "1.0000", "100", "(-1.0000)"],
+    ]
+
+
 def test_explain_somebody_unknown(cli: Cli, model: Path, shop: Path) -> None:
     ran = cli("explain", model, shop, "--user", "4711", "-k", "2", "--json")
     assert (ran.code, json.loads(ran.out)["history"]) == (0, 0)

@@ -61,4 +61,8 @@ def command(
         )
         for one in found.items
     ]
-    print_table(("rank", "item_id", "name", "score", "because"), rows, right=[0, 3])
+    if any(name != str(item_id) for _, item_id, name, _, _ in rows):
+        print_table(("rank", "item_id", "name", "score", "because"), rows, right=[0, 3])
+    else:
+        short = [(rank, item_id, score, because) for rank, item_id, _, score, because in rows]
+        print_table(("rank", "item_id", "score", "because"), short, right=[0, 2])

@@ -47,7 +47,6 @@ def _print_facts(model: Model) -> None:
     manifest = model.manifest
     data = manifest.data
     span = f", {data.first} to {data.last}" if data.first else ""
-    pipeline = [stage.name for stage in manifest.stages if stage.chosen]
     print_pairs(
         [
             ("model", model.path),
@@ -57,12 +56,23 @@ def _print_facts(model: Model) -> None:
             ),
             ("plugins", ", ".join(f"{name} {version}" for name, version in manifest.plugins.items()) or "none"),
             ("preset, seed", f"{manifest.config.preset}, {manifest.seed}"),
-            ("pipeline", pipeline[-1] if pipeline else "as configured"),
+            ("pipeline", _pipeline(model)),
             ("fitted on", f"{data.rows:,} events of {data.users:,} users and {data.items:,} items{span}"),
             ("catalog", f"{model.n_items:,} items; {_privacy(model)}"),
             ("columns", ", ".join(f"{key} = {value}" for key, value in _columns(model).items())),
         ]
     )
+
+
+def _pipeline(model: Model) -> str:
+    """The parts, where a report names them, and the row of the table of stages that is exported."""
+    from selfrec.report.data import FILE_NAME, ReportData
+
+    parts = ReportData.read(model.path).parts if FILE_NAME in model.manifest.files else ()
+    stages = [repr(stage.name) for stage in model.manifest.stages if stage.chosen]
+    if not parts:
+        return stages[-1] if stages else "as configured"
+    return ", ".join(parts) + (f"; stage {stages[-1]}" if stages else "")
 
 
 def _print_metrics(model: Model) -> None:
