@@ -29,6 +29,11 @@ _MILLISECONDS = 1e11
 _NANOSECONDS = 1e20
 """Those beyond this (year 5138 in nanoseconds) are no times in any unit: unknown."""
 
+_DIGITS_OF_A_DATE = (
+    "stated BETWEEN 19000101 AND 21001231 AND stated % 10000 BETWEEN 101 AND 1231 AND stated % 100 BETWEEN 1 AND 31"
+)
+"""20260131. In seconds, all years from 1900 to 2100 are three weeks of August 1970."""
+
 
 @dataclass(frozen=True)
 class Span:
@@ -87,23 +92,30 @@ class Source:
 
     @cached_property
     def span(self) -> Span:
-        """Rows and time range. Raises ColumnError where most epoch numbers are no seconds."""
+        """Rows and time range. Raises ColumnError where most numbers of the time column are no epoch seconds."""
         column = self.columns[columns.TIMESTAMP]
         numbered = column is not None and is_number(self.mapping.time_type or "")
         stated = f"CAST({identifier(column)} AS DOUBLE)" if column is not None and numbered else "NULL::DOUBLE"
         sql = f"""
             SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true),
-                count(stated), count(far), min(far)
-            FROM (SELECT *, CASE WHEN stated BETWEEN {_MILLISECONDS} AND {_NANOSECONDS} THEN stated END AS far
+                count(stated), count(far), min(far), count(digits), min(digits)
+            FROM (SELECT *, CASE WHEN stated BETWEEN {_MILLISECONDS} AND {_NANOSECONDS} THEN stated END AS far,
+                    CASE WHEN {_DIGITS_OF_A_DATE} THEN stated END AS digits
                 FROM ({self.mapping.select(self.raw_sql, [f"{stated} AS stated"])}))"""
         with reading(self.name):
-            [(rows, known, first, last, whole, times, far, least)] = self.connection.execute(sql).fetchall()
+            [(rows, known, first, last, whole, times, *odd)] = self.connection.execute(sql).fetchall()
+        far, least_far, digits, least_digits = odd
         # A few may be mistakes; and zeros, for want of a time, stand among milliseconds as well.
-        if far > times / 2:
-            raise ColumnError(
-                f"{self.name}: column {column!r} holds {least:.0f} and the like in {far:,} of {times:,} rows, which is "
-                "no time in seconds; divide it in a view (milliseconds / 1000)"
-            )
+        wrong = [
+            (far, least_far, "no time in seconds; divide it in a view (milliseconds / 1000)"),
+            (digits, least_digits, f"a date in digits; make it one in a view (strptime({column}::VARCHAR, '%Y%m%d'))"),
+        ]
+        for count, least, what in wrong:
+            if count > times / 2:
+                raise ColumnError(
+                    f"{self.name}: column {column!r} holds {least:.0f} and the like in {count:,} of {times:,} rows, "
+                    f"which is {what}"
+                )
         return Span(rows, 0 if column is None else rows - known, first, last, whole)
 
     def fingerprint(self) -> dict[str, Any]:

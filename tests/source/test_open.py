@@ -142,6 +142,23 @@ def test_finer_units_are_told_from_seconds_beside_zeros(tmp_path: Path, unit: fl
     assert f"holds {times[-1]} and the like in 2 of {len(times)} rows" in str(caught.value)
 
 
+def test_digits_of_dates_are_told_from_seconds(tmp_path: Path) -> None:
+    """Unless they are few, or most are no dates: seconds may look like a date."""
+    times = {"user_id": "INTEGER", "item_id": "INTEGER", "timestamp": "INTEGER"}
+    make_table(tmp_path / "shop.duckdb", times, [(1, 1, 20251231), (1, 2, 20260131), (1, 3, 0)])
+    with open_source(str(tmp_path / "shop.duckdb"), SourceSettings()) as source, pytest.raises(ColumnError) as caught:
+        _ = source.span
+    assert "column 'timestamp' holds 20251231 and the like in 2 of 3 rows, which is a date in digits" in str(
+        caught.value
+    )
+    assert "strptime(timestamp::VARCHAR, '%Y%m%d')" in str(caught.value)
+    make_table(
+        tmp_path / "real.duckdb", times, [(1, 1, 20251231), (1, 2, 20251331), (1, 3, 20251232), (1, 4, 1767225600)]
+    )
+    with open_source(str(tmp_path / "real.duckdb"), SourceSettings()) as source:
+        assert source.span.last == 1767225600
+
+
 def test_a_few_mistakes_do_not_make_a_column_milliseconds(tmp_path: Path) -> None:
     rows = [(n, "a", 1_600_000_000) for n in range(3)] + [(9, "a", 1_600_000_000_000)]
     path = make_table(tmp_path / "shop.duckdb", {**TWO, "timestamp": "BIGINT"}, rows)
