@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 import time
 from dataclasses import asdict, dataclass, replace
@@ -83,11 +85,21 @@ class TableTarget:
         if self.table.lower().startswith(PREFIX):
             raise TargetError(f"{self.name}: names of fingerprints begin like this; choose another for the result")
         if self.database.exists():
+            self._check_writable()
             with self._session(read_only=True) as connection:
                 self._check_schema(connection)
                 self._check_holders(connection)
         elif not self.database.parent.is_dir():
             raise TargetError(f"{self.database.parent}: no such folder; make it first")
+
+    def _check_writable(self) -> None:
+        """Now rather than after hours of scoring. Not by opening it: closing a file frees the process's locks on it."""
+        if not os.access(self.database, os.W_OK):
+            mounted = os.statvfs(self.database).f_flag & os.ST_RDONLY
+            raise TargetError(
+                f"{self.database}: may not be written ({os.strerror(errno.EROFS if mounted else errno.EACCES)}); check "
+                f"its permissions, or name another database with --into FILE.duckdb::{self.table}"
+            )
 
     def earlier(self, folder: Path) -> Earlier | str:
         """Copy the companion table to a file, if the last run that wrote the result wrote it too."""

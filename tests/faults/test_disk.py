@@ -130,7 +130,7 @@ def test_a_disk_that_is_full_once_the_rows_are_committed(work: Path, disk: Path)
     job = Job.start(work, *args)
     assert job.end() == 0, job.err
     told = " ".join((work / "stdout").read_text().split())
-    assert "lists: the new rows stand, but still in results.duckdb.wal" in told
+    assert ": the new rows stand, but still in results.duckdb.wal" in told
     rows = reader.read()
     assert rows is not None
     assert len(rows) == 3000
@@ -177,6 +177,25 @@ def test_scoring_onto_a_disk_that_cannot_be_written(work: Path, disk: Path, kind
     assert mount("-o", "remount,rw", disk)
     done(work, *score_args(kind, place))
     assert reader.read() not in (None, OLD)
+
+
+def test_a_database_that_cannot_be_written_is_found_before_scoring(work: Path, disk: Path, tmp_path: Path) -> None:
+    """Mounted read-only at its place, for root may write any other file; the folder around it takes what is staged."""
+    make_old(disk / "results.duckdb", "--into", "lists")
+    place = tmp_path / "results.duckdb"
+    place.touch()
+    assert mount("-o", "remount,ro", disk)
+    assert mount("--bind", disk / "results.duckdb", place)
+    try:
+        log = tmp_path / "log.jsonl"
+        args = score_args("--into", f"{place}::lists")
+        refused(
+            Job.start(work, *args, "--log-json", log), 1, str(place), "may not be written", "--into FILE.duckdb::lists"
+        )
+        assert '"shard"' not in log.read_text()
+        assert leftovers(tmp_path) == []
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
 def test_fitting_onto_a_disk_that_cannot_be_written(work: Path, disk: Path) -> None:
