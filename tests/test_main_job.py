@@ -16,6 +16,8 @@ from onnx.reference import ReferenceEvaluator
 
 from selfrec.export.check import difference
 from selfrec.model_folder.reading import open_model
+from tests import program
+from tests.program import Ran
 from tests.shop import HOUSEHOLDS, aisle_of_item, aisle_of_user, make_shop
 
 # The toy shop's households go through their aisle in one order, so that their newest product alone tells the next one:
@@ -24,11 +26,9 @@ BY_AISLE = ["-o", "pipeline.recency=none"]
 QUICK = ["-o", "extractor.autoencoder.width=16", "-o", "extractor.autoencoder.epochs=5", *BY_AISLE]
 
 
-def selfrec(*arguments: str | Path, fails: int | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "selfrec", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == (fails or 0), done.stdout + done.stderr
+def selfrec(*arguments: str | Path, fails: int = 0) -> Ran:
+    done = program.selfrec(*arguments)
+    assert done.code == fails, done.out + done.err
     return done
 
 
@@ -60,7 +60,9 @@ class TestFit:
         assert {path.name for path in model.parent.iterdir()} <= {"shop.duckdb", "model", "other"}
 
     def test_one_seed_gives_one_graph(self, shop: Path, model: Path, tmp_path: Path) -> None:
-        selfrec("fit", shop, "--table", "events", "--items", "products", "--out", tmp_path / "again", *QUICK)
+        """Also in a process that was started from nothing, and so hashes text by another seed."""
+        again = ["fit", shop, "--table", "events", "--items", "products", "--out", tmp_path / "again", *QUICK]
+        subprocess.run([sys.executable, "-m", "selfrec", *map(str, again)], capture_output=True, check=True)
         graphs = [(folder / "model.onnx").read_bytes() for folder in (model, tmp_path / "again")]
         assert graphs[0] == graphs[1]
 
@@ -91,7 +93,7 @@ def test_every_preset_goes_all_the_way(shop: Path, tmp_path: Path, preset: str) 
 
 class TestEvaluate:
     def test_beats_popularity(self, shop: Path, model: Path) -> None:
-        figures = json.loads(selfrec("evaluate", model, shop, "--json").stdout)
+        figures = json.loads(selfrec("evaluate", model, shop, "--json").out)
         overall = figures["groups"][0]
         assert overall["model"]["recall@5"] > 2 * overall["popularity"]["recall@5"]
 
@@ -125,11 +127,11 @@ class TestScore:
 
 class TestRecommend:
     def test_shows_names_of_the_right_aisle(self, model: Path) -> None:
-        shown = selfrec("recommend", model, "--history", "1002,1006,1010", "-k", "4").stdout
+        shown = selfrec("recommend", model, "--history", "1002,1006,1010", "-k", "4").out
         assert shown.count("aisle 2, product") == 4
 
     def test_cold_user_gets_the_popular_items(self, model: Path) -> None:
-        assert "aisle" in selfrec("recommend", model, "--history", "nothing-known", "-k", "3").stdout
+        assert "aisle" in selfrec("recommend", model, "--history", "nothing-known", "-k", "3").out
 
 
 class TestWarmStart:
@@ -149,7 +151,7 @@ class TestWarmStart:
         few, many = tmp_path / "few", tmp_path / "many"
         selfrec("fit", *drawn, "--out", few, "-o", "training.validation_users=20")
         done = selfrec("fit", *drawn, "--out", many, "--warm-start", few, fails=2)
-        assert "hid rows of at most 20 users to choose on" in done.stderr
+        assert "hid rows of at most 20 users to choose on" in done.err
         assert not many.exists()
         fewer = ["-o", "training.validation_users=10"]
         selfrec("fit", *drawn, "--out", many, "--warm-start", few, *fewer)
@@ -158,5 +160,5 @@ class TestWarmStart:
     def test_another_split_or_seed_is_refused(self, shop: Path, model: Path, tmp_path: Path, option: list[str]) -> None:
         out = tmp_path / "other"
         done = selfrec("fit", shop, "--table", "events", "--out", out, "--warm-start", model, *QUICK, *option, fails=2)
-        assert "has seen rows that are held out now" in done.stderr
+        assert "has seen rows that are held out now" in done.err
         assert not out.exists()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ import pytest
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.kernel import Scorer
+from tests import program
+from tests.program import Ran
 from tests.shop import HOUSEHOLDS, make_shop
 
 QUICK = [
@@ -25,11 +25,9 @@ QUICK = [
 ]  # fmt: skip
 
 
-def selfrec(*arguments: str | Path, fails: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "selfrec", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == fails, done.stdout + done.stderr
+def selfrec(*arguments: str | Path, fails: int = 0) -> Ran:
+    done = program.selfrec(*arguments)
+    assert done.code == fails, done.out + done.err
     return done
 
 
@@ -54,7 +52,7 @@ def model(shop: Path) -> Path:
     out = shop.parent / "model"
     features = ["--user-features", "people", "--item-features", "goods"]
     done = selfrec("fit", shop, "--table", "events", "--out", out, *features, *QUICK)
-    assert "has 200 of 240 users" in " ".join(done.stderr.split()) + " ".join(done.stdout.split())
+    assert "has 200 of 240 users" in " ".join(done.err.split()) + " ".join(done.out.split())
     return out
 
 
@@ -115,18 +113,18 @@ class TestScore:
     def test_a_source_without_the_table_says_what_to_do(self, model: Path, tmp_path: Path) -> None:
         bare = make_shop(tmp_path / "bare.duckdb")
         done = selfrec("score", model, bare, "--to", tmp_path / "lists.parquet", fails=1)
-        assert "has no table 'people'" in done.stderr
-        assert "--user-features" in done.stderr
-        assert done.stderr.count("\n") == 1
+        assert "has no table 'people'" in done.err
+        assert "--user-features" in done.err
+        assert done.err.count("\n") == 1
 
     def test_a_model_without_columns_refuses_them(self, shop: Path, tmp_path: Path) -> None:
         plain, out = tmp_path / "plain", tmp_path / "lists.parquet"
         only = ["-o", "pipeline.extractors=", "-o", "pipeline.generators=popularity"]
         done = selfrec("fit", shop, "--table", "events", "--out", plain, "--user-features", "people", *only)
-        assert "no part of the exported pipeline reads them" in " ".join(done.stdout.split())
+        assert "no part of the exported pipeline reads them" in " ".join(done.out.split())
         assert json.loads((plain / "manifest.json").read_text())["user_table"] is None
         done = selfrec("score", plain, shop, "--to", out, "--user-features", "people", fails=2)
-        assert "reads no user columns; leave the option out" in done.stderr
+        assert "reads no user columns; leave the option out" in done.err
         selfrec("score", plain, shop, "--to", out, "--user-features", "none")
 
     def test_ages_reach_the_graph(self, shop: Path, model: Path, tmp_path: Path) -> None:
@@ -170,14 +168,14 @@ class TestEvaluateAndRecommend:
             connection.execute(
                 f"COPY (SELECT user_id, (item_id + 4)::INTEGER AS item_id, timestamp, weight FROM events) TO '{later}'"
             )
-        figures = json.loads(selfrec("evaluate", model, shop, "--test", later, "--json").stdout)
+        figures = json.loads(selfrec("evaluate", model, shop, "--test", later, "--json").out)
         assert figures["groups"][0]["users"] == HOUSEHOLDS
         done = selfrec("evaluate", model, shop, "--test", later, "--user-features", "poeple", fails=1)
-        assert f"{shop}: has no table 'poeple'" in done.stderr
+        assert f"{shop}: has no table 'poeple'" in done.err
 
     def test_recommend_is_neutral(self, model: Path) -> None:
         """The list of a user of whom nothing but the history is known: the graph with ages and columns of 0."""
-        shown = json.loads(selfrec("recommend", model, "--history", "1002,1006,1010", "-k", "4", "--json").stdout)
+        shown = json.loads(selfrec("recommend", model, "--history", "1002,1006,1010", "-k", "4", "--json").out)
         opened = open_model(model)
         numbers = opened.catalog.numbers([1002, 1006, 1010]).tolist()
         lists = Scorer(opened).score(Histories.from_rows([numbers], opened.n_items))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from selfrec import columns
 from selfrec.catalog import Catalog
@@ -105,7 +106,8 @@ def _with_item_columns(
         "LEFT JOIN fit_item_columns AS columns_given ON columns_given.item_text = CAST(item_id AS VARCHAR) "
         "ORDER BY number"
     ).to_arrow_table()
-    known = int(joined.column(len(chosen)).to_numpy(zero_copy_only=False).sum())
+    # Added up in arrow: as a numpy array the flags would import pandas, where it is installed.
+    known = pc.sum(joined.column(len(chosen))).as_py() or 0
     cleaned.report.tell("item columns", f"{place.name} has {known:,} of {plural(len(table), 'item')}")
     for position, name in enumerate(chosen):
         table = table.append_column(name, joined.column(position))

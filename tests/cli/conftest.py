@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from selfrec.cli.main import run
+from tests.program import Ran, selfrec
 
 USERS, ITEMS = 60, 20
 QUICK = ("-o", "pipeline.extractors=", "-o", "pipeline.generators=gan", "-o", "generator.gan.epochs=2",
          "-o", "pipeline.ranker=none", "-o", "pipeline.keep=all", "-o", "pipeline.top_k=10")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
 
 
 Cli = Callable[..., Ran]
@@ -41,13 +30,6 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
         return Ran(code, out, err)
 
     return call
-
-
-def selfrec(*args: object, timeout: float = 120) -> Ran:
-    """Run a command in a process of its own."""
-    command = [sys.executable, "-m", "selfrec", *map(str, args)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def write_shop(path: Path) -> Path:

@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.cli.conftest import Ran, write_shop
+from tests.cli.conftest import write_shop
 from tests.cli.test_bad_input import snapshot
+from tests.program import Ran
 
 
 def run(*args: str | bytes, cwd: str | bytes | Path | None = None, path: Path | None = None) -> Ran:

@@ -16,8 +16,9 @@ import pytest
 
 import selfrec
 from selfrec.errors import SettingsError, TargetError
-from tests.cli.conftest import ITEMS, QUICK, USERS, Cli, Ran
-from tests.cli.conftest import selfrec as selfrec_process
+from tests.cli.conftest import ITEMS, QUICK, USERS, Cli
+from tests.program import Ran
+from tests.program import selfrec as selfrec_process
 from tests.scoring.shops import next_item_model
 from tests.scoring.shops import write_shop as write_events
 

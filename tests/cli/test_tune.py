@@ -9,7 +9,8 @@ import pytest
 
 from selfrec.cli.watching import print_trials
 from selfrec.model_folder.manifest import SearchRow
-from tests.cli.conftest import Cli, selfrec, write_shop
+from tests.cli.conftest import Cli, write_shop
+from tests.program import selfrec
 
 SMALL = ("-o", "extractor.autoencoder.width=8", "-o", "extractor.autoencoder.epochs=2", "-o", "training.threads=1")
 

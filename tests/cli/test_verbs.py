@@ -9,7 +9,8 @@ import pytest
 
 import selfrec
 from selfrec.errors import SettingsError
-from tests.cli.conftest import ITEMS, USERS, Cli, Ran
+from tests.cli.conftest import ITEMS, USERS, Cli
+from tests.program import Ran
 from tests.scoring.shops import next_item_model, write_shop
 
 

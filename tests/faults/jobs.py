@@ -1,12 +1,10 @@
 """Real jobs in processes of their own that can be killed at any moment.
 
-Processes are forked from a server that has imported everything, so that the moments fall into the work and not into
-the imports. Each runs the program as the command line does: signals, exit code, one line on stderr.
-"""
+Processes are forked from the server of `tests.program`, which has imported everything, so that the moments fall into
+the work and not into the imports. Each runs the program as the command line does: signals, exit code, one line on stderr.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -15,13 +13,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from tests.program import forked, into_files
+
 ROOT = Path(__file__).resolve().parents[2]
 """Of the repository."""
-
-PRELOAD = ["selfrec.cli.main", "selfrec.fit_job.job", "selfrec.scoring.job", "onnxruntime", "matplotlib.figure"]
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(PRELOAD)
 
 
 def _program(args: list[str], folder: str, ready: Any) -> None:
@@ -31,8 +26,7 @@ def _program(args: list[str], folder: str, ready: Any) -> None:
     from selfrec.cli.main import main
     from selfrec.pipeline import checkpoint
 
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    into_files(folder)
     checkpoint.EVERY = 0.0
     os.chdir(folder)
     ready.set()
@@ -49,8 +43,8 @@ class Job:
     @classmethod
     def start(cls, folder: Path, *args: object) -> Job:
         """In `folder`, where its output goes as well."""
-        ready = _context.Event()
-        process = _context.Process(target=_program, args=([str(arg) for arg in args], str(folder), ready))
+        ready = forked.Event()
+        process = forked.Process(target=_program, args=([str(arg) for arg in args], str(folder), ready))
         process.start()
         assert ready.wait(timeout=60)
         return cls(process, folder)

@@ -16,6 +16,7 @@ import pytest
 import selfrec_tracking
 from selfrec.host.manager import PluginManager
 from tests.cli.conftest import write_shop
+from tests.program import selfrec
 
 pytest.importorskip("tensorboardX")
 
@@ -50,11 +51,11 @@ def scalars(run: Path) -> Scalars:
     return found
 
 
-def test_a_fit_writes_every_figure_of_every_epoch(tmp_path: Path) -> None:
+def test_a_fit_writes_every_figure_of_every_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = write_shop(tmp_path / "shop.duckdb")
-    command = ["-m", "selfrec", "fit", shop, "--out", tmp_path / "model", "--log-json", tmp_path / "log.jsonl", *FIT]
-    environment = {**os.environ, "SELFREC_TRACK_DIR": str(tmp_path / "curves")}
-    subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, env=environment)
+    monkeypatch.setenv("SELFREC_TRACK_DIR", str(tmp_path / "curves"))
+    ran = selfrec("fit", shop, "--out", tmp_path / "model", "--log-json", tmp_path / "log.jsonl", *FIT)
+    assert ran.code == 0, ran.err
     wanted: list[Scalars] = [{}, {}]
     phases = {"selection": 0, "refit": 1}
     for event in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines()):

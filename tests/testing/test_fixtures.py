@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 
 from selfrec.testing.bench import Fitted
+from tests.program import selfrec
 from tests.toys import Toys
 
 pytest_plugins = ["selfrec.testing.fixtures"]
@@ -33,8 +32,8 @@ def test_a_shop_with_a_known_right_answer(checkerboard_shop: Path) -> None:
         ["fit", checkerboard_shop, "--items", "items", "--out", model, *quick],
         ["score", model, checkerboard_shop, "--into", "lists", "-k", "2"],
     ):
-        done = subprocess.run([sys.executable, "-m", "selfrec", *map(str, command)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        done = selfrec(*command)
+        assert done.code == 0, done.err
     with duckdb.connect(str(checkerboard_shop)) as connection:
         rows = connection.execute("SELECT user_id, item_id FROM lists").fetchall()
         columns = connection.execute("SELECT title, price, embedding FROM items WHERE item_id = 3").fetchone()
