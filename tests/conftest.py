@@ -6,6 +6,7 @@ reads of itself for an export is read once.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -26,4 +27,7 @@ for name, value in {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}.items(
 def _operators_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         read_once(patch)
+        # Nor does the collector look through all of torch again and again.
+        gc.freeze()
         yield
+        gc.unfreeze()

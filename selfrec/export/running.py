@@ -48,8 +48,12 @@ def command_of(runtime: Runtime) -> list[str]:
 
 def agreement(name: str, command: Sequence[str], graph: Path, cases: Path) -> Agreement:
     """Run `command GRAPH CASES`, which prints results like `selfrec.export.runtimes`, and compare them."""
+    return compared(name, cases, *run_program([*command, str(graph), str(cases)]))
+
+
+def compared(name: str, cases: Path, said: Mapping[str, Any] | None, problem: str = "") -> Agreement:
+    """What a runtime's program said of the cases, beside their golden lists; None: it ended with a problem."""
     goldens = read_cases(cases)
-    said, problem = run_program([*command, str(graph), str(cases)])
     if said is None:
         return Agreement(name, "", len(goldens), {"": problem})
     return Agreement(name, str(said["version"]), len(goldens), dict(_differences(goldens, said["results"])))

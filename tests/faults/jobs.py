@@ -1,7 +1,9 @@
 """Real jobs in processes of their own that can be killed at any moment.
 
 Processes are forked from the server of `tests.program`, which has imported everything, so that the moments fall into
-the work and not into the imports. Each runs the program as the command line does: signals, exit code, one line on stderr.
+the work and not into the imports. Each runs the program as the command line does: signals, exit code, one line on
+stderr.
+"""
 
 from __future__ import annotations
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from selfrec.export.running import command_of
+from selfrec.export.running import Agreement, command_of, compared
 from selfrec.export.runtimes import RUNTIMES
 
 JS = Path(__file__).parent / "js"
@@ -26,6 +28,8 @@ class Program:
     """Whether it has ai.onnx.ml."""
     size: int = 0
     """Bytes on disk of what an application needs of it."""
+    stays: bool = False
+    """Whether it also takes graph after graph, as `Staying` has it."""
 
 
 def programs() -> list[Program]:
@@ -57,7 +61,35 @@ def _javascript(name: str) -> Program:
     elif name == "chromium" and chromium() is None:
         missing = "chromium is not installed, nor named by the variable CHROMIUM"
     size = 0 if missing else _size(JS / "node_modules" / package / carried)
-    return Program(name, ["node", str(JS / "run.mjs"), name], missing, raw_ids=True, size=size)
+    return Program(name, ["node", str(JS / "run.mjs"), name], missing, raw_ids=True, size=size, stays=True)
+
+
+class Staying:
+    """A program that stays between two graphs, because its start takes seconds: wasm is compiled, a browser opened."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._process = self._started()
+
+    def agreement(self, graph: Path, cases: Path) -> Agreement:
+        """As selfrec.export.running.agreement; the program is started again where it has ended."""
+        if self._process.poll() is not None:
+            self._process = self._started()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(graph), str(cases)]) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if line:
+            return compared(self._program.name, cases, json.loads(line))
+        return compared(self._program.name, cases, None, f"it ended with {self._process.wait()}")
+
+    def close(self) -> None:
+        """Let it end."""
+        self._process.communicate(timeout=60)
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(self._program.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def chromium() -> str | None:

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from selfrec.export.running import agreement
+from selfrec.export.running import Agreement, agreement
 from selfrec.settings.forms import ExportSettings
 from tests.runtimes.conftest import Exported, Fitted, needed
 from tests.runtimes.pipelines import pipelines
-from tests.runtimes.programs import Program, programs
+from tests.runtimes.programs import Program, Staying, programs
 
 PROGRAMS = pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
+
+FoundBy = Callable[[Program, Path, Path], Agreement]
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def found_by() -> Iterator[FoundBy]:
+    """What a program finds of a graph and its cases. One that stays is started once."""
+    staying: dict[str, Staying] = {}
+
+    def agreement_of(program: Program, graph: Path, cases: Path) -> Agreement:
+        if not needed(program).stays:
+            return agreement(program.name, program.command, graph, cases)
+        if program.name not in staying:
+            staying[program.name] = Staying(program)
+        return staying[program.name].agreement(graph, cases)
+
+    yield agreement_of
+    for one in staying.values():
+        one.close()
+
+
 @PROGRAMS
 @pytest.mark.parametrize("name", pipelines())
-def test_every_shipped_graph(name: str, program: Program, fitted: Fitted) -> None:
+def test_every_shipped_graph(name: str, program: Program, fitted: Fitted, found_by: FoundBy) -> None:
     model, cases = fitted(name)
-    found = agreement(name, needed(program).command, model.path / "model.onnx", cases)
+    found = found_by(program, model.path / "model.onnx", cases)
     assert found.differences == {}
     assert found.agreed == found.cases > 15
 
@@ -30,12 +50,12 @@ def test_every_shipped_graph(name: str, program: Program, fitted: Fitted) -> Non
 @pytest.mark.parametrize(
     "form", [{"k": 5, "half": True}, {"raw_ids": True}, {"allow": True}], ids=lambda form: "+".join(form)
 )
-def test_every_form(form: dict, program: Program, exported: Exported, allowed: Path) -> None:
+def test_every_form(form: dict, program: Program, exported: Exported, allowed: Path, found_by: FoundBy) -> None:
     if "raw_ids" in form and not program.raw_ids:
         pytest.skip(f"{program.name} has no ai.onnx.ml")
     settings = ExportSettings(**form | ({"allow": str(allowed)} if "allow" in form else {}))
     graph, cases = exported("full", settings)
-    found = agreement("full", needed(program).command, graph, cases)
+    found = found_by(program, graph, cases)
     assert found.differences == {}
     assert found.agreed == found.cases > 15
 
@@ -49,10 +69,10 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @PROGRAMS
-def test_external_data(program: Program, exported: Exported) -> None:
+def test_external_data(program: Program, exported: Exported, found_by: FoundBy) -> None:
     """A page has to be given the second file by hand, and tract's package reads it beside the first."""
     if program.name in ("onnxruntime-web", "chromium"):
         pytest.skip("files are handed to the wasm runtime one by one: use the single-file form")
     graph, cases = exported("default", ExportSettings(external_data=True))
-    found = agreement("default", needed(program).command, graph, cases)
+    found = found_by(program, graph, cases)
     assert found.differences == {}

@@ -20,8 +20,9 @@ export function serve(files) {
     const place = files[name] ?? join(here, "node_modules/onnxruntime-web/dist", name.split("/").pop());
     const found = await stat(place).catch(() => null);
     if (!found?.isFile()) return response.writeHead(404).end();
+    // The files of a name change from one graph to the next.
     response.writeHead(200, { "content-type": TYPES[extname(name)] ?? "application/octet-stream",
-      "content-length": found.size });
+      "content-length": found.size, "cache-control": "no-store" });
     return createReadStream(place).pipe(response);
   });
   return new Promise((ready) => {
@@ -43,13 +44,14 @@ export async function withPage(files, inPage) {
   }
 }
 
-/** Golden batches in a page. */
-export async function inChromium(graph, cases, repeat) {
-  const files = { "page.html": join(here, "page.html"), "cases.mjs": join(here, "cases.mjs"), "model.onnx": graph,
-    "cases.json": cases };
+/** Golden batches in a page: calls `work` with the version and a function of (graph, cases, repeat). */
+export async function inChromium(work) {
+  const files = { "page.html": join(here, "page.html"), "cases.mjs": join(here, "cases.mjs") };
   return withPage(files, async (page, browser) => {
-    const results = await page.evaluate((repeat) => globalThis.run(repeat), repeat);
-    const version = await versionOf("onnxruntime-web");
-    return { version: `${version} in Chromium ${browser.version().split(".")[0]}`, results };
+    const version = `${await versionOf("onnxruntime-web")} in Chromium ${browser.version().split(".")[0]}`;
+    return work(version, (graph, cases, repeat) => {
+      Object.assign(files, { "model.onnx": graph, "cases.json": cases });
+      return page.evaluate((repeat) => globalThis.run(repeat), repeat);
+    });
   });
 }
