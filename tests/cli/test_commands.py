@@ -358,11 +358,7 @@ def test_the_public_surface() -> None:
 
 
 def test_fit_is_a_function_twice(shop: Path, tmp_path: Path) -> None:
-    code = (
-        "import selfrec\n"
-        "options = {'pipeline.extractors': [], 'pipeline.generators': ['popularity'], 'pipeline.ranker': None}\n"
-        f"for name in ('one', 'two'): selfrec.fit({str(shop)!r}, {str(tmp_path)!r} + '/' + name, options=options)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    options = {"pipeline.extractors": [], "pipeline.generators": ["popularity"], "pipeline.ranker": None}
+    for name in ("one", "two"):
+        selfrec.fit(shop, tmp_path / name, options=options)
     assert (tmp_path / "one" / "model.onnx").read_bytes() == (tmp_path / "two" / "model.onnx").read_bytes()

@@ -11,20 +11,18 @@ import onnxruntime as ort
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.synthetic import write_model_folder
 from selfrec.errors import EmptyDataError, ExportError, SettingsError
 from selfrec.export.batches import sample_histories
-from selfrec.export.graph import to_graph
 from selfrec.export.half import to_half
 from selfrec.export.job import export_graph
 from selfrec.export.raw_ids import id_table, padding_id
 from selfrec.export.top_k import in_one_stage
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.settings.forms import ExportSettings
-from tests.export.test_export import recommender
+from tests.export.test_export import exported
 
 N_ITEMS, TOP_K = 60, 10
 TEXT_IDS = pa.array([f"item {n}" for n in range(N_ITEMS)])
@@ -32,8 +30,7 @@ TEXT_IDS = pa.array([f"item {n}" for n in range(N_ITEMS)])
 
 def model_of(folder: Path, shape: str, n_items: int = N_ITEMS, ids: pa.Array | None = None) -> Model:
     """A model folder of one of the shapes of test_export; item ids are 1,000 + number where none are given."""
-    with torch.no_grad():
-        graph = to_graph(recommender(shape, n_items, TOP_K))
+    graph = exported(shape, n_items, TOP_K)
     kind = "BIGINT" if ids is None else {"string": "VARCHAR", "int32": "INTEGER"}[str(ids.type)]
     write_model_folder(folder, graph, n_items=n_items, top_k=min(TOP_K, n_items), item_ids=ids, item_type=kind)
     return open_model(folder)
@@ -222,8 +219,7 @@ def test_external_data_moves_with_its_graph(model: Model, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("shape", ["one factored", "two with ranker"])
 def test_one_stage_is_two_stages_undone(shape: str) -> None:
-    with torch.no_grad():
-        graph = to_graph(recommender(shape, 2700, TOP_K))
+    graph = exported(shape, 2700, TOP_K)
     undone = onnx.ModelProto()
     undone.CopyFrom(graph)
     in_one_stage(undone.graph)

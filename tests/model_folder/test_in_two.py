@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import helper, numpy_helper
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
-from selfrec.export.graph import to_graph
 from selfrec.histories import Histories
 from selfrec.model_folder.edited import Edited
 from selfrec.model_folder.graph import read_graph
@@ -22,7 +20,7 @@ from selfrec.model_folder.session import start_session
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.running import Feeds
 from selfrec.settings.tables import ScoringSettings
-from tests.export.test_export import recommender
+from tests.export.test_export import exported
 
 N, D, K = 400, 16, 10
 
@@ -59,8 +57,7 @@ class TestPooling:
         assert pooling_of(graph) == Pooling("wider_row", D + 1)
 
     def test_is_not_there_where_no_embeddings_are_gathered(self) -> None:
-        with torch.no_grad():
-            assert pooling_of(to_graph(recommender("prior", N, K))) is None
+        assert pooling_of(exported("prior", N, K)) is None
 
 
 def read_the_embeddings_twice(graph: onnx.GraphProto) -> None:
@@ -182,9 +179,7 @@ def test_lists_are_those_of_the_graph_as_it_stands(tmp_path: Path, k: int, *, bl
 @pytest.mark.parametrize("shape", ["one factored", "two sparse by position", "two sparse by age with ranker"])
 def test_lists_of_exported_pipelines(tmp_path: Path, shape: str) -> None:
     """Sparse generators and rankers read the history beside the sums; ages weigh it in both parts."""
-    with torch.no_grad():
-        graph = to_graph(recommender(shape, N, K))
-    write_model_folder(tmp_path / "model", graph, n_items=N, top_k=K)
+    write_model_folder(tmp_path / "model", exported(shape, N, K), n_items=N, top_k=K)
     model, rows = open_model(tmp_path / "model"), histories()
     in_two, whole = (Scorer(model, ScoringSettings(k=K, threads=1), few=few) for few in (False, True))
     assert in_two.runner.pooled

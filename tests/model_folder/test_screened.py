@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
-from selfrec.export.graph import to_graph
 from selfrec.histories import Histories
 from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.edited import Source
@@ -27,7 +25,7 @@ from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.running import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
-from tests.export.test_export import recommender
+from tests.export.test_export import exported
 from tests.model_folder.test_model_folder import rehash
 
 N, D, K = 4000, 16, 10
@@ -196,20 +194,18 @@ class TestLists:
 
     @pytest.mark.parametrize("shape", ["one factored", "two sparse", "two sparse by position"])
     def test_of_an_exported_pipeline(self, tmp_path: Path, shape: str) -> None:
-        with torch.no_grad():
-            graph = to_graph(recommender(shape, N, K))
-        write_model_folder(tmp_path / "model", graph, n_items=N, top_k=K)
+        write_model_folder(tmp_path / "model", exported(shape, N, K), n_items=N, top_k=K)
         screened_lists, whole, _ = both(open_model(tmp_path / "model"), histories())
         assert_alike(screened_lists, whole)
 
     @pytest.mark.parametrize("strength", [0.0, 1e-3, 1.0, 1e3, -1.0])
     def test_of_what_a_sparse_generator_adds(self, tmp_path: Path, strength: float) -> None:
         """From nothing beside the product to nothing but what is added."""
-        module = recommender("two sparse", N, K)
-        [sparse] = [part for part in module.all_parts if part.sparse]
-        sparse.module.strengths.mul_(strength)
-        with torch.no_grad():
-            write_model_folder(tmp_path / "model", to_graph(module), n_items=N, top_k=K)
+        graph = exported("two sparse", N, K)
+        [strengths] = [one for one in graph.graph.initializer if one.name.endswith("strengths")]
+        scaled = numpy_helper.to_array(strengths) * np.float32(strength)
+        strengths.CopyFrom(numpy_helper.from_array(scaled, strengths.name))
+        write_model_folder(tmp_path / "model", graph, n_items=N, top_k=K)
         screened_lists, whole, _ = both(open_model(tmp_path / "model"), histories())
         assert_alike(screened_lists, whole)
 
@@ -304,8 +300,7 @@ class TestOtherGraphs:
 
     @pytest.mark.parametrize("shape", ["one dense", "two", "one with ranker", "two sparse by age with ranker"])
     def test_other_pipelines_have_none(self, shape: str) -> None:
-        with torch.no_grad():
-            assert of(to_graph(recommender(shape, N, K))) is None
+        assert of(exported(shape, N, K)) is None
 
     def test_a_list_of_a_large_part_of_the_catalog_has_none(self) -> None:
         assert of(graph_of(), k=90) is None

@@ -144,11 +144,18 @@ def test_names_types_and_order_change_nothing(
     assert not {(user, item) for user, _, item, _ in found} & set(events)
 
 
+THREE = [(0, 0, 0), (0, 1, 1), (1, 2, 2)]
+"""Events: user, item, time."""
+
+
+@cache
+def of_plain_names() -> tuple[Any, Any, Any]:
+    return results(Shape(), THREE)
+
+
 @pytest.mark.parametrize("name", ["weight", "event", "timestamp", "user_id", "epoch", "rowid", "select", "*", "é"])
 def test_names_that_mean_something_elsewhere(name: str) -> None:
     """A column of ids is no weight and no time, whatever it is called."""
-    rows = [(0, 0, 0), (0, 1, 1), (1, 2, 2)]
-    plain = results(Shape(), rows)
-    assert results(Shape(("t", "someone", name, "at")), rows) == plain
+    assert results(Shape(("t", "someone", name, "at")), THREE) == of_plain_names()
     if name != "user_id":
-        assert results(Shape(("t", name, "thing", "at")), rows) == plain
+        assert results(Shape(("t", name, "thing", "at")), THREE) == of_plain_names()
