@@ -23,6 +23,47 @@ for name, value in {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}.items(
     os.environ.setdefault(name, value)
 
 
+HEAVY = (
+    "faults/test_kills.py",
+    "runtimes/test_runtimes.py",
+    "third_party/test_distributions.py",
+    "faults/test_disk.py",
+    "scaffold/test_new.py",
+    "test_main_job.py",
+    "cli/test_readme.py",
+    "benchmarks/test_others.py",
+    "testing/test_checks.py",
+    "export/test_export.py",
+    "cli/test_tune.py",
+    "scoring/test_changed.py",
+    "cli/test_leaks.py",
+    "scoring/test_changed_killed.py",
+    "plugins/test_conformance.py",
+    "benchmarks/test_running.py",
+    "export/test_forms.py",
+    "test_side_features.py",
+    "source/test_any_sql.py",
+    "cli/test_bad_surroundings.py",
+    "pipeline/test_failures.py",
+    "scoring/test_together.py",
+    "model_folder/test_screened.py",
+    "runtimes/test_embedding.py",
+    "scaffold/test_tutorial.py",
+    "cli/test_bad_input.py",
+    "cli/test_commands.py",
+    "plugins/test_tracking.py",
+    "scoring/test_resume.py",
+    "scoring/test_job.py",
+)
+"""Files of more than half a minute, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files: a worker takes a whole file, and the other waits for one that is taken last."""
+    places = {f"tests/{name}": place for place, name in enumerate(HEAVY)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _operators_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

@@ -69,9 +69,9 @@ class Job:
 
 
 def done(folder: Path, *args: object) -> float:
-    """Run a program to its good end; the seconds it took."""
-    began = time.monotonic()
+    """Run a program to its good end; the seconds it took, from when a signal would have reached it."""
     job = Job.start(folder, *args)
+    began = time.monotonic()
     code = job.end()
     assert code == 0, job.err
     return time.monotonic() - began
