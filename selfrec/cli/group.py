@@ -83,13 +83,14 @@ class Group(click.Group):
         """Commands that plugins add, with their short help. Shipped plugins add none, so they are not loaded."""
         if not any(point.dist is None or point.dist.name != "selfrec" for point in entry_points(group="selfrec")):
             return {}
-        return {added.name: added.command.get_short_help_str(80) for added in _plugins().commands(taken=COMMANDS)}
+        added = _plugins(shipped=False).commands(taken=COMMANDS)
+        return {name: command.get_short_help_str(80) for name, command, _ in added}
 
 
-def _plugins() -> PluginManager:
+def _plugins(*, shipped: bool = True) -> PluginManager:
     from selfrec.host.manager import PluginManager
 
-    return PluginManager.load()
+    return PluginManager.load(shipped=shipped)
 
 
 def show_version(ctx: click.Context, _: click.Parameter, wanted: Any) -> None:

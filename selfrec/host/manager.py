@@ -52,13 +52,18 @@ class PluginManager:
         self._silenced: set[str] = set()
 
     @classmethod
-    def load(cls, disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> PluginManager:
-        """A manager with every plugin that is installed; points replaces the installed entry points."""
+    def load(
+        cls, disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None, *, shipped: bool = True
+    ) -> PluginManager:
+        """A manager with every plugin that is installed, but for selfrec's own where `shipped` says so; points replaces
+        the installed entry points.
+        """
         manager = cls(disabled)
         found = sorted(entry_points(group=GROUP) if points is None else points, key=_turn)
         for point in found:
-            manager._load(point)
-        known = manager._plugins.keys() | {PluginInfo.of(point).full_name for point in found}
+            if shipped or PluginInfo.of(point).distribution != _OWN:
+                manager._load(point)
+        known = {name for point in found for name in (point.name, PluginInfo.of(point).full_name)}
         for name in sorted(manager._disabled - known - {"*"}):
             _log.warning("no plugin %r to disable; %s", name, suggestion(name, manager._plugins))
         return manager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +97,20 @@ def test_a_command_of_a_plugin(greeting: Callable[[str], None], cli: Cli) -> Non
     assert "command greet" in cli("plugins").out
     listed = {info["name"]: info["commands"] for info in json.loads(cli("plugins", "list", "--json").out)}
     assert (listed["greeting"], listed["tracking"]) == (["greet"], [])
+
+
+def test_help_loads_plugins_of_others_alone(greeting: Callable[[str], None], tmp_path: Path) -> None:
+    """They may add commands; selfrec's own add none."""
+    greeting("greet")
+    code = (
+        "import sys; from selfrec.cli.main import run; run(['--help']);"
+        "print([name for name in ('selfrec_greeting', 'selfrec_autoencoder', 'torch') if name in sys.modules])"
+    )
+    surroundings = {**os.environ, "PYTHONPATH": str(tmp_path), "SELFREC_DISABLE_PLUGINS": "gan"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=surroundings)
+    assert "greet       Greet WHO." in done.stdout
+    assert done.stdout.splitlines()[-1] == "['selfrec_greeting']"
+    assert done.stderr == ""
 
 
 def test_a_command_that_fails_names_its_plugin(greeting: Callable[[str], None], cli: Cli) -> None:
