@@ -14,6 +14,7 @@ from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.recency import EVEN
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import AUGMENTED, SELECTION, Chosen, StageTrainer
 from selfrec.report.data import (
@@ -57,7 +58,7 @@ def report_data(
         fingerprint=dict(dataset.fingerprint),
         config=config.model_dump(mode="json"),
         graph=graph_of(recommender.top_k, recommender.inputs),
-        parts=tuple(f"{part.kind} {part.label}" for part in final.parts),
+        parts=_parts(final),
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),
@@ -72,6 +73,16 @@ def report_data(
         reconstruction=_reconstruction(generators, sample),
         generated=_generated(generators, sample),
     )
+
+
+def _parts(final: Chosen) -> tuple[str, ...]:
+    """The exported parts: a generator with its weight in the sum unless that is 1, and how much old items count."""
+    weights = dict(zip((part.key for part in final.generators), final.weights, strict=True))
+    named = [
+        f"{part.kind} {part.label}" + ("" if weights.get(part.key, 1.0) == 1 else f" x {weights[part.key]:.3g}")
+        for part in final.parts
+    ]
+    return (*named, *(() if final.recency == EVEN else (str(final.recency),)))
 
 
 def _sample(histories: Histories, seed: int) -> Histories:

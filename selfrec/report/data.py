@@ -162,7 +162,11 @@ class ReportData(_Part):
     fingerprint: dict[str, Any] = Field(description="rows, users, items, first, last, content of the source.")
     config: dict[str, Any] = Field(description="The resolved configuration.")
     graph: Graph | None = None
-    parts: tuple[str, ...] = Field((), description='Parts of the exported pipeline, "extractor autoencoder".')
+    parts: tuple[str, ...] = Field(
+        (),
+        description='Parts of the exported pipeline: "extractor autoencoder"; with the weight of a generator where '
+        'it is not 1, "generator popularity x 0.3"; and how much less older items of a history count.',
+    )
     split: str = Field("", description="Kind of the split.")
     refitted: bool | None = Field(
         None, description="Whether the chosen parts were trained once more, on the validation rows too."

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from selfrec.fit_job.reporting import _scores
+from selfrec.fit_job.reporting import _parts, _scores
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import build_part
+from selfrec.pipeline.recency import Recency
 from selfrec.plugin import EpochOptions, Generator, Sizes, UserBatch
 from selfrec.testing import checkerboard
 
@@ -16,6 +18,15 @@ class Again(nn.Module):
 
     def sparse_scores(self, batch: UserBatch, features: Tensor) -> tuple[Tensor, Tensor]:
         return batch.history, batch.weights
+
+
+def test_parts_have_their_weights_and_the_recency_stands_last() -> None:
+    record = Generator(name="again", summary="x", options=EpochOptions, build=lambda options, sizes: Again())
+    first, second = (build_part(record, label, EpochOptions(), Sizes(items=3), 0) for label in ("again", "other"))
+    chosen = Chosen(generators=[first, second], weights=[1.0, 0.12345])
+    assert _parts(chosen) == ("generator again", "generator other x 0.123")
+    chosen.recency = Recency("position", 0.5)
+    assert _parts(chosen)[2:] == ("recency (position ^ -0.5)",)
 
 
 def test_a_part_without_a_state_is_shown_too() -> None:
