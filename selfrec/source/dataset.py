@@ -174,7 +174,11 @@ def _assemble(
     if not len(validation) and not fixed:
         raise EmptyDataError(
             f"{source.name}: the split {split.kind!r} left no validation rows; raise split.validation"
-            + (", or set split.last_items = 1" if split.kind == "leave-last" else "")
+            + (
+                ", or set split.last_items = 1; users need three items: to learn from, to choose on and to test on"
+                if split.kind == "leave-last"
+                else ""
+            )
         )
     test, line = reader.holdout(split, Part.TEST)
     if line.rows_before:
