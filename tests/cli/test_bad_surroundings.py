@@ -15,7 +15,7 @@ import pytest
 
 from tests.cli.conftest import write_shop
 from tests.cli.test_bad_input import snapshot
-from tests.program import Ran
+from tests.program import Ran, selfrec
 
 
 def run(*args: str | bytes, cwd: str | bytes | Path | None = None, path: Path | None = None) -> Ran:
@@ -93,7 +93,7 @@ def test_a_source_that_another_process_writes(model: Path, tmp_path: Path) -> No
             ["evaluate", str(model), str(shop)],
             ["score", str(model), str(shop), "--to", str(tmp_path / "lists.parquet")],
         ):
-            failed(run(*args), 1, "shop.duckdb", f"PID {pid}", "close it there")
+            failed(selfrec(*args), 1, "shop.duckdb", f"PID {pid}", "close it there")
     assert snapshot(tmp_path) == before
 
 
