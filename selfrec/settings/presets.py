@@ -27,7 +27,7 @@ _FOR_SHORT = {"short": {"length_exponent": 1.0}}
 _PARTS = ["autoencoder", "itemknn", "slim", "popularity", SHORT]
 
 _QUICK = [part for part in _PARTS if part != "itemknn"]
-"""`itemknn` is seldom kept beside `slim`, and takes a sixth of what a quick fit trains for."""
+"""`itemknn` is seldom kept beside `slim` (benchmarks/accuracy.md), and to train and weigh it takes its time."""
 
 _ALL = (
     Preset(
