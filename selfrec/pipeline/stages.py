@@ -253,6 +253,7 @@ class StageTrainer:
         if not self._temporal or len(chosen.generators) < 2:
             return
         most, share = config.training.validation_users, config.split.validation
+        # The lesson of a portable ranker hides the same rows, so that it finds these apprentices trained.
         for visible, holdout in islice(earlier_windows(histories, share, config.seed, most=most), 1):
             windows = [(chosen, validation), (self._apprentices(chosen, visible), holdout)]
             weights = steady_weights(windows, self.recommender, self.parts.device, fixed=fixed, forced=self._keep_all)
