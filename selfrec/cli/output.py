@@ -47,12 +47,19 @@ def print_table(
 
 def print_recommendations(lines: Sequence[Recommendation]) -> None:
     """A list; names only where items have any."""
-    if any(line.name != str(line.item_id) for line in lines):
+    if not lines:
+        note_nothing_left()
+    elif any(line.name != str(line.item_id) for line in lines):
         rows = [(line.rank, line.item_id, line.name, f"{line.score:.4f}") for line in lines]
         print_table(("rank", "item_id", "name", "score"), rows, right=[0, 3])
     else:
         short = [(line.rank, line.item_id, f"{line.score:.4f}") for line in lines]
         print_table(("rank", "item_id", "score"), short, right=[0, 2])
+
+
+def note_nothing_left() -> None:
+    """In the place of a list that has no lines."""
+    click.echo("every item of the catalog is in this history: none is left to recommend", err=True)
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:

@@ -96,8 +96,9 @@ class PartTrainer:
         """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
         finished = self.workshop.finished(phase, part.key, part.module)
         if finished is not None:
+            if (phase, part.key) not in self.trained:
+                self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
             self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"], part.module)
-            self.listener.message(f"{part.key}: finished earlier, loaded")
             return
         fitting = self._fitting(
             part,

@@ -60,6 +60,11 @@ class Part:
         return f"{self.kind}.{self.label}"
 
     @property
+    def text(self) -> str:
+        """How the configuration names it: "name" or "label:name"."""
+        return self.label if self.label == self.record.name else f"{self.label}:{self.record.name}"
+
+    @property
     def factored(self) -> bool:
         """Whether a generator's scores are the product of a query and item factors."""
         return hasattr(self.module, "query") and hasattr(self.module, "item_factors")

@@ -74,6 +74,16 @@ def test_explain_shows_names_where_items_have_any(cli: Cli, tmp_path: Path) -> N
     ]
 
 
+def test_a_list_without_a_line_is_said_in_words(cli: Cli, tmp_path: Path) -> None:
+    model, shop = next_item_model(tmp_path / "model", 3, 2).path, tmp_path / "shop.duckdb"
+    write_shop(shop, [("ann", 100), ("ann", 101), ("ann", 102)])
+    said = "every item of the catalog is in this history: none is left to recommend\n"
+    assert cli("recommend", model, "--history", "100,101,102") == Ran(0, "", said)
+    assert cli("explain", model, shop, "--user", "ann") == Ran(0, "", said)
+    nobody = cli("audience", model, shop, "--item", "101")
+    assert (nobody.code, nobody.out) == (0, "")
+
+
 def test_explain_somebody_unknown(cli: Cli, model: Path, shop: Path) -> None:
     ran = cli("explain", model, shop, "--user", "4711", "-k", "2", "--json")
     assert (ran.code, json.loads(ran.out)["history"]) == (0, 0)

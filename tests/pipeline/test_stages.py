@@ -121,7 +121,7 @@ class TestSelection:
             asked.append(kwargs["least"])
             return search_weight(*args, **kwargs)
 
-        monkeypatch.setattr("selfrec.pipeline.stages.search_weight", search)
+        monkeypatch.setattr("selfrec.pipeline.choosing.search_weight", search)
         trainer(pipeline={"generators": ("factors", "dense")}, split={"kind": kind}).select(
             checkerboard(), checkerboard_holdout()
         )

@@ -58,7 +58,7 @@ def command(
         counts = {"asked": found.asked, "cold": found.cold, "seen": found.seen}
         print_json({"item": item_id, "users": [one._asdict() for one in found.users], **counts})
         return
-    print_table(
-        ("rank", "user_id", "score"), [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users], right=[0, 2]
-    )
+    if found.users:
+        rows = [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users]
+        print_table(("rank", "user_id", "score"), rows, right=[0, 2])
     state.note(f"of {found.asked:,} users, {found.seen:,} have it already and {found.cold:,} have no history")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from selfrec.cli.options import length_option, list_length, model_argument, settings_options, source_argument
-from selfrec.cli.output import print_json, print_table
+from selfrec.cli.output import note_nothing_left, print_json, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -61,7 +61,9 @@ def command(
         )
         for one in found.items
     ]
-    if any(name != str(item_id) for _, item_id, name, _, _ in rows):
+    if not rows:
+        note_nothing_left()
+    elif any(name != str(item_id) for _, item_id, name, _, _ in rows):
         print_table(("rank", "item_id", "name", "score", "because"), rows, right=[0, 3])
     else:
         short = [(rank, item_id, score, because) for rank, item_id, _, score, because in rows]

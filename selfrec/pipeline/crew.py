@@ -1,0 +1,108 @@
+"""The parts of a pipeline, built and trained on some rows. Nothing is chosen here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from selfrec.histories import Histories, Holdout
+from selfrec.host.records import Sizes
+from selfrec.pipeline.chosen import Chosen
+from selfrec.pipeline.features import Features
+from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
+from selfrec.pipeline.parts import Part, label_and_name
+from selfrec.pipeline.recommender import Recommender
+
+SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
+
+
+class Crew:
+    """Trains extractors and generators by phase, and puts what was chosen together as one module."""
+
+    def __init__(self, parts: PartTrainer, prior: Tensor) -> None:
+        """prior float32[N]: a cold user's scores."""
+        self.parts = parts
+        self.prior = prior
+        self._user_features, self._timed = 0, False
+
+    def recommender(self, chosen: Chosen) -> Recommender:
+        """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
+        pipeline = self.parts.config.pipeline
+        return Recommender(
+            extractors=chosen.extractors,
+            generators=chosen.generators,
+            weights=chosen.weights,
+            recency=chosen.recency,
+            ranker=chosen.ranker,
+            prior=self.prior,
+            candidates=pipeline.candidates,
+            top_k=pipeline.top_k,
+            user_features=self._user_features,
+            ages=self._timed,
+        ).to(self.parts.device)
+
+    def extractors(
+        self, phase: str, histories: Histories, validation: Holdout | None, *, like: str | None = None
+    ) -> list[Part]:
+        """All configured extractors; `like` names the phase whose best epoch counts are run again."""
+        sizes = self.sizes(histories)
+        trained: list[Part] = []
+        for text in self.parts.config.pipeline.extractors:
+            part = self.parts.build("extractor", text, sizes)
+            self.parts.train(phase, part, sizes, histories, validation, Features([]), like=like)
+            trained.append(part)
+        return trained
+
+    def generator(
+        self,
+        phase: str,
+        text: str,
+        extractors: Sequence[Part],
+        histories: Histories,
+        validation: Holdout | None,
+        *,
+        like: str | None = None,
+    ) -> Part:
+        """The generator that `text` names: the other face of an extractor, or trained on the extractors' features."""
+        label, _ = label_and_name(text)
+        shared = next((part for part in extractors if part.label == label), None)
+        features = Features(extractors)
+        sizes = self.sizes(histories, features=features.width)
+        part = self.parts.build("generator", text, sizes, shared=shared)
+        if shared is None or part.module is not shared.module:
+            self.parts.train(phase, part, sizes, histories, validation, features, like=like)
+        return part
+
+    def again(
+        self, phase: str, chosen: Chosen, visible: Histories, *, like: str, rows: Histories | None = None
+    ) -> Chosen:
+        """The chosen stages but for the ranker, trained anew on these rows, each for the epochs that were best.
+
+        rows: what extractors are trained on instead.
+        """
+        alone = phase == REFIT and not chosen.generators and chosen.ranker is None
+        extractors = [] if alone else self.extractors(phase, visible if rows is None else rows, None, like=like)
+        stages = Chosen(extractors=extractors, weights=list(chosen.weights), recency=chosen.recency)
+        for part in chosen.generators:
+            stages.generators.append(self.generator(phase, part.text, extractors, visible, None, like=like))
+        return stages
+
+    def apprentices(self, chosen: Chosen, visible: Histories) -> Chosen:
+        """The chosen stages, trained on these rows alone."""
+        return self.again(APPRENTICE, chosen, visible, like=SELECTION if chosen.generated is None else AUGMENTED)
+
+    def sizes(self, histories: Histories, *, features: int = 0, generators: int = 0, candidates: int = 0) -> Sizes:
+        """What a part is built for on these rows."""
+        columns = self.parts.item_features
+        self._user_features = 0 if histories.user_features is None else histories.user_features.shape[1]
+        self._timed = self._timed or bool(histories.ages.any())
+        return Sizes(
+            items=histories.n_items,
+            features=features,
+            generators=generators,
+            candidates=candidates,
+            user_features=self._user_features,
+            ages=self._timed,
+            item_features=0 if columns is None else columns.shape[1],
+        )
