@@ -16,7 +16,7 @@ from selfrec.model_folder.reading import Model, open_model
 from selfrec.model_folder.writing import ModelWriter
 from selfrec.pipeline.recommender import Recommender
 from selfrec.settings.tables import Config, ScoringSettings
-from tests.export.test_export import recommender
+from tests.shapes import recommender
 
 N = 60
 K = 10

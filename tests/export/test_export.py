@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from onnx import ModelProto
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
@@ -20,12 +18,10 @@ from selfrec.export.check import cases, check_graph, difference
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
 from selfrec.pipeline.parts import Part, build_part
-from selfrec.pipeline.recency import EVEN, Recency
 from selfrec.pipeline.recommender import Recommender
 from selfrec.plugin import EpochOptions, Ranker, UserBatch
+from tests.shapes import N_ITEMS, SHAPES, exported, recommender
 from tests.toys import Toys
-
-N_ITEMS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -96,70 +92,6 @@ class TestFurtherInputs:
         nothing = torch.full((1, 2), N_ITEMS)
         cold, _ = module(nothing, ones, nothing, bias, torch.zeros(1, 2), torch.tensor([[5.0, -5.0]]))
         assert cold[0].tolist() == list(range(10))
-
-
-SHAPES = [
-    "prior",
-    "one factored",
-    "one dense",
-    "one sparse",
-    "one factored by position",
-    "one sparse by age",
-    "two",
-    "two sparse by position",
-    "one with ranker",
-    "two with ranker",
-    "two factored with ranker",
-    "two sparse by age with ranker",
-]
-
-
-def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommender:
-    toys = Toys()
-    extractor = build_part(toys.get("extractor", "factors"), "factors", EpochOptions(), Sizes(items=n_items), 1)
-    sizes = Sizes(items=n_items, features=8)
-    factored = Part(
-        kind="generator",
-        label="factors",
-        record=toys.get("generator", "factors"),
-        options=EpochOptions(),
-        module=extractor.module,
-    )
-    dense = build_part(toys.get("generator", "dense"), "dense", EpochOptions(), sizes, 2)
-    sparse = build_part(toys.get("generator", "after"), "after", EpochOptions(), sizes, 5)
-    generators = {"prior": [], "one dense": [dense], "one sparse": [sparse], "one sparse by age": [sparse]}.get(
-        shape, [factored]
-    )
-    generators = [factored, dense] if "two" in shape else generators
-    if "two factored" in shape:
-        generators[1] = build_part(toys.get("generator", "factors"), "other", EpochOptions(), sizes, 4)
-    if "two sparse" in shape:
-        generators[1] = sparse
-    recency = next((Recency(by, 0.5) for by in ("position", "age") if f"by {by}" in shape), EVEN)
-    ranked = Sizes(items=n_items, features=8, generators=len(generators), candidates=20)
-    ranker = build_part(toys.get("ranker", "aged"), "aged", EpochOptions(), ranked, 3) if "ranker" in shape else None
-    generator = torch.Generator().manual_seed(0)
-    return Recommender(
-        extractors=[extractor],
-        generators=generators,
-        weights=[1.0, 0.5][: len(generators)],
-        ranker=ranker,
-        recency=recency,
-        prior=torch.rand(n_items, generator=generator),
-        candidates=20,
-        top_k=top_k,
-    )
-
-
-@cache
-def _exported(shape: str, n_items: int, top_k: int) -> bytes:
-    with torch.no_grad():
-        return to_graph(recommender(shape, n_items, top_k)).SerializeToString(deterministic=True)
-
-
-def exported(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> ModelProto:
-    """The graph of `recommender(shape, n_items, top_k)`, exported once; a copy that a test may change."""
-    return ModelProto.FromString(_exported(shape, n_items, top_k))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -22,7 +22,7 @@ from selfrec.export.raw_ids import id_table, padding_id
 from selfrec.export.top_k import in_one_stage
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.settings.forms import ExportSettings
-from tests.export.test_export import exported
+from tests.shapes import exported
 
 N_ITEMS, TOP_K = 60, 10
 TEXT_IDS = pa.array([f"item {n}" for n in range(N_ITEMS)])

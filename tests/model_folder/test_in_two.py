@@ -20,7 +20,7 @@ from selfrec.model_folder.session import start_session
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.running import Feeds
 from selfrec.settings.tables import ScoringSettings
-from tests.export.test_export import exported
+from tests.shapes import exported
 
 N, D, K = 400, 16, 10
 

@@ -25,8 +25,8 @@ from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.running import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
-from tests.export.test_export import exported
 from tests.model_folder.test_model_folder import rehash
+from tests.shapes import exported
 
 N, D, K = 4000, 16, 10
 
