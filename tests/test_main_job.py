@@ -81,16 +81,6 @@ class TestFit:
         assert difference(*reference, *opened.session().run(names, feeds)) == ""
 
 
-@pytest.mark.parametrize("preset", ["classic", "default", "fast", "full"])
-def test_every_preset_goes_all_the_way(shop: Path, tmp_path: Path, preset: str) -> None:
-    keep_all = ["-o", "pipeline.keep=all"]
-    selfrec("fit", shop, "--table", "events", "--out", tmp_path / "model", "--preset", preset, *keep_all)
-    selfrec("score", tmp_path / "model", shop, "--to", tmp_path / "lists.parquet", "-k", "4")
-    rows = duckdb.sql(f"SELECT count(DISTINCT user_id), count(*) FROM '{tmp_path / 'lists.parquet'}'").fetchall()
-    assert rows == [(HOUSEHOLDS, HOUSEHOLDS * 4)]
-    selfrec("evaluate", tmp_path / "model", shop, "--json")
-
-
 class TestEvaluate:
     def test_beats_popularity(self, shop: Path, model: Path) -> None:
         figures = json.loads(selfrec("evaluate", model, shop, "--json").out)

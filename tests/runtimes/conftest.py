@@ -13,7 +13,9 @@ from selfrec.export.conformance import CASES
 from selfrec.export.job import export_graph
 from selfrec.model_folder.reading import Model
 from selfrec.settings.forms import ExportSettings
-from tests.runtimes.pipelines import fit_pipeline
+from selfrec.settings.presets import PRESETS
+from tests.program import selfrec
+from tests.runtimes.pipelines import fit_pipeline, with_cases
 from tests.runtimes.programs import Program
 from tests.shop import make_shop
 
@@ -33,10 +35,20 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
     def model_of(name: str) -> tuple[Model, Path]:
         if name not in made:
-            made[name] = fit_pipeline(name, shop, folder)
+            made[name] = (fit_preset if name in PRESETS else fit_pipeline)(name, shop, folder)
         return made[name]
 
     return model_of
+
+
+def fit_preset(name: str, shop: Path, folder: Path) -> tuple[Model, Path]:
+    """As a user does: with the command line."""
+    ran = selfrec(
+        "fit", shop, "--table", "events", "--items", "products", "--out", folder / name, "--preset", name,
+        "-o", "pipeline.keep=all",
+    )  # fmt: skip
+    assert ran.code == 0, ran.out + ran.err
+    return with_cases(folder / name)
 
 
 Exported = Callable[[str, ExportSettings], tuple[Path, Path]]

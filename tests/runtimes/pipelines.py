@@ -37,5 +37,10 @@ def fit_pipeline(name: str, shop: Path, folder: Path) -> tuple[Model, Path]:
     out = folder / name.replace(" ", "_")
     toy = {"source.table": "events", "cleaning.min_users_per_item": 1, "pipeline.keep": "all"}
     selfrec.fit(shop, out, preset=preset, items="products", options={**toy, **options})
-    model = open_model(out)
-    return model, write_cases(folder / f"golden_{out.name}", golden_batches(model, None), model.sha256)
+    return with_cases(out)
+
+
+def with_cases(folder: Path) -> tuple[Model, Path]:
+    """A model's folder opened, and its cases.json written beside it."""
+    model = open_model(folder)
+    return model, write_cases(folder.parent / f"golden_{folder.name}", golden_batches(model, None), model.sha256)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from selfrec.export.running import Agreement, agreement
 from selfrec.settings.forms import ExportSettings
+from selfrec.settings.presets import PRESETS
+from tests.program import selfrec
 from tests.runtimes.conftest import Exported, Fitted, needed
 from tests.runtimes.pipelines import pipelines
 from tests.runtimes.programs import Program, Staying, programs
+from tests.shop import HOUSEHOLDS
 
 PROGRAMS = pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
 
@@ -35,6 +39,21 @@ def found_by() -> Iterator[FoundBy]:
     yield agreement_of
     for one in staying.values():
         one.close()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_goes_all_the_way(preset: str, fitted: Fitted, tmp_path: Path) -> None:
+    """From events to lists and figures, by the command line."""
+    model, _ = fitted(preset)
+    shop = model.path.parent / "shop.duckdb"
+    for args in (
+        ("score", model.path, shop, "--to", tmp_path / "lists.parquet", "-k", "4"),
+        ("evaluate", model.path, shop, "--json"),
+    ):
+        ran = selfrec(*args)
+        assert ran.code == 0, ran.out + ran.err
+    rows = duckdb.sql(f"SELECT count(DISTINCT user_id), count(*) FROM '{tmp_path / 'lists.parquet'}'").fetchall()
+    assert rows == [(HOUSEHOLDS, HOUSEHOLDS * 4)]
 
 
 @PROGRAMS
