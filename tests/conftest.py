@@ -24,13 +24,13 @@ for name, value in {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}.items(
 
 
 HEAVY = (
-    "faults/test_kills.py",
     "runtimes/test_runtimes.py",
-    "third_party/test_distributions.py",
     "faults/test_disk.py",
-    "scaffold/test_new.py",
-    "test_main_job.py",
     "cli/test_readme.py",
+    "faults/test_kills.py",
+    "third_party/test_distributions.py",
+    "test_main_job.py",
+    "scaffold/test_new.py",
     "benchmarks/test_others.py",
     "testing/test_checks.py",
     "export/test_export.py",

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import runpy
 import signal
+import site
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -31,11 +32,14 @@ class Ran:
     err: str
 
 
-def selfrec(*args: object, cwd: Path | None = None, timeout: int = 300) -> Ran:
-    """Run a command to its end, in the working folder and the environment of this process."""
+def selfrec(*args: object, cwd: Path | None = None, venv: Path | None = None, timeout: int = 300) -> Ran:
+    """Run a command to its end, in the working folder and the environment of this process.
+
+    venv: a virtual environment; the command has its packages besides, and starts its Python.
+    """
     with tempfile.TemporaryDirectory(prefix="program-") as streams:
         words, place = [str(arg) for arg in args], str(cwd or Path.cwd())
-        process = forked.Process(target=_program, args=(words, place, dict(os.environ), streams, timeout))
+        process = forked.Process(target=_program, args=(words, place, dict(os.environ), venv, streams, timeout))
         process.start()
         process.join()
         out, err = ((Path(streams) / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
@@ -49,13 +53,19 @@ def into_files(folder: str) -> None:
         os.dup2(os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
 
 
-def _program(args: list[str], cwd: str, environment: Mapping[str, str], streams: str, timeout: int) -> NoReturn:
+def _program(
+    args: list[str], cwd: str, environment: Mapping[str, str], venv: Path | None, streams: str, timeout: int
+) -> NoReturn:
     """The child: what `python -m selfrec` does, in the place of the one that asked. SIGALRM ends it when it hangs."""
     signal.alarm(timeout)
     into_files(streams)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
+    if venv is not None:
+        for packages in venv.glob("lib/python*/site-packages"):
+            site.addsitedir(str(packages))
+        sys.executable = str(venv / "bin/python")
     sys.argv = ["selfrec", *args]
     runpy.run_module("selfrec", run_name="__main__", alter_sys=True)
     raise AssertionError("the program leaves by SystemExit")

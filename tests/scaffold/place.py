@@ -8,6 +8,8 @@ import sys
 import venv
 from pathlib import Path
 
+from tests import program
+
 
 class Place:
     """An environment of its own that also sees the packages of this one."""
@@ -27,3 +29,9 @@ class Place:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def selfrec(self, *args: object) -> str:
+        """`python -m selfrec` with what is installed here, forked ready: it need not import torch again."""
+        done = program.selfrec(*args, cwd=self.folder, venv=self.folder / "env")
+        assert done.code == 0, done.out + done.err
+        return done.out

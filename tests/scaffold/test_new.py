@@ -45,10 +45,10 @@ def test_their_own_tests_pass(place: Place) -> None:
 def test_it_is_fitted_and_scored_where_it_is_not_installed(place: Place) -> None:
     shop = make_shop(place.folder / "shop.duckdb")
     fit = ["fit", shop, "--table", "events", "--out", "model", "-o", "pipeline.keep=all", "-o", "training.threads=1"]
-    place.run("-m", "selfrec", *fit, *USE)
+    place.selfrec(*fit, *USE)
     used = open_model(place.folder / "model").manifest.plugins
     assert {f"selfrec-my-{kind}" for kind in KINDS} <= set(used)
     place.run("-m", "pip", "uninstall", "-q", "-y", *(f"selfrec-my-{kind}" for kind in KINDS))
-    place.run("-m", "selfrec", "score", "model", shop, "--into", "lists", "-k", 3)
+    place.selfrec("score", "model", shop, "--into", "lists", "-k", 3)
     with duckdb.connect(str(shop)) as con:
         assert con.execute("SELECT count(*), count(DISTINCT user_id) FROM lists").fetchone() == (720, 240)

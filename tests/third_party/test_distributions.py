@@ -65,21 +65,21 @@ def test_they_are_listed(place: Place) -> None:
     [("sparse-ease", ()), ("item-words", ()), ("item-words", ("-o", "vectors=embedding")), ("last-items", ())],
 )
 def test_they_keep_every_promise(place: Place, name: str, options: tuple[str, ...]) -> None:
-    (part,) = json.loads(place.run("-m", "selfrec", "plugins", "check", name, "--json", *options))
+    (part,) = json.loads(place.selfrec("plugins", "check", name, "--json", *options))
     assert [check["check"] for check in part["checks"] if not check["passed"]] == []
 
 
 def test_two_extractors_a_closed_form_a_second_network_and_a_ranker_with_times(place: Place) -> None:
     """All of them in one pipeline, scored where none of them is installed."""
     shop = place.folder / "shop.duckdb"
-    place.run("-m", "selfrec", "fit", shop, "--table", "events", "--items", "products", "--out", "model", *FIT)
+    place.selfrec("fit", shop, "--table", "events", "--items", "products", "--out", "model", *FIT)
     model = open_model(place.folder / "model")
     used = model.manifest.plugins
     assert {used[f"selfrec-{name}"] for name in PARTS} == {"0.3.0"}
     assert model.extra_inputs == ("ages",)
     assert "embedding" not in model.catalog.table.column_names
     place.run("-m", "pip", "uninstall", "-q", "-y", *(f"selfrec-{name}" for name in PARTS))
-    place.run("-m", "selfrec", "score", "model", shop, "--into", "lists", "-k", ITEMS_PER_AISLE - 8)
+    place.selfrec("score", "model", shop, "--into", "lists", "-k", ITEMS_PER_AISLE - 8)
     with duckdb.connect(str(shop)) as con:
         rows = con.execute("SELECT user_id, item_id FROM lists").fetchall()
     assert len(rows) == 240 * (ITEMS_PER_AISLE - 8)
@@ -97,8 +97,8 @@ def test_vectors_alone_tell_the_aisles_apart(place: Place) -> None:
         "-o", "generator.gan.epochs=40", "-o", "generator.gan.learning_rate=0.01", "-o", "pipeline.keep=all",
         "-o", "pipeline.top_k=10", "-o", "training.threads=1",
     ]  # fmt: skip
-    place.run("-m", "selfrec", "fit", shop, "--table", "events", "--items", "products", "--out", "content", *fit)
-    place.run("-m", "selfrec", "score", "content", shop, "--into", "content", "-k", 3)
+    place.selfrec("fit", shop, "--table", "events", "--items", "products", "--out", "content", *fit)
+    place.selfrec("score", "content", shop, "--into", "content", "-k", 3)
     with duckdb.connect(str(shop)) as con:
         rows = con.execute("SELECT user_id, item_id FROM content").fetchall()
     right = sum(aisle_of_user(user) == aisle_of_item(item) for user, item in rows)
