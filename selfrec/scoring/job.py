@@ -80,15 +80,16 @@ def score_table(
                 model, begun.scorer, begun.reader, staging, begun.types, target.id_form, begun.identity, progress, tell
             )
             _write_shards(run, target)
+            late = job.late_notes(run, begun)
         row = _run_row(run, job, _source_name(source_path, opened, source), begun.compared, started)
         parts = staging.complete(begun.reader.shards)
         published = target.publish(parts, begun.types, row, begun.changes.companion if begun.changes else None)
         staging.finish()
     if tell is not None:
         tell("written", target=target.name, rows=published.rows)
-        for note in published.notes:
+        for note in late + published.notes:
             tell("warning", text=note)
-    return _summary(run, target, begun, published.rows, time.monotonic() - started, notes + published.notes)
+    return _summary(run, target, begun, published.rows, time.monotonic() - started, notes + late + published.notes)
 
 
 class _Begun(NamedTuple):
@@ -148,6 +149,16 @@ class _Job:
         changed = begun.changes and begun.changes.note
         told = (*_missed(self.model, opened), staging.note, changed, _columns_note(begun.reader, self.user_table))
         return tuple(note for note in told if note)
+
+    def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
+        """What shows once everybody is scored: ids that are written otherwise than the fit's make all users cold."""
+        if self.users is not None or run.cold_users < begun.compared.users:
+            return ()
+        known = self.model.catalog.item_ids[0].as_py()
+        return (
+            "no user has a history in the catalog, so everybody gets the most popular items; check that the item "
+            f"column has ids such as {known!r}, and that events are called as in the fit",
+        )
 
 
 def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: float) -> RunRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selfrec.histories import Histories
@@ -45,12 +45,10 @@ def recommend(
     weights: one a history item, 1 each when None; more than 1e15 counts as 1e15. repeats: also items of the history.
     An id that the catalog does not have is reported and counts for nothing; without any known id the list is the most
     popular items.
-    Raises SettingsError for a k that the model cannot give, ValueError where the history is a text or the weights are
-    not one number of at least 0 for each of its items.
+    Raises SettingsError for a k that the model cannot give, ValueError where the history is no list of ids (a text, a
+    table) or the weights are not one number of at least 0 for each of its items.
     """
-    if isinstance(history, str | bytes):
-        raise ValueError(f"the history is one text, {history!r:.60}; give a list of item ids")
-    ids = list(history)
+    ids = _listed(history)
     given = [1.0] * len(ids) if weights is None else list(weights)
     if len(given) != len(ids):
         raise ValueError(f"{len(given)} weights for a history of {len(ids)} items")
@@ -71,6 +69,18 @@ def named(model: Model, lists: Lists, row: int) -> list[Recommendation]:
         for rank, (number, score) in enumerate(zip(lists.items[row], lists.scores[row], strict=True), start=1)
         if number < len(catalog)
     ]
+
+
+def _listed(history: Iterable[Any]) -> list[Any]:
+    """The ids of a history. What has rows and columns would give the names of the columns, which no catalog has."""
+    if isinstance(history, str | bytes):
+        raise ValueError(f"the history is one text, {history!r:.60}; give a list of item ids")
+    kind = type(history).__name__
+    if isinstance(history, Mapping):
+        raise ValueError(f"the history is a {kind}; give a list of item ids, and what they weigh as weights")
+    if hasattr(history, "columns") or getattr(history, "ndim", 1) != 1:
+        raise ValueError(f"the history is a {kind} of rows and columns; give its one column of item ids")
+    return list(history)
 
 
 def _history(model: Model, ids: list[Any], weights: list[float]) -> tuple[Histories, list[Any]]:

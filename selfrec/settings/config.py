@@ -116,7 +116,7 @@ def label_of(part: str) -> str:
 
 
 def _preset(name: Any) -> Mapping[str, Any]:
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise SettingsError(f"unknown preset {name!r}; {suggestion(str(name), PRESETS)}")
     return PRESETS[name].settings
 

@@ -9,6 +9,7 @@ The session's tables afterwards (codes are dense and follow the order of the ids
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from selfrec import columns
@@ -63,9 +64,13 @@ def _count_events(source: Source, config: Config, weighting: Weighting, report: 
     report.drop("null ids", rows[Reason.NULL_ID], hint="check --user-column and --item-column")
     if config.events:
         # The reasons are told apart in the order of the rules, so excluded events are not among these.
-        report.drop("events not named in [events]", rows[Reason.UNNAMED_EVENT], hint=_events_hint(source))
+        unnamed = rows[Reason.UNNAMED_EVENT]
+        notes = [_unnamed(source, weighting) if unnamed else "", _absent(source, config.events)]
+        note = "; ".join(filter(None, notes))
+        report.drop("events not named in [events]", unnamed, note, hint=_events_hint(source))
     if cleaning.exclude_events:
-        report.drop("cleaning.exclude_events", rows[Reason.EXCLUDED_EVENT], seen, hint="exclude fewer events")
+        note = "; ".join(filter(None, [seen, _absent(source, cleaning.exclude_events)]))
+        report.drop("cleaning.exclude_events", rows[Reason.EXCLUDED_EVENT], note, hint="exclude fewer events")
     if source.columns[columns.WEIGHT] is not None:
         if cleaning.missing_weight == "drop":
             report.drop(
@@ -83,6 +88,25 @@ def _events_hint(source: Source) -> str:
     sql = f"SELECT event, count(*) FROM {source.relation_sql} GROUP BY event ORDER BY 2 DESC, 1 LIMIT 10"
     names = ", ".join(repr(row[0]) for row in source.connection.execute(sql).fetchall())
     return f"the source's events are {names}"
+
+
+def _unnamed(source: Source, weighting: Weighting, most: int = 5) -> str:
+    """The events that [events] drops, the most frequent first."""
+    sql = (
+        f"SELECT event FROM {source.relation_sql} WHERE {weighting.reason} = {int(Reason.UNNAMED_EVENT)} "
+        f"GROUP BY event ORDER BY count(*) DESC, event LIMIT {most + 1}"
+    )
+    names = ["null" if name is None else repr(name) for (name,) in source.connection.execute(sql).fetchall()]
+    return ", ".join(names[:most]) + (" and others" if len(names) > most else "")
+
+
+def _absent(source: Source, named: Iterable[str]) -> str:
+    """Which of these events no row has: a misspelt name would do nothing without a word."""
+    listed = ", ".join(map(literal, named))
+    sql = f"SELECT DISTINCT event FROM {source.relation_sql} WHERE event IN ({listed})"
+    found = {name for (name,) in source.connection.execute(sql).fetchall()}
+    absent = ", ".join(repr(name) for name in named if name not in found)
+    return f"no row has {absent}" if absent else ""
 
 
 def _make_events(source: Source, config: Config, weighting: Weighting) -> tuple[int, int]:

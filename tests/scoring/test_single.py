@@ -52,6 +52,17 @@ def test_weights_are_numbers_for_each_item(model: Model) -> None:
         recommend(model, "100", 2)
 
 
+def test_a_table_is_no_history(model: Model) -> None:
+    ids = [100, 102]
+    for table in (np.array([ids]), pa.table({"item_id": ids})):
+        with pytest.raises(ValueError, match="of rows and columns; give its one column of item ids"):
+            recommend(model, table, 2)
+    with pytest.raises(ValueError, match="is a dict; give a list of item ids, and what they weigh as weights"):
+        recommend(model, dict.fromkeys(ids, 1.0), 2)
+    for column in (np.array(ids), pa.array(ids), pa.chunked_array([ids])):
+        assert recommend(model, column, 2) == recommend(model, ids, 2)
+
+
 def test_an_id_twice_counts_once(model: Model) -> None:
     assert recommend(model, [100, 102, 100], 4) == recommend(model, [102, 100], 4)
 

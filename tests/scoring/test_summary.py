@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from selfrec.scoring.job import score_table
+from selfrec.scoring.targets import parse_target
+from selfrec.settings.tables import ScoringSettings
+from tests.scoring.shops import next_item_model, write_shop
+
 PARENT = """
 import subprocess, sys
 large = bytearray(b"x" * 400_000_000)
@@ -20,3 +25,24 @@ subprocess.run([sys.executable, "-c", code], check=True)
 def test_the_peak_is_not_that_of_the_process_that_started_this_one() -> None:
     said = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, check=True).stdout
     assert 5_000_000 < int(said) < 300_000_000
+
+
+def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:
+    model = next_item_model(tmp_path / "model")
+    k2 = ScoringSettings(k=2)
+    told: list[str] = []
+    for name, item, users in (("same", "100", None), ("padded", "000100", None), ("padded", "000100", "few")):
+        shop = str(tmp_path / f"{name}.duckdb")
+        if users is None:
+            write_shop(Path(shop), [("ann", item), ("bob", item)], item_type="VARCHAR")
+        else:
+            (tmp_path / "few.csv").write_text("user_id\nann\n", encoding="utf-8")
+            users = str(tmp_path / "few.csv")
+        target = parse_target(shop, into="lists")
+        notes = score_table(
+            model, shop, target, k2, users=users, tell=lambda event, **fields: told.append(f"{event} {fields}")
+        ).notes
+        expected = name == "padded" and users is None
+        assert any("no user has a history in the catalog" in note for note in notes) == expected
+        assert any("item column has ids such as 100" in note for note in notes) == expected
+    assert sum(line.startswith("warning") for line in told) == 1

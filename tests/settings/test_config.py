@@ -86,6 +86,7 @@ def test_a_configuration_survives_being_written_and_read() -> None:
             "give it another value",
         ),
         ("cleaning.half_life_days=inf", "option 'cleaning.half_life_days' is inf: should be a finite number"),
+        ('preset=["fast"]', "unknown preset ['fast']; did you mean 'fast'?"),
         ("preset=fst", "unknown preset 'fst'; did you mean 'fast'?"),
         (
             "generator.autoencodr.epochs=3",

@@ -49,7 +49,7 @@ def test_each_rule_counts_its_rows(tmp_path: Path) -> None:
     seen = "still seen: never recommended to that user"
     assert lines(data) == {
         "null ids": (18, 2, ""),
-        "events not named in [events]": (16, 2, ""),
+        "events not named in [events]": (16, 2, "'scroll', null"),
         "cleaning.exclude_events": (14, 1, seen),
         "cleaning.missing_weight": (13, 0, "1 row filled with 1"),
         "weight not finite or not above 0": (13, 4, seen),
@@ -72,6 +72,15 @@ def test_each_rule_counts_its_rows(tmp_path: Path) -> None:
     assert [sorted(row) for row in ids(data, data.validation.also_seen)] == [[], ["b", "c", "d", "e"]]
     assert len(data.test) == 0
     assert ids(data, data.refit) == [["d", "b", "a", "c", "e"], ["a", "f", "g"]]
+
+
+def test_names_of_events_that_no_row_has_are_said(tmp_path: Path) -> None:
+    config = loose(
+        events={"view": 1.0, "purchas": 5.0}, cleaning={"exclude_events": ["hate", "Buy"]}, split={"last_items": 1}
+    )
+    told = lines(load_dataset(source(tmp_path), config))
+    assert told["events not named in [events]"] == (16, 4, "'buy', 'scroll', null; no row has 'purchas'")
+    assert told["cleaning.exclude_events"][2] == "still seen: never recommended to that user; no row has 'Buy'"
 
 
 def test_missing_weights_may_be_dropped(tmp_path: Path) -> None:
