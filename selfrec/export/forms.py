@@ -54,9 +54,12 @@ def make_form(model: Model, settings: ExportSettings, kept: npt.NDArray[np.int64
     Raises SettingsError for a k the model cannot give, ExportError where its graph cannot take a form.
     """
     if settings.k is not None and settings.k > model.top_k:
+        longer = f"-o pipeline.top_k={settings.k}"
+        if settings.k > model.n_items:
+            longer = f"more items (there are only {model.n_items})"
         raise SettingsError(
             f"-k {settings.k}: the model's lists have {model.top_k} items; ask for at most {model.top_k}, or fit with "
-            f"-o pipeline.top_k={settings.k}"
+            f"{longer}"
         )
     graph, surface = onnx.load(str(model.path / GRAPH)), model.surface
     whole = RUNTIMES["onnxruntime"].open(model.path / GRAPH)

@@ -33,6 +33,9 @@ METHODS: Mapping[tuple[Kind, str], str] = {
 }
 """What the contract wants of a module, by kind and method."""
 
+ARGUMENTS = ("batch", "features", "candidates", "scores", "labels")
+"""What the methods are handed, in this order."""
+
 BUILD = "build(options, sizes) -> torch.nn.Module"
 """What it wants of a record's `build`."""
 
@@ -92,8 +95,9 @@ class Part:
 
     def call(self, what: str, method: Callable[..., T], *args: Any) -> T:
         """Run a method of the module; a failure names the plugin, the stage and what the contract wants."""
+        before = _versions(args)
         try:
-            return method(*args)
+            result = method(*args)
         except PluginError as error:
             self.blamed(error)
         except (Exception, SystemExit) as error:
@@ -101,6 +105,13 @@ class Part:
                 f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants "
                 f"{wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
             ) from error
+        changed = [name for (name, old), (_, new) in zip(before, _versions(args), strict=True) if old != new]
+        if changed:
+            raise PluginError(
+                f"{self.name}: `{what}` changes {' and '.join(changed)} in place, which other parts read after it; "
+                "the contract wants its inputs left as they are: compute new tensors, or `clone()` first"
+            )
+        return result
 
     @property
     def width(self) -> int:
@@ -207,6 +218,19 @@ class Part:
                 f"{self.name}: `{what}` returned {value.dtype} {list(value.shape)}; {wanted}, here [{sizes}]"
             )
         return value
+
+
+def _versions(args: tuple[Any, ...]) -> list[tuple[str, int]]:
+    """How often each input was written to, by name. A graph that is being exported keeps no such count."""
+    if torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export():
+        return []
+    named: list[tuple[str, Tensor]] = []
+    for at, given in enumerate(args):
+        if isinstance(given, UserBatch):
+            named += [(f"batch.{name}", tensor) for name, tensor in given._asdict().items()]
+        else:
+            named.append((ARGUMENTS[at], given))
+    return [(name, tensor._version) for name, tensor in named if not tensor.is_inference()]
 
 
 def wanted_of(kind: Kind, method: str) -> str:

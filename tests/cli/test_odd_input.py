@@ -198,6 +198,16 @@ def test_unknown_ids_are_named_and_count_for_nothing(cli: Cli, model: Path) -> N
     assert json.loads(ran.out) == {"items": cold["items"], "unknown": ["🦆", "i99", "'; DROP"]}
 
 
+def test_lines_of_ids_are_a_history_and_a_quoted_id_keeps_its_lines(cli: Cli, tmp_path: Path) -> None:
+    ids = ["a", "b", "two\nlines", "d", "e"]
+    next_item_model(tmp_path / "model", 5, 3, item_ids=pa.array(ids), item_type="VARCHAR")
+    for history, wanted in (("a\nb", "two\nlines"), ("a\r\nb\r\n", "two\nlines"), ('"two\nlines"', "d")):
+        ran = cli("recommend", tmp_path / "model", "--history", history, "-k", "1", "--json")
+        assert ran.code == 0, ran.err
+        told = json.loads(ran.out)
+        assert (told["unknown"], told["items"][0]["item_id"]) == ([], wanted)
+
+
 def test_lists_know_an_id_in_every_spelling(cli: Cli, tmp_path: Path) -> None:
     ids = [f"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1{n}" for n in range(6)]
     next_item_model(tmp_path / "model", 6, 4, item_ids=pa.array(ids), item_type="UUID", user_type="BIGINT")

@@ -80,6 +80,9 @@ def test_shorter_list_is_the_start_of_the_long_one(model: Model, tmp_path: Path)
 def test_longer_list_than_the_model_has_is_refused(model: Model, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"-k 11: the model's lists have 10 items"):
         export_graph(model, ExportSettings(k=11), tmp_path / "g.onnx")
+    beyond = model.n_items + 1
+    with pytest.raises(SettingsError, match=rf"at most 10, or fit with more items \(there are only {beyond - 1}\)"):
+        export_graph(model, ExportSettings(k=beyond), tmp_path / "g.onnx")
 
 
 class TestHalf:

@@ -53,6 +53,13 @@ class Falls(Dense):
         raise KeyError("colour")
 
 
+class WritesInto(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        batch.weights[:, :1] *= 2
+        features.zero_()
+        return super().generate(batch, features)
+
+
 class NoLoss(Dense):
     training_loss = None  # type: ignore[assignment]
 
@@ -278,6 +285,11 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(Falls, keep_as_built),
             "generator 'broken': generate failed: KeyError: 'colour'; the contract wants "
             "generate(batch, features) -> float32[B, N]: `selfrec plugins check broken`",
+        ),
+        (
+            generator(WritesInto, keep_as_built),
+            "generator 'broken': `generate` changes batch.weights and features in place, which other parts read after "
+            "it; the contract wants its inputs left as they are: compute new tensors, or `clone()` first",
         ),
         (
             generator(lambda sizes: nn.Linear(1, 1), keep_as_built),

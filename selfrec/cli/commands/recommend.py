@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 
 import click
 
@@ -29,7 +30,9 @@ def command(state: State, model: str, history: str, k: int | None, repeats: bool
     from selfrec.scoring.single import recommend
     from selfrec.source.item_lists import spelt
 
-    fields = [field for row in csv.reader([history], skipinitialspace=True) for field in row if field.strip()]
+    # `newline=""`: lines of ids (`"$(cat ids.txt)"`) separate them too, and a quoted id keeps its own.
+    lines = io.StringIO(history, newline="")
+    fields = [field for row in csv.reader(lines, skipinitialspace=True) for field in row if field.strip()]
     opened = open_model(model)
     ids = spelt(pa.array(fields, pa.string()), opened.catalog).to_pylist()
     found = recommend(opened, ids, list_length(k, opened.top_k), repeats=repeats)
