@@ -33,7 +33,7 @@ class Times(Silent):
     def cleaned(self, report: Sequence[Any]) -> None:
         self._begun = time.perf_counter()
 
-    def message(self, text: str) -> None:
+    def working(self, text: str) -> None:
         if text.startswith("exporting") and not self.trained:
             self.trained = time.perf_counter() - self._begun
 

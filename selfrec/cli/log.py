@@ -59,6 +59,7 @@ EVENTS: dict[str, tuple[str, dict[str, str]]] = {
             "took": "seconds of the trial",
         },
     ),
+    "working": ("fit: something begins that trains no part.", {"text": "what"}),
     "message": ("fit: something worth a line.", {"text": "what"}),
     "users": (
         "score: the users are known.",

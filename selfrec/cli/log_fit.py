@@ -44,6 +44,11 @@ class LoggedFit:
         self._log("stage", name=name, metrics=dict(metrics))
         self._listener.stage(name, metrics)
 
+    def working(self, text: str) -> None:
+        """What is being done."""
+        self._log("working", text=text)
+        self._listener.working(text)
+
     def message(self, text: str) -> None:
         """One line."""
         self._log("message", text=text)

@@ -59,6 +59,10 @@ class FitDisplay:
         figures = ", ".join(f"{figure} {metrics[figure]:.4f}" for figure in STAGE_FIGURES if figure in metrics)
         self._above(f"{name}: {figures}")
 
+    def working(self, text: str) -> None:
+        """Say what is being done, as long as it is."""
+        self._wait(text)
+
     def message(self, text: str) -> None:
         """Print one line."""
         with self._paused():

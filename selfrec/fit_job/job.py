@@ -140,7 +140,7 @@ def _fit(
     chosen, final = _train(stages, dataset, validation, config)
     stages.settle_prior(dataset.refit)
     recommender = stages.recommender(final)
-    listener.message("exporting and checking the graph")
+    listener.working("exporting and checking the graph")
     graph = to_graph(recommender)
     check_operations(graph, recommender)
     write_graph(graph, writer.folder)
@@ -227,7 +227,7 @@ def _test(
     """The exported graph measured on the test part; None where there is none that the model has not seen."""
     if config.training.refit == "all" or not (dataset.test.targets.lengths > 0).any():
         return None
-    listener.message("measuring the graph on the test part")
+    listener.working("measuring the graph on the test part")
     writer.seal(manifest)
     return evaluate_model(open_model(writer.folder), dataset.test, settings=config.scoring)
 

@@ -24,6 +24,9 @@ class FitListener(Protocol):
     def stage(self, name: str, metrics: Mapping[str, float]) -> None:
         """A stage was measured on the validation rows."""
 
+    def working(self, text: str) -> None:
+        """What is being done from now on, where no part is trained."""
+
     def message(self, text: str) -> None:
         """One line worth showing."""
 
@@ -44,6 +47,9 @@ class Silent:
         return None
 
     def stage(self, name: str, metrics: Mapping[str, float]) -> None:
+        return None
+
+    def working(self, text: str) -> None:
         return None
 
     def message(self, text: str) -> None:

@@ -73,7 +73,7 @@ def test_fit(cli: Cli, shop: Path, tmp_path: Path) -> None:
     lines = events(log)
     assert names(lines)[0] == "started"
     assert names(lines)[-1] == "finished"
-    assert {"cleaned", "training", "epoch", "stage", "message"} <= set(names(lines))
+    assert {"cleaned", "training", "epoch", "stage", "working"} <= set(names(lines))
     rules = [line["rule"] for line in lines if line["event"] == "cleaned"]
     assert rules[0] == "null ids"
     epochs = [line for line in lines if line["event"] == "epoch"]
