@@ -75,20 +75,21 @@ def search_weight(
 def steady_weight(
     windows: Sequence[tuple[ScoreAll, ScoreAll, Holdout]], device: torch.device, *, forced: bool
 ) -> float:
-    """The weight of a generator that is best in the mean over stretches of time, by the share of each one's best
-    NDCG@20.
+    """The weight of a generator that loses least in the stretch of time where it loses most, as a share of what the
+    best one has there (NDCG@20). A mean would give up one stretch for another, and nobody knows which one comes next.
 
     windows: what it stands beside, the generator, and the rows to measure on; the first one's spreads give the weights
     that are tried. forced: never 0.
     """
     ratios = RATIOS[1:] if forced else RATIOS
     spread = _spread(*windows[0], device)
-    shares = np.zeros(len(ratios))
+    least = np.ones(len(ratios))
     for before, new, holdout in windows:
         measured = _by_ratio(before, new, holdout, device, spread, ratios, None)
         hits = np.array([found.metrics["ndcg@20"] for found in measured.values()])
-        shares += hits / max(hits.max(), 1e-12)
-    return ratios[int(np.argmax(shares))] * spread
+        if hits.max() > 0:
+            least = np.minimum(least, hits / hits.max())
+    return ratios[int(np.argmax(least))] * spread
 
 
 def _by_ratio(

@@ -26,7 +26,7 @@ def steady_weights(
     fixed: Mapping[str, float],
     forced: bool,
 ) -> list[float]:
-    """Each generator's weight beside those before it that is best in the mean over the windows; 0 where none is.
+    """Each generator's weight beside those before it that loses least in its worst window; 0 where none is better.
 
     The windows have the same generators. The first one keeps its weight; `fixed`: weights that were given, by label.
     forced: every generator stays.

@@ -45,9 +45,13 @@ def chosen_then(*items: int) -> Holdout:
         (([2, 2, 1],), 1.7),
         (([2, 2, 1], [1, 1, 1]), 0.2),
         (([2, 2, 1], [2, 2, 2]), 1.7),
+        # In the mean 1.7 has .908 of each window's best and .2 has .895; in the last window 1.7 has .631 of it.
+        (([2, 2, 1], [2, 2, 1], [2, 2, 1], [1, 1, 1]), 0.2),
+        # Nobody chose anything that either has.
+        (([2, 2], [3, 3]), 1.7),
     ],
 )
-def test_the_weight_is_the_best_in_the_mean_over_the_windows(windows: Sequence[list[int]], ratio: float) -> None:
+def test_the_weight_loses_least_where_it_loses_most(windows: Sequence[list[int]], ratio: float) -> None:
     sides = [(first(1), first(2), chosen_then(*items)) for items in windows]
     assert steady_weight(sides, torch.device("cpu"), forced=False) == pytest.approx(ratio)
     assert steady_weight(sides, torch.device("cpu"), forced=True) == pytest.approx(ratio or RATIOS[1])
