@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,22 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from selfrec.errors import ExportError, PluginError, SelfrecError
-from selfrec.export.blame import check_operations
-from selfrec.export.check import check_graph
-from selfrec.export.culprit import culprit, padding_reader
-from selfrec.export.graph import to_graph, write_graph
+from selfrec.errors import PluginError
 from selfrec.host.records import ExtraInput, PartRecord
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows
 from selfrec.pipeline.part_training import probe
 from selfrec.pipeline.parts import Part, build_part
-from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, Ranker, Sizes, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.pipeline.test_stages import trainer
-from tests.toys import AgeRanker, Dense, Factors, NoOptions, Toys, build_dense, keep_as_built
+from tests.toys import AgeRanker, Dense, Factors, NoOptions, Toys, keep_as_built
 
 OPTIONS: dict[str, Any] = {"summary": "a toy", "options": EpochOptions}
 
@@ -365,131 +359,3 @@ def test_a_part_that_reads_what_its_record_does_not_ask_for() -> None:
         "0; the contract wants inputs=frozenset({'ages'}) in the record"
     )
     assert told_of(frozenset({"ages"})).label == "broken"
-
-
-class DependsOnValues(Dense):
-    """Exports to no graph: a value decides what is done."""
-
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        scores = super().generate(batch, features)
-        return scores * 2 if bool(scores.max() > 0.5) else scores
-
-
-class OffTheList(Dense):
-    """Exports to an operation that not every runtime has."""
-
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return torch.acos(super().generate(batch, features))
-
-
-class CountsUsers(Dense):
-    """The number of users of the example becomes a constant of the graph."""
-
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return super().generate(batch, features) + torch.arange(len(batch.history))[:, None] * 0.1
-
-
-class Another(Dense):
-    """The graph is another function than the module."""
-
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        scores = super().generate(batch, features)
-        return scores if torch.compiler.is_exporting() else scores * 1.01 + 0.5 * (batch.history == 3).any(1)[:, None]
-
-
-class CountsSlots(Dense):
-    """Sound as a graph of its own; but the whole graph puts one slot of padding before each history."""
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.places = nn.Embedding(60, sizes.items)
-
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        places = torch.arange(batch.history.shape[1])
-        return super().generate(batch, features) + (self.places(places) * batch.weights[..., None]).sum(1)
-
-
-class OneWeightASlot(Dense):
-    """The same with a layer over slots that are filled up behind the history."""
-
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__(sizes)
-        self.over_slots = nn.Linear(60, sizes.items)
-
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        slots: Tensor = self.over_slots(nn.functional.pad(batch.weights, (0, 60 - batch.weights.shape[1])))
-        return super().generate(batch, features) + slots
-
-
-def recommender_with(module: type[Dense]) -> Recommender:
-    record = Generator(name="broken", options=NoOptions, summary="", build=lambda options, sizes: module(sizes),
-                       trainer=keep_as_built)  # fmt: skip
-    sound = Generator(name="sound", options=NoOptions, summary="", build=build_dense, trainer=keep_as_built)
-    pipeline = {"generators": ("factors", "sound", "broken"), "keep": "all"}
-    stages = trainer(toys=Toys(record, sound), pipeline=pipeline, generator={})
-    return stages.recommender(stages.select(checkerboard(), None))
-
-
-def exported(module: type[Dense]) -> SelfrecError:
-    recommender = recommender_with(module)
-    with pytest.raises(ExportError) as raised:
-        check_operations(to_graph(recommender), recommender)
-    return raised.value
-
-
-def test_code_that_values_decide_names_its_part() -> None:
-    text = str(exported(DependsOnValues))
-    assert text.startswith("export: generator 'broken' does not become a graph (")
-    assert "data-dependent" in text
-    assert text.endswith("code whose course no value and no size decides: `selfrec plugins check broken`")
-    assert "\n" not in text
-
-
-def test_an_operation_off_the_list_names_its_part() -> None:
-    assert str(exported(OffTheList)) == (
-        "export: generator 'broken' becomes a graph with Acos; the contract wants operations that every runtime has "
-        "(docs/plugins.md): write it without, and try `selfrec plugins check broken`"
-    )
-
-
-@pytest.mark.parametrize(
-    ("module", "wanted"),
-    [
-        (CountsUsers, "onnxruntime fails on 0 users with 0 items ("),
-        (Another, "onnxruntime and torch differ on 1 users with 1 items: scores differ by "),
-    ],
-)
-def test_a_graph_that_is_not_the_module_names_its_part(module: type[Dense], wanted: str, tmp_path: Path) -> None:
-    recommender = recommender_with(module)
-    write_graph(to_graph(recommender), tmp_path)
-    with pytest.raises(ExportError) as raised:
-        check_graph(tmp_path / "model.onnx", recommender)
-    text = str(raised.value)
-    assert text.startswith(f"model.onnx: {wanted}")
-    assert text.endswith(
-        "; it comes from generator 'broken': the contract wants code whose course no value and no size decides "
-        "(batch.history.shape[0], not len(batch.history)): `selfrec plugins check broken`"
-    )
-    assert "\n" not in text
-
-
-@pytest.mark.parametrize("module", [CountsSlots, OneWeightASlot])
-def test_a_part_to_which_slots_say_something_is_named(module: type[Dense], tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    recommender = recommender_with(module)
-    write_graph(to_graph(recommender), tmp_path)
-    with pytest.raises(ExportError) as raised:
-        check_graph(tmp_path / "model.onnx", recommender)
-    text = str(raised.value)
-    assert text.startswith("model.onnx: onnxruntime and torch differ on 1 users with 1 items: scores differ by ")
-    assert text.endswith(
-        "; it comes from generator 'broken': padding before a history changes what it gives; the contract wants parts "
-        "to which the place and the number of slots say nothing (newest(batch, length, items) gives every history a "
-        "fixed number of them): `selfrec plugins check broken`"
-    )
-
-
-def test_sound_parts_are_not_blamed() -> None:
-    sound = recommender_with(Dense)
-    assert culprit(sound) is None
-    assert padding_reader(sound) is None

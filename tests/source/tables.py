@@ -8,12 +8,16 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 
+from selfrec.errors import SourceError
 from selfrec.histories import Histories
-from selfrec.settings.tables import Config
+from selfrec.settings.tables import Config, SourceSettings
 from selfrec.source.dataset import Dataset
+from selfrec.source.open import Source, open_source
 
 DAY = 86_400
+TWO = {"user_id": "INTEGER", "item_id": "VARCHAR"}
 
 
 def make_table(
@@ -56,3 +60,23 @@ def ids(dataset: Dataset, histories: Histories) -> list[list[Any]]:
 def lines(dataset: Dataset) -> dict[str, tuple[int, int, str]]:
     """The report by rule."""
     return {line.rule: (line.rows_before, line.rows_dropped, line.note) for line in dataset.report}
+
+
+def rows(source: Source) -> list[tuple[Any, ...]]:
+    """What a source has, in order."""
+    return source.connection.execute(f"FROM {source.relation_sql} ORDER BY ALL").fetchall()
+
+
+def read(path: str | Path, **settings: Any) -> list[tuple[Any, ...]]:
+    """What a source has that is opened with these settings."""
+    with open_source(str(path), SourceSettings(**settings), threads=1) as source:
+        return rows(source)
+
+
+def error(path: str | Path, **settings: Any) -> str:
+    """The one line with which opening or reading it fails."""
+    with pytest.raises(SourceError) as caught, open_source(str(path), SourceSettings(**settings)) as source:
+        rows(source)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
