@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -64,14 +65,7 @@ def score_table(
     with Staging(target.staging, wait=wait) as staging:
         earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
-        with open_source(
-            source_path,
-            source,
-            memory_megabytes=settings.memory_megabytes,
-            threads=settings.threads or available_cores(),
-            temp_directory=str(target.staging / SPILL),
-            wait=wait,
-        ) as opened:
+        with job.open_source(source_path, wait) as opened:
             begun = job.begin(opened, staging, earlier)
             staging.begin(begun.identity, job.options(), resume=resume)
             notes = job.notes(opened, staging, begun)
@@ -124,6 +118,17 @@ class _Job:
         options = {"k": self.settings.k, "repeats": self.settings.repeats, "users": self.users, **self.rules._asdict()}
         options |= {} if self.user_table is None else {"user_features": self.user_table.place}
         return options | {"changed_only": self.changed_only}
+
+    def open_source(self, path: str, wait: float) -> AbstractContextManager[Source]:
+        """The source, in the job's memory and on its threads."""
+        return open_source(
+            path,
+            self.source,
+            memory_megabytes=self.settings.memory_megabytes,
+            threads=self.settings.threads or available_cores(),
+            temp_directory=str(self.target.staging / SPILL),
+            wait=wait,
+        )
 
     def begin(self, opened: Source, staging: Staging, earlier: Earlier | str | None) -> _Begun:
         """Raises EmptyDataError where there are no users."""

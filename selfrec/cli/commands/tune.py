@@ -52,7 +52,7 @@ def command(
     they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
     from selfrec.cli.watching import fit_display, print_trials
-    from selfrec.errors import TargetError, one_line
+    from selfrec.errors import TargetError
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
     from selfrec.settings.config import load_config
@@ -83,8 +83,15 @@ def command(
     print_trials(rows)
     reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]
     head = (f"found by selfrec tune in {len(rows)} trials: ndcg@20 {reached:.4f} on the validation part",)
+    _write(out, config_toml(found, head))
+    state.note(f"\n{out} written. Next: selfrec fit {source} --config {out} --out model")
+
+
+def _write(out: str, text: str) -> None:
+    """Put the configuration where it was asked for."""
+    from selfrec.errors import TargetError, one_line
+
     try:
-        Path(out).write_text(config_toml(found, head), encoding="utf-8")
+        Path(out).write_text(text, encoding="utf-8")
     except OSError as error:
         raise TargetError(f"{out!r} cannot be written ({one_line(error)}); name another file") from error
-    state.note(f"\n{out} written. Next: selfrec fit {source} --config {out} --out model")
