@@ -157,7 +157,7 @@ class _Job:
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
         """What shows once everybody is scored: ids that are written otherwise than the fit's make all users cold."""
-        if self.users is not None or run.cold_users < begun.compared.users:
+        if self.users is not None or run.cold_users < max(1, begun.compared.users):
             return ()
         known = self.model.catalog.item_ids[0].as_py()
         return (
