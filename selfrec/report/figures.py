@@ -138,11 +138,7 @@ def generated_items(data: Generated) -> Panel:
     bins = len(data.edges) - 1
     with figure(f"generated-items-{data.label}", 4.2) as (drawn, (ax,)):
         ax.plot([0, bins], [0, bins], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        for real, row in enumerate(data.items):
-            for generated, count in enumerate(row):
-                if count:
-                    strength = 0.15 + 0.85 * math.log1p(count) / math.log1p(most)
-                    ax.add_patch(_cell(real, generated, strength))
+        ax.add_collection(_cells(data.items, most), autolim=False)
         ticks = _count_ticks(data.edges)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_ticks([at + 0.5 for at, _ in ticks], [name for _, name in ticks])
@@ -221,10 +217,19 @@ def _label_tail(ax: Any) -> None:
         )
 
 
-def _cell(column: int, row: int, strength: float) -> Any:
-    from matplotlib.patches import Rectangle
+def _cells(counts: Sequence[Sequence[int]], most: int) -> Any:
+    """A square for every count but 0, in one piece: as squares of their own they take half of a report's time."""
+    from matplotlib.collections import PolyCollection
 
-    return Rectangle((column, row), 1, 1, facecolor=BLUE, alpha=round(strength, 2), edgecolor=GRID, linewidth=0.4)
+    squares, colours = [], []
+    for x, column in enumerate(counts):
+        for y, count in enumerate(column):
+            if count:
+                squares.append([(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)])
+                colours.append((BLUE, round(0.15 + 0.85 * math.log1p(count) / math.log1p(most), 2)))
+    cells = PolyCollection(squares, facecolors=colours, edgecolors=GRID, linewidths=0.4)
+    cells.set_in_layout(False)
+    return cells
 
 
 def _count_ticks(edges: Sequence[float]) -> list[tuple[int, str]]:
