@@ -56,11 +56,22 @@ def sync_tree(folder: Path) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a small file so that a reader, or the next run after a crash, finds the old or the new one."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = _partial(path)
     partial.write_bytes(content)
     sync(partial)
     partial.replace(path)
     sync(path.parent)
+
+
+def can_write(path: Path) -> None:
+    """See whether `write_whole` has a place to write to, before long work for its content. Raises OSError."""
+    partial = _partial(path)
+    partial.touch()
+    partial.unlink()
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
 
 
 def replace_path(new: Path, target: Path) -> None:

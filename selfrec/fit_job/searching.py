@@ -38,10 +38,12 @@ def search_options(
     space = space_of(config, records)
     if validation is None:
         raise SettingsError(
-            "search: there is no validation part to compare options on; set split.validation, or leave --budget out"
+            "search: there is no validation part to compare options on; set split.validation, or do not search"
         )
     if not space:
-        raise SettingsError("search: no part of the pipeline has an option left to search; leave --budget out")
+        raise SettingsError(
+            "search: no part of the pipeline has an option left to search; set fewer options, or do not search"
+        )
 
     def run(options: Options) -> Measured | None:
         listener.training("search", "options", in_short(options), 0)

@@ -29,8 +29,8 @@ def tune(
 ) -> tuple[Config, tuple[SearchRow, ...]]:
     """Search the options that `config` leaves open, as config.search says; the configuration found and all trials.
 
-    study: a journal file; a search that is given the same one goes on from the trials in it. items, user_features,
-    item_features: as of `fit`.
+    study: a journal file; a search that is given the same one goes on from the trials in it, which must be of the same
+    options. items, user_features, item_features: as of `fit`.
 
     Raises SelfrecError of every kind.
     """
@@ -38,7 +38,9 @@ def tune(
     plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
     with extra_needed("selfrec tune"):
-        sampler = OptunaSampler(space_of(config, plugins), config.seed, None if study is None else Path(study))
+        # Trials of other rows of the table still say where to look; those of other options are about another model.
+        fixed = config.model_dump(mode="json", exclude={"search", "seed", "scoring", "training"})
+        sampler = OptunaSampler(space_of(config, plugins), config.seed, None if study is None else Path(study), fixed)
     dataset = load_dataset(source, config, items=items, user_features=user_features, item_features=item_features)
     listener.cleaned(dataset.report)
     with torch_settings(config.training) as device:

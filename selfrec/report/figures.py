@@ -12,6 +12,9 @@ from selfrec.evaluation.result import Evaluation
 from selfrec.report.data import Generated, Histogram, HistoryLengths, PopularityCurve, Reconstruction
 from selfrec.report.style import BLUE, GRID, INK, MUTED, ORANGE, figure, to_svg
 
+_MOST_LETTERS = 50
+"""Letters that stand side by side under all bars of a figure."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -29,7 +32,7 @@ def history_lengths(data: HistoryLengths) -> Panel:
     """Users by number of items."""
     title = f"Half of the users have {data.median:,.0f} items or fewer"
     edges, counts = data.histogram.edges, data.histogram.counts
-    names = [_span(int(low), int(high) - 1) for low, high in pairwise(edges)]
+    names = _side_by_side([_span(int(low), int(high) - 1) for low, high in pairwise(edges)])
     with figure("history-lengths", 3.3) as (drawn, (ax,)):
         ax.bar(range(len(counts)), counts, width=0.84, color=BLUE)
         most = max(counts)
@@ -162,6 +165,12 @@ def _compared(ours: float, theirs: float) -> str:
 
 def _span(low: int, high: int) -> str:
     return f"{low:,}" if low == high else f"{low:,}\u2013{high:,}"
+
+
+def _side_by_side(names: list[str]) -> list[str]:
+    """Labels under bars: in two lines those that would run into their neighbours."""
+    most = _MOST_LETTERS // max(1, len(names))
+    return [name.replace("\u2013", "\u2013\n") if len(name) > most else name for name in names]
 
 
 def _short(count: float) -> str:

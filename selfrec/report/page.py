@@ -13,13 +13,22 @@ try:
 except ImportError as error:
     raise MissingExtraError("jinja2", "train", "writing a report") from error
 
+_BEGINS = b"<!doctype html>"
+"""What every page begins with."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(data: ReportData, path: Path) -> None:
-    """Write the page. The same data gives the same bytes. TargetError when the file cannot be written."""
+    """Write the page. The same data gives the same bytes. TargetError when the file cannot be written, or is something
+    else than a page: a table of events, named by mistake.
+    """
     text = render(data)
     try:
+        if path.is_file() and path.stat().st_size:
+            with path.open("rb") as file:
+                if file.read(len(_BEGINS)) != _BEGINS:
+                    raise TargetError(f"{path}: holds something else than a page; choose another path")
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise TargetError(f"{path}: cannot be written ({one_line(error)}); choose another path") from error

@@ -25,6 +25,7 @@ from selfrec.source.fingerprints import Compared
 from selfrec.source.mapping import missed
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
+from selfrec.source.stray_times import stray_times
 
 
 def score_table(
@@ -152,7 +153,8 @@ class _Job:
     def notes(self, opened: Source, staging: Staging, begun: _Begun) -> tuple[str, ...]:
         """What a person must know of the job before it scores, one line each."""
         changed = begun.changes and begun.changes.note
-        told = (*_missed(self.model, opened), staging.note, changed, _columns_note(begun.reader, self.user_table))
+        columns = _columns_note(begun.reader, self.user_table)
+        told = (*_missed(self.model, opened), _strays_note(self.model, opened), staging.note, changed, columns)
         return tuple(note for note in told if note)
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
@@ -188,6 +190,12 @@ def _missed(model: Model, opened: Source) -> list[str]:
     """The columns that the source has no more, and why those of their names are not taken."""
     lines = missed(model.manifest.columns.model_dump(), opened.columns)
     return [*lines, *opened.mapping.notes] if lines else []
+
+
+def _strays_note(model: Model, opened: Source) -> str | None:
+    """Which events all others are old beside, where the model counts back from the newest."""
+    strays = "" if model.config.cleaning.half_life_days is None else stray_times(opened)
+    return f"cleaning.half_life_days counts back from the newest event: {strays}" if strays else None
 
 
 def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:

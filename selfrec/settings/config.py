@@ -147,7 +147,16 @@ def _without_strays(config: Config, own: Table) -> Config:
             if label not in labels:
                 raise SettingsError(
                     f"[{kind}.{label}] sets options of a part that pipeline.{option} does not name; "
-                    f"{suggestion(label, labels)}"
+                    + _next_step(option, label, named_parts(config, kind))
                 )
         kept[kind] = {label: table for label, table in getattr(config, kind).items() if label in labels}
     return config.model_copy(update=kept)
+
+
+def _next_step(option: str, label: str, parts: Iterable[str]) -> str:
+    """What to do about options of the part `label`: a name mistyped, or one that the pipeline lacks."""
+    told = suggestion(label, map(label_of, parts))
+    if told.startswith("did you mean"):
+        return told
+    named = label if option == "ranker" else ",".join([*parts, label])
+    return f"name it (-o pipeline.{option}={named}), or take the table out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -129,7 +130,6 @@ class SearchSettings(Settings):
 
     budget: str | None = Field(
         None,
-        pattern=r"^\d+(\.\d+)?\s*[smh]?$",
         description="Time for the search: 90s, 5m or 2h. How many trials fit depends on the machine; the manifest "
         "keeps what was chosen, so that the same model can be fitted again without a search. Unset: no bound.",
     )
@@ -140,6 +140,14 @@ class SearchSettings(Settings):
         description="Most trials besides the options as they stand. Unset: as many as the budget allows, and none "
         "without a budget.",
     )
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _time(cls, value: object) -> object:
+        """Refuse what is no time in words that help: a plain number and `5 minutes` are tried first."""
+        if value is None or (isinstance(value, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?\s*[smh]?", value)):
+            return value
+        raise ValueError("should be a number of seconds, minutes or hours, such as 90s, 5m or 2h")
 
     @property
     def seconds(self) -> float | None:

@@ -19,6 +19,7 @@ from selfrec.source.mapping import require_column
 from selfrec.source.open import Source
 from selfrec.source.quoting import identifier, literal
 from selfrec.source.rules import Report, plural
+from selfrec.source.stray_times import stray_times
 from selfrec.source.weighting import Reason, Weighting, weighting_of
 
 FEWEST_BOT_EVENTS = 1000
@@ -82,6 +83,9 @@ def _count_events(source: Source, config: Config, weighting: Weighting, report: 
         report.drop("weight not finite or not above 0", rows[Reason.BAD_WEIGHT], seen, hint="check --weight-column")
     if source.columns[columns.TIMESTAMP] is not None:
         report.tell("unknown time", f"{plural(source.span.unknown_times, 'row')}, taken for the oldest")
+        if strays := stray_times(source):
+            back = "; cleaning.half_life_days counts back from the newest" if cleaning.half_life_days else ""
+            report.tell("far newer than the rest", strays + back)
 
 
 def _events_hint(source: Source) -> str:

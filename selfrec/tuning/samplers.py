@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MUTATED = 2
 """Options that a draw changes at a time, beside the best trial so far: a step that can be understood."""
+
+
+FIXED = "fixed"
+"""Where a study keeps what its trials have in common."""
 
 
 class Sampler(Protocol):
@@ -62,7 +66,10 @@ class LocalSampler:
 class OptunaSampler:
     """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), in a journal file that can be gone on with."""
 
-    def __init__(self, space: Sequence[Dimension], seed: int, journal: Path | None) -> None:
+    def __init__(
+        self, space: Sequence[Dimension], seed: int, journal: Path | None, fixed: Mapping[str, Any] | None = None
+    ) -> None:
+        """fixed: the configuration that trials are of, as JSON; a journal of another one is refused (TargetError)."""
         import optuna
         from optuna.storages import InMemoryStorage, JournalStorage
         from optuna.storages.journal import JournalFileBackend
@@ -79,6 +86,7 @@ class OptunaSampler:
                 direction="maximize",
                 load_if_exists=True,
             )
+            _check_fixed(self._study, journal, fixed or {})
             if any(trial.value is not None for trial in self._study.trials):
                 # The best so far comes first, measured anew, so that a search that goes on never ends below it.
                 self._study.enqueue_trial(self._study.best_params)
@@ -95,3 +103,13 @@ class OptunaSampler:
     def told(self, number: int, options: Options, value: float) -> None:
         if number in self._open:
             self._study.tell(self._open.pop(number), value)
+
+
+def _check_fixed(study: optuna.Study, journal: Path | None, fixed: Mapping[str, Any]) -> None:
+    """Note in a new study what its trials are of; refuse one whose trials are of something else."""
+    earlier = study.user_attrs.get(FIXED)
+    if earlier is None:
+        study.set_user_attr(FIXED, dict(fixed))
+    elif earlier != fixed:
+        other = ", ".join(name for name in {**earlier, **fixed} if earlier.get(name) != fixed.get(name))
+        raise TargetError(f"study {str(journal)!r}: its trials are of other options ({other}); name another file")

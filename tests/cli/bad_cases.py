@@ -240,6 +240,8 @@ OTHERS = [
     Case("inspect", 2, ("MODEL",)),
     Case("inspect model --jsn", 2, ("--jsn", "--json")),
     Case("report nowhere", 1, ("nowhere", "no such model folder")),
+    Case("report model --to notes.txt", 1, ("notes.txt", "something else than a page", "another path")),
+    Case("report model --to shop.duckdb", 1, ("shop.duckdb", "something else than a page")),
     Case("report model --to nowhere/page.html", 1, ("nowhere/page.html", "cannot be written")),
     Case("report bare", 1, ("bare", "report.json"), also=lambda folder: without(folder, "report.json")),
     Case("export nowhere out.onnx", 1, ("nowhere", "no such model folder")),

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from selfrec.cli.watching import print_trials
+from selfrec.errors import TargetError
 from selfrec.model_folder.manifest import SearchRow
+from selfrec.settings.search import Dimension
+from selfrec.tuning.samplers import OptunaSampler
 from tests.cli.conftest import Cli, write_shop
 from tests.program import selfrec
 
@@ -71,8 +74,39 @@ def test_a_budget_is_reported_and_its_model_can_be_made_again(tmp_path: Path) ->
     assert manifest(again)["files"]["model.onnx"] == made["files"]["model.onnx"]
 
 
-def test_a_wrong_budget_is_one_line(tmp_path: Path, cli: Cli) -> None:
-    ran = cli("fit", write_shop(tmp_path / "shop.duckdb"), "--out", tmp_path / "model", "--budget", "soon")
+@pytest.mark.parametrize(("budget", "shown"), [("soon", "'soon'"), ("90", "90")])
+def test_a_wrong_budget_is_one_line(budget: str, shown: str, tmp_path: Path, cli: Cli) -> None:
+    ran = cli("fit", write_shop(tmp_path / "shop.duckdb"), "--out", tmp_path / "model", "--budget", budget)
     assert ran.code == 2
-    assert "search.budget" in ran.err
-    assert "'soon'" in ran.err
+    assert ran.err == (
+        f"Error: option 'search.budget' is {shown}: should be a number of seconds, minutes or hours, such as 90s, 5m "
+        "or 2h; give it another value\n"
+    )
+
+
+def test_tune_looks_at_its_place_before_it_searches(tmp_path: Path, cli: Cli) -> None:
+    shop = write_shop(tmp_path / "shop.duckdb")
+    before = shop.read_bytes()
+    ran = cli("tune", shop, "--out", shop, "--force", "--trials", "1", *SMALL)
+    assert ran.code == 1
+    assert ran.err == (
+        f"Error: {str(shop)!r} is no configuration, which is all that --force replaces; name another file\n"
+    )
+    assert shop.read_bytes() == before
+
+    ran = cli("tune", shop, "--out", tmp_path / "none" / "new.toml", "--trials", "1", *SMALL)
+    assert ran.code == 1
+    assert "cannot be written" in ran.err
+    assert ran.out == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.duckdb"]
+
+
+def test_a_study_of_other_options_is_refused(tmp_path: Path) -> None:
+    journal = tmp_path / "study.log"
+    space = [Dimension("generator.a.width", (8, 16))]
+    first = OptunaSampler(space, 0, journal, {"preset": "fast", "split": {"test": 0.1}})
+    first.told(1, first.propose(1) or {}, 0.5)
+    OptunaSampler(space, 1, journal, {"preset": "fast", "split": {"test": 0.1}})
+    with pytest.raises(TargetError) as error:
+        OptunaSampler(space, 0, journal, {"preset": "fast", "split": {"test": 0.2}})
+    assert str(error.value) == (f"study {str(journal)!r}: its trials are of other options (split); name another file")

@@ -13,7 +13,8 @@ import pytest
 from selfrec.errors import TargetError
 from selfrec.report import style
 from selfrec.report.card import model_card, write_model_card
-from selfrec.report.data import Curve, ReportData, StageRow, graph_of
+from selfrec.report.data import Curve, Histogram, HistoryLengths, ReportData, StageRow, graph_of
+from selfrec.report.figures import history_lengths
 from selfrec.report.page import TEMPLATES, render, write_report
 from tests.report.sample import sample_data
 
@@ -69,6 +70,17 @@ def test_every_section_is_there_and_linked() -> None:
     ]
     assert set(sections) <= set(checker.ids)
     assert checker.tags.count("svg") == checker.tags.count("figure") == 12
+
+
+def test_labels_of_many_bars_do_not_run_into_each_other() -> None:
+    edges = [1, *(2**at for at in range(2, 10))]
+    lengths = HistoryLengths(
+        histogram=Histogram(edges=tuple(map(float, edges)), counts=(1,) * 8), median=3, mean=3, users=8
+    )
+    drawn = history_lengths(lengths).svg
+    assert "128\u2013<" in drawn
+    assert "128\u2013255" not in drawn
+    assert "4\u20137<" in drawn
 
 
 def test_nothing_is_loaded_from_outside() -> None:

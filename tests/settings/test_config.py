@@ -93,6 +93,12 @@ def test_a_configuration_survives_being_written_and_read() -> None:
             "[generator.autoencodr] sets options of a part that pipeline.generators does not name; "
             "did you mean 'autoencoder'?",
         ),
+        (
+            "generator.ease.ridge=3",
+            "[generator.ease] sets options of a part that pipeline.generators does not name; "
+            "name it (-o pipeline.generators=autoencoder,itemknn,slim,popularity,short:popularity,gan,ease), "
+            "or take the table out",
+        ),
         ("generator.epochs=3", "[generator] holds an option without a part; write it under [generator.NAME]"),
         ("seed", "override 'seed' is not name=value; write it like -o generator.gan.epochs=20"),
         ("a b=1", "override 'a b=1': 'a b' is no option name; write it like -o generator.gan.epochs=20"),
@@ -104,6 +110,15 @@ def test_a_wrong_override_is_one_helpful_line(override: str, message: str) -> No
     assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 2
+
+
+def test_options_of_a_ranker_that_is_not_there_say_how_to_name_it() -> None:
+    with pytest.raises(SettingsError) as error:
+        load_config(overrides=["ranker.mlp.epochs=3"])
+    assert str(error.value) == (
+        "[ranker.mlp] sets options of a part that pipeline.ranker does not name; name it (-o pipeline.ranker=mlp), "
+        "or take the table out"
+    )
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

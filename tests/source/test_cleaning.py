@@ -39,6 +39,21 @@ def source(tmp_path: Path, rows: list[tuple[Any, ...]] = ROWS) -> str:
     return make_table(tmp_path / "shop.duckdb", COLUMNS, rows)
 
 
+def test_a_date_far_in_the_future_is_told(tmp_path: Path) -> None:
+    rows: list[tuple[Any, ...]] = [(user, item, 86_400 * 20_000, "view", 1.0) for user in range(20) for item in "abcde"]
+    far = source(tmp_path, [*rows, (1, "f", 32_472_144_000, "view", 1.0)])
+    told = lines(load_dataset(far, loose(cleaning={"half_life_days": 30.0}, split={"last_items": 1, "test": 0.0})))
+    assert told["far newer than the rest"] == (
+        101,
+        0,
+        "1 row up to 2999-01-01T00:00:00Z, all others until 2024-10-04T00:00:00Z: mend or leave out wrong dates; "
+        "cleaning.half_life_days counts back from the newest",
+    )
+    usual = make_table(tmp_path / "usual.duckdb", COLUMNS, [*rows, *[(1, "f", 86_400 * 20_009, "view", 1.0)] * 2])
+    told = lines(load_dataset(usual, loose(split={"last_items": 1, "test": 0.0})))
+    assert "far newer than the rest" not in told
+
+
 def test_each_rule_counts_its_rows(tmp_path: Path) -> None:
     config = loose(
         events={"view": 1.0, "buy": 5.0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ from selfrec.settings.tables import SourceSettings
 )
 @click.option("--budget", metavar="TIME", help="Time at most: 90s, 5m or 2h. [default without --trials: 1h]")
 @click.option(
-    "--study", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the trials there, and go on from them."
+    "--study",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep the trials there, and go on from those in it.",
 )
-@click.option("--force", is_flag=True, help="Replace the file --out if it exists.")
+@click.option("--force", is_flag=True, help="Replace the configuration --out if it exists.")
 def command(
     state: State,
     source: str,
@@ -52,20 +56,19 @@ def command(
     they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
     from selfrec.cli.watching import fit_display, print_trials
-    from selfrec.errors import TargetError
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
     from selfrec.settings.config import load_config
     from selfrec.settings.dump import config_toml
+    from selfrec.source.rules import plural
 
     with extra_needed("selfrec tune"):
         from selfrec.fit_job.tune import tune
 
-    if Path(out).exists() and not force:
-        raise TargetError(f"{out!r} exists; name another file or use --force")
     for place in (out, study):
         if place is not None:
             check_outside(Path(place))
+    _check_target(Path(out), force)
     limits = [f"search.trials={trials}"] if trials is not None else []
     limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
     config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
@@ -82,16 +85,45 @@ def command(
     click.echo()
     print_trials(rows)
     reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]
-    head = (f"found by selfrec tune in {len(rows)} trials: ndcg@20 {reached:.4f} on the validation part",)
-    _write(out, config_toml(found, head))
+    head = (f"found by selfrec tune in {plural(len(rows), 'trial')}: ndcg@20 {reached:.4f} on the validation part",)
+    _write(Path(out), config_toml(found, head))
     state.note(f"\n{out} written. Next: selfrec fit {source} --config {out} --out model")
 
 
-def _write(out: str, text: str) -> None:
-    """Put the configuration where it was asked for."""
-    from selfrec.errors import TargetError, one_line
+def _check_target(out: Path, force: bool) -> None:
+    """Refuse a place that could not be written after hours of search, and what is no configuration."""
+    from selfrec.errors import TargetError
+
+    if out.exists():
+        if not force:
+            raise TargetError(f"{str(out)!r} exists; name another file or use --force")
+        if not (out.is_file() and _is_toml(out)):
+            raise TargetError(
+                f"{str(out)!r} is no configuration, which is all that --force replaces; name another file"
+            )
+    _write(out, None)
+
+
+def _is_toml(path: Path) -> bool:
+    from selfrec.errors import SettingsError
+    from selfrec.settings.config import read_toml
 
     try:
-        Path(out).write_text(text, encoding="utf-8")
+        read_toml(path)
+    except SettingsError:
+        return False
+    return True
+
+
+def _write(out: Path, text: str | None) -> None:
+    """Put the configuration where it was asked for; without one, only see whether that could be done."""
+    from selfrec.errors import TargetError, one_line
+    from selfrec.files import can_write, write_whole
+
+    try:
+        if text is None:
+            can_write(Path(os.path.realpath(out)))
+        else:
+            write_whole(Path(os.path.realpath(out)), text.encode())
     except OSError as error:
-        raise TargetError(f"{out!r} cannot be written ({one_line(error)}); name another file") from error
+        raise TargetError(f"{str(out)!r} cannot be written ({one_line(error)}); name another file") from error
