@@ -18,6 +18,8 @@ def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
     ran = cli("plugins", "new", tmp_path / "x", "--name", "My Model")
     assert ran.code == 2
     assert "plugin name 'My Model': use lower-case letters" in ran.err
+    ran = cli("plugins", "new", tmp_path / "x", "--name", "none")
+    assert (ran.code, "plugin name 'none': the command line reads it as a value" in ran.err) == (2, True)
     assert not (tmp_path / "x").exists()
     ran = cli("plugins", "new", tmp_path)
     assert ran.code in (1, 2)
