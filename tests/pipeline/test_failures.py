@@ -139,6 +139,11 @@ def lists(module: nn.Module, fitting: Fitting) -> None:
     module.register_buffer("pairs", torch.eye(2).to_sparse())
 
 
+def doubles_weights(module: nn.Module, fitting: Fitting) -> None:
+    torch.from_numpy(fitting.histories.weights).mul_(2)
+    fitting.histories.items.sort()
+
+
 class Complains(Dense):
     def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
         raise PluginError("needs times; use another part")
@@ -246,6 +251,12 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(trainer=reads_a_column),
             "generator 'broken': training failed: the item table lacks a column 'title'; give one with "
             "`selfrec fit --items` (its columns: none)",
+        ),
+        (
+            generator(trainer=doubles_weights),
+            "generator 'broken': its trainer changes fitting.histories.items and fitting.histories.weights in place, "
+            "which other parts learn from after it; the contract wants the rows left as they are: copy first "
+            "(torch.from_numpy shares the array's memory)",
         ),
         (
             generator(NoLoss),
