@@ -17,7 +17,8 @@ COLUMNS = ("offsets", "items", "weights", "ages", "user_features")
 def checksums(fitting: Fitting) -> dict[str, int]:
     """A checksum of every array that a trainer shares with other parts, by its name on `fitting`."""
     return {
-        name: zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8)) for name, array in _arrays(fitting)
+        name: zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        for name, array in _arrays(fitting)
     }
 
 
