@@ -19,7 +19,7 @@ from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.histories import Float32, Histories
 from selfrec.model_folder.graph import read_graph
-from selfrec.plugin import UserBatch
+from selfrec.plugin import HEAVY_NAMES, UserBatch
 from selfrec.settings.config import load_config
 from selfrec.settings.dump import config_toml
 from selfrec.settings.validation import validated
@@ -68,7 +68,10 @@ def check_light_import(bench: Bench) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"module {module} cannot be imported by itself: {done.stderr.strip()[-300:]}"
     loaded = done.stdout.split()
-    assert not loaded, f"importing {module} imports {', '.join(loaded)}: import it inside build and trainer"
+    assert not loaded, (
+        f"importing {module} imports {', '.join(loaded)}: import it inside build and trainer, and so what brings it "
+        f"along: {', '.join(sorted(HEAVY_NAMES))} of selfrec.plugin"
+    )
 
 
 def check_trains_with_finite_losses(bench: Bench) -> None:

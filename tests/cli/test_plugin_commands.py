@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from selfrec.cli.plugin_check import _rows
+from selfrec.testing import Outcome
 from tests.cli.conftest import Cli, write_shop
 
 
@@ -185,3 +187,18 @@ def test_options_of_any_form_are_a_table_of_few_lines(
     options = {option["name"]: option for option in shown[0]["parts"][0]["options"]}
     assert options["shrink"]["description"] == "Added to the norms."
     assert len(options["long"]["default"]) == 602
+
+
+def test_a_reason_that_many_checks_have_is_said_once() -> None:
+    given = [
+        Outcome("light_import", "", True),
+        Outcome("refits", "", False, "training failed"),
+        Outcome("learns", "", False, "training failed"),
+        Outcome("weights_count", "", False, "training failed", excused="it is popular"),
+    ]
+    assert _rows(given) == [
+        ("light import", "ok", ""),
+        ("refits", "FAILED", "training failed"),
+        ("learns", "FAILED", "as refits"),
+        ("weights count", "excused", "it is popular"),
+    ]
