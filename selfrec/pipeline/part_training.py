@@ -232,11 +232,15 @@ def probe(part: Part, fitting: Fitting) -> Tensor | None:
             method, run = "generate", lambda batch: part.generate(batch, features, fitting.sizes.items)
     output = run(batch)
     part.check_finite(method, output)
+    if _moved(output, run(batch)):
+        raise PluginError(
+            f"{part.name}: `{method}` gives the same users other numbers each time; the contract wants nothing drawn "
+            "when scoring: torch.nn.Dropout, or functional.dropout with training=self.training"
+        )
     for name in get_args(ExtraInput):
         without = batch._replace(**{name: torch.zeros_like(getattr(batch, name))})
         asked = name in part.record.reads(part.options)
-        # A part that draws gives other numbers anyway: nothing can be told of it here.
-        if not asked and _moved(output, run(without)) and not _moved(output, run(batch)):
+        if not asked and _moved(output, run(without)):
             raise PluginError(
                 f"{part.name}: `{method}` reads batch.{name}, which its record does not ask for, so that the graph "
                 f"would give it 0; the contract wants inputs=frozenset({{{name!r}}}) in the record"

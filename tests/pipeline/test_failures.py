@@ -47,6 +47,11 @@ class Falls(Dense):
         raise KeyError("colour")
 
 
+class Draws(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return nn.functional.dropout(super().generate(batch, features))
+
+
 class WritesInto(Dense):
     def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
         batch.weights[:, :1] *= 2
@@ -290,6 +295,11 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(Falls, keep_as_built),
             "generator 'broken': generate failed: KeyError: 'colour'; the contract wants "
             "generate(batch, features) -> float32[B, N]: `selfrec plugins check broken`",
+        ),
+        (
+            generator(Draws, keep_as_built),
+            "generator 'broken': `generate` gives the same users other numbers each time; the contract wants nothing "
+            "drawn when scoring: torch.nn.Dropout, or functional.dropout with training=self.training",
         ),
         (
             generator(WritesInto, keep_as_built),
