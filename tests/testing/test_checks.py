@@ -179,7 +179,7 @@ ALONE = set(BROKEN) - {
 """Broken parts that only their own check may notice. `light_import` has a test of its own."""
 
 # These import nothing heavy in a plugin of their own; here they stand in a test module that imports torch.
-ELSEWHERE = {"light_import"}
+ELSEWHERE = {"light_import", "independent_of_the_candidates_places"}
 
 
 def failures(bench: Bench) -> dict[str, str]:
