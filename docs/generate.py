@@ -10,18 +10,23 @@ import argparse
 import ast
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+import selfrec.plugin
 from selfrec.cli.group import COMMANDS
 from selfrec.cli.log import COMMON, EVENTS
 from selfrec.cli.main import cli
+from selfrec.histories import Histories
 from selfrec.host import hookspecs, records
 from selfrec.host.manager import PluginManager
 from selfrec.host.records import Kind
+from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.fitting import CandidateRows, Epoch, Fitting
 from selfrec.settings.base import Settings
 from selfrec.settings.help import Option, options_of
 from selfrec.settings.presets import PRESETS
@@ -31,6 +36,17 @@ from selfrec.settings.validation import is_table
 HERE = Path(__file__).parent
 MADE = "<!-- Made from the code by docs/generate.py; change it there. -->"
 WIDTH = 100
+
+HANDED = (
+    "options", "batch", "batches", "row_batches", "features", "epochs", "report", "row_numbers", "lengths", "take",
+    "item_counts",
+)  # fmt: skip
+"""Methods and properties that a trainer may use."""
+
+FUNCTIONS = (
+    "pool", "newest", "largest", "item_directions", "gram_matrix", "half_lives", "recent_popularity", "train_by_epochs",
+    "searched",
+)  # fmt: skip
 
 
 def cli_page() -> str:
@@ -117,8 +133,27 @@ def hooks_page() -> str:
         fields = list(_fields(record))
         if fields:
             lines += ["", "| field | type | default | meaning |", "|---|---|---|---|", *fields]
-    lines += ["", "## Methods of a part", "", "```text", *_methods(), "```"]
+    lines += ["", "## Methods of a part", "", "```text", *_methods(), "```", *_for_trainers()]
     return _page(lines)
+
+
+def _for_trainers() -> Iterator[str]:
+    """What a trainer is handed, and the functions of selfrec.plugin."""
+    yield from ("", "## What a trainer is handed")
+    for record in (Fitting, Epoch, CandidateRows, Histories, UserBatch):
+        yield from ("", f"### {record.__name__}", "", *_doc(record))
+        fields = (line for line in _fields(record) if not line.endswith("|  |"))
+        yield from ("", "| field | type | default | meaning |", "|---|---|---|---|", *fields)
+        for name in HANDED:
+            member = vars(record).get(name)
+            function = member.fget if isinstance(member, property) else member
+            if function is not None:
+                yield from ("", "```python", _signature(function), "```", "", *_doc(function))
+    yield from ("", "## Functions of selfrec.plugin", "")
+    yield "All but `searched` bring torch along: import them where they are used, so that the command line starts fast."
+    for name in FUNCTIONS:
+        function = getattr(selfrec.plugin, name)
+        yield from ("", f"### {name}", "", "```python", _signature(function), "```", "", *_doc(function))
 
 
 def log_page() -> str:
@@ -145,7 +180,7 @@ def _hooks() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 def _signature(hook: Callable[..., Any]) -> str:
     """The def line as it is written, decorator and body left out."""
-    (definition,) = ast.parse(inspect.getsource(hook)).body
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(hook))).body
     assert isinstance(definition, ast.FunctionDef)
     returns = ast.unparse(definition.returns) if definition.returns else "None"
     return f"def {definition.name}({ast.unparse(definition.args)}) -> {returns}"
@@ -170,8 +205,6 @@ def _fields(record: type) -> Iterator[str]:
 
 def _methods() -> list[str]:
     """The list of methods that stands in the docstring of selfrec.plugin."""
-    import selfrec.plugin
-
     text = inspect.cleandoc(selfrec.plugin.__doc__ or "")
     return text[text.index("A part is a") :].splitlines()
 

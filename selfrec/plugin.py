@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 # These need torch, so they are looked up when first used (PEP 562).
-_HEAVY = {
+HEAVY_NAMES = {
     "Epoch": "selfrec.pipeline.fitting",
     "Fitting": "selfrec.pipeline.fitting",
     "UserBatch": "selfrec.pipeline.batch",
@@ -80,8 +80,8 @@ _HEAVY = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HEAVY:
+    if name in HEAVY_NAMES:
         from importlib import import_module
 
-        return getattr(import_module(_HEAVY[name]), name)
+        return getattr(import_module(HEAVY_NAMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

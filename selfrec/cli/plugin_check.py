@@ -87,8 +87,17 @@ def _show(results: list[tuple[PartRecord, list[Outcome]]], as_json: bool) -> Non
         )
         return
     for record, outcomes in results:
-        print_table(
-            (f"{record.kind} {record.name}", "", "why"),
-            ((o.check.replace("_", " "), o.word, o.excused or o.reason) for o in outcomes),
-        )
+        print_table((f"{record.kind} {record.name}", "", "why"), _rows(outcomes))
         click.echo()
+
+
+def _rows(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
+    """Check, outcome and reason. A reason that many checks have, as where training fails, is printed once."""
+    rows: list[tuple[str, str, str]] = []
+    first: dict[str, str] = {}
+    for outcome in outcomes:
+        check = outcome.check.replace("_", " ")
+        told = first.setdefault(outcome.reason, check)
+        again = f"as {told}" if outcome.reason and told != check else outcome.reason
+        rows.append((check, outcome.word, outcome.excused or again))
+    return rows

@@ -12,7 +12,7 @@ import torch
 from selfrec.errors import ExportError, one_line
 from selfrec.export.agreement import TOLERANCE, difference
 from selfrec.export.batches import Array, Case, Feeds, edge_batches
-from selfrec.export.culprit import culprit, padding_reader
+from selfrec.export.culprit import culprit, padding_reader, place_reader
 from selfrec.pipeline.recommender import Recommender
 
 __all__ = ["TOLERANCE", "Array", "Case", "Feeds", "cases", "check_graph", "difference"]
@@ -23,6 +23,10 @@ _NO_COURSE = (
 _NO_PADDING = (
     "padding before a history changes what it gives; the contract wants parts to which the place and the number of "
     "slots say nothing (newest(batch, length, items) gives every history a fixed number of them)"
+)
+_NO_PLACE = (
+    "another order of the candidates changes what it gives them; the contract wants rankers to look at the numbers of "
+    "candidates, not at their places"
 )
 
 
@@ -62,6 +66,8 @@ def _blame(recommender: Recommender) -> str:
     part, wanted = culprit(recommender), _NO_COURSE
     if part is None:
         part, wanted = padding_reader(recommender), _NO_PADDING
+    if part is None:
+        part, wanted = place_reader(recommender), _NO_PLACE
     if part is None:
         return ""
     return f"; it comes from {part.name}: {wanted}: `selfrec plugins check {part.record.name}`"

@@ -52,6 +52,20 @@ def padding_reader(recommender: Recommender) -> Part | None:
 
 
 @torch.no_grad()
+def place_reader(recommender: Recommender) -> Part | None:
+    """The ranker, where a candidate's place says something to it: slots of none stand anywhere among the others."""
+    for part in scoring_parts(recommender):
+        if part.kind != "ranker":
+            continue
+        given, _ = arguments(part, recommender)
+        turned = [value.flip(1) for value in given[-2:]]
+        face = Face(part, recommender.n_items).eval()
+        if not _close(face(*given[:-2], *turned).numpy(), face(*given).flip(1).numpy()):
+            return part
+    return None
+
+
+@torch.no_grad()
 def _agrees(part: Part, graph: ModelProto, recommender: Recommender) -> bool:
     face = Face(part, recommender.n_items).eval()
     options = ort.SessionOptions()

@@ -14,7 +14,7 @@ def quiet() -> Iterator[io.StringIO]:
     """Keep from the user what torch says of things that no user can change; the text it said."""
     said = io.StringIO()
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             warnings.simplefilter("ignore")

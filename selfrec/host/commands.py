@@ -26,7 +26,9 @@ def collect_commands(hook: Callable[..., Any], taken: set[str]) -> dict[str, cli
 
     group = click.Group("selfrec")
     hook(cli=group)
-    for name in group.commands:
+    for name, command in group.commands.items():
+        if not isinstance(command, click.Command):
+            raise PluginError(f"command {name!r} is a {type(command).__name__}; it must be a click.Command")
         if name in taken:
             raise PluginError(f"command {name!r} is selfrec's own; the plugin must choose another name")
     return dict(group.commands)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
@@ -114,7 +116,7 @@ class PluginManager:
             hook = self._caller(loaded.plugin, "selfrec_epoch_end")
             try:
                 hook(stage=stage, plugin=plugin, epoch=epoch, metrics=metrics)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._silenced.add(name)
                 _log.warning(
                     "plugin %r failed in selfrec_epoch_end and is told no more: %s: %s",
@@ -134,7 +136,7 @@ class PluginManager:
                 continue
             try:
                 added = collect_commands(self._caller(loaded.plugin, "selfrec_commands"), set(taken))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._break(name, error)
             else:
                 found += [PluginCommand(command_name, command, loaded.info) for command_name, command in added.items()]
@@ -169,10 +171,14 @@ class PluginManager:
             self._plugins[info.name] = self._guarded(point, info)
 
     def _guarded(self, point: EntryPoint, info: PluginInfo) -> Loaded:
-        """Import and register; whatever goes wrong in foreign code becomes the plugin's reason."""
+        """Import and register; whatever goes wrong in foreign code becomes the plugin's reason.
+
+        What it prints goes to stderr: stdout is the command's, whose JSON others read.
+        """
         try:
-            plugin = point.load()
-            return Loaded(info.loaded(self._register(plugin, info.name)), plugin)
+            with redirect_stdout(sys.stderr):
+                plugin = point.load()
+                return Loaded(info.loaded(self._register(plugin, info.name)), plugin)
         except PluginError as error:
             return Loaded(info.broken(str(error)), None)
         except (Exception, SystemExit) as error:
@@ -193,7 +199,7 @@ class PluginManager:
             raise
 
     def _check_hooks(self, plugin: object) -> None:
-        """Misspelt hooks would be ignored in silence; a plugin without any hook is no plugin."""
+        """Misspelt and unmarked hooks would be ignored in silence; a plugin without any hook is no plugin."""
         known = [name for name in vars(hookspecs) if name.startswith("selfrec_")]
         callers = self._pluggy.get_hookcallers(plugin) or []
         for caller in callers:
@@ -201,11 +207,19 @@ class PluginManager:
                 raise PluginError(f"unknown hook {caller.name!r}; {suggestion(caller.name, known)}")
         if not callers:
             raise PluginError("it implements no hook; mark its functions with @selfrec.plugin.hookimpl")
+        marked = [caller.name for caller in callers]
+        for name in known:
+            if name not in marked and callable(getattr(plugin, name, None)):
+                raise PluginError(f"{name} is not marked as a hook; write @selfrec.plugin.hookimpl above it")
 
     def _records(self, plugin: object) -> tuple[PartRecord, ...]:
         records: list[PartRecord] = []
+        marked = [caller.name for caller in self._pluggy.get_hookcallers(plugin) or []]
         for hook, expected in _HOOKS:
-            for yielded in self._caller(plugin, hook)():
+            returned = self._caller(plugin, hook)()
+            if hook in marked and not returned:
+                raise PluginError(f"{hook} returns nothing; it must yield records")
+            for yielded in returned:
                 for item in _iterable(yielded, hook):
                     record = check_record(item, expected, hook)
                     if any(record.kind == other.kind and record.name == other.name for other in records):
@@ -218,7 +232,7 @@ class PluginManager:
         others = [other for other in self._pluggy.get_plugins() if other is not plugin]
         return self._pluggy.subset_hook_caller(hook, others)
 
-    def _break(self, name: str, error: Exception) -> None:
+    def _break(self, name: str, error: BaseException) -> None:
         loaded = self._plugins[name]
         self._pluggy.unregister(loaded.plugin)
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {one_line(error)}"

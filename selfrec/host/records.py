@@ -131,5 +131,11 @@ class Ranker(PartRecord):
     """Fills in a portable ranker's buffers."""
 
     def portable_with(self, options: PartOptions) -> bool:
-        """Whether a ranker with these options is portable."""
-        return self.portable(options) if callable(self.portable) else self.portable
+        """Whether a ranker with these options is portable. Raises PluginError where `portable` fails."""
+        try:
+            return bool(self.portable(options) if callable(self.portable) else self.portable)
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r}: portable failed: {type(error).__name__}: {one_line(error)}; the contract "
+                "wants portable(options) -> bool"
+            ) from error

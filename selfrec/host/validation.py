@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from selfrec.errors import PluginError
+from selfrec.errors import PluginError, SettingsError, one_line
 from selfrec.host.records import PartRecord
 from selfrec.settings.base import PartOptions, Settings
-from selfrec.settings.validation import is_table
+from selfrec.settings.validation import is_table, validated
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """Part names; also bare keys of TOML, and free of the `:` and `.` that have a meaning in the configuration."""
@@ -17,6 +17,14 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 RESERVED = ("none", "nan", "inf", "true", "false")
 """Names that `-o pipeline.ranker=NAME` would take for a value."""
+
+
+FUNCTIONS = {
+    "trainer": "trainer(module, fitting)",
+    "in_effect": "in_effect(options, histories) -> mapping",
+    "prepare": "prepare(module, fitting)",
+}
+"""Fields of a record that are functions where they are given."""
 
 
 def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartRecord:
@@ -33,8 +41,7 @@ def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartReco
     _check_options(record.options, what)
     if not callable(record.build):
         raise PluginError(f"{what}: build is no function; give build(options, sizes) -> torch.nn.Module")
-    if record.trainer is not None and not callable(record.trainer):
-        raise PluginError(f"{what}: trainer is no function; give trainer(module, fitting) or leave it out")
+    _check_functions(record, what)
     if not isinstance(record.excused, Mapping):
         raise PluginError(
             f"{what}: excused is {record.excused!r}; give a mapping of checks to reasons, or leave it out"
@@ -44,6 +51,17 @@ def check_record(record: Any, expected: type[PartRecord], hook: str) -> PartReco
     return record
 
 
+def _check_functions(record: PartRecord, what: str) -> None:
+    """The functions that a record may have, and a ranker's `portable`, which may be one."""
+    for field, signature in FUNCTIONS.items():
+        given = getattr(record, field, None)
+        if given is not None and not callable(given):
+            raise PluginError(f"{what}: {field} is no function; give {signature} or leave it out")
+    portable = getattr(record, "portable", False)
+    if not (isinstance(portable, bool) or callable(portable)):
+        raise PluginError(f"{what}: portable is {portable!r}; give True, False or portable(options) -> bool")
+
+
 def _check_options(options: Any, what: str) -> None:
     if not (isinstance(options, type) and issubclass(options, PartOptions)):
         raise PluginError(f"{what}: options must be a subclass of selfrec.plugin.PartOptions")
@@ -51,6 +69,11 @@ def _check_options(options: Any, what: str) -> None:
         raise PluginError(f"{what}: options must forbid unknown keys; leave extra='forbid' as PartOptions sets it")
     for option in undocumented(options):
         raise PluginError(f"{what}: option {option!r} has no description; declare it with Field(..., description=...)")
+    if all(not field.is_required() for field in options.model_fields.values()):
+        try:
+            validated(options, {})
+        except SettingsError as error:
+            raise PluginError(f"{what}: its defaults are refused: {one_line(error)}") from error
 
 
 def undocumented(options: type[Settings]) -> list[str]:

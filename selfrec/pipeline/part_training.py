@@ -19,6 +19,7 @@ from selfrec.histories import Float32, Histories, Holdout
 from selfrec.host.records import ExtraInput, Kind, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint, Workshop
+from selfrec.pipeline.checksums import checksums
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
@@ -97,6 +98,9 @@ class PartTrainer:
         finished = self.workshop.finished(phase, part.key, part.module)
         if finished is not None:
             if (phase, part.key) not in self.trained:
+                none = Checkpoint(None)
+                asked = self._fitting(part, sizes, histories, features_of, checkpoint=none, candidate_rows=rows)
+                check_loaded(part, asked, finished.get("given"))
                 self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
             self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"], part.module)
             return
@@ -115,9 +119,9 @@ class PartTrainer:
             validate=validate,
         )
         self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
-        run_trainer(part, fitting)
+        given = run_trainer(part, fitting)
         self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch, part.module)
-        notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch}
+        notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch, "given": given}
         self.workshop.finish(phase, part.key, part.module, notes)
 
     def prepare(self, part: Part, sizes: Sizes, histories: Histories) -> None:
@@ -160,15 +164,32 @@ class PartTrainer:
         return [options_tables(self.config, "generator", label)] if same else []
 
 
-def run_trainer(part: Part, fitting: Fitting) -> None:
-    """Run the part's trainer, or the shared loop, and look at what came of it."""
+def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:
+    """Run the part's trainer, or the shared loop, and look at what came of it; what `probe` was given."""
     trainer = part.record.trainer or train_by_epochs
+    before = checksums(fitting)
     with _naming(part, "training", "trainer(module, fitting)"), seeded(fitting.seed):
         trainer(part.module, fitting)
+    changed = [name for name, value in checksums(fitting).items() if value != before[name]]
+    if changed:
+        raise PluginError(
+            f"{part.name}: its trainer changes {' and '.join(changed)} in place, which other parts learn from after "
+            "it; the contract wants the rows left as they are: copy first (torch.from_numpy shares the array's memory)"
+        )
     part.module.eval()
     with _naming(part, "its state after training", "dense tensors in state_dict()"):
         _check_state(part)
-    probe(part, fitting)
+    return probe(part, fitting)
+
+
+def check_loaded(part: Part, fitting: Fitting, given: Tensor | None) -> None:
+    """Raises PluginError where a part that was loaded gives other numbers than it gave after its training."""
+    now = probe(part, fitting)
+    if given is not None and now is not None and (given.shape != now.shape or _moved(given.to(now.device), now)):
+        raise PluginError(
+            f"{part.name}: once loaded it gives other numbers than after its training, so not all that it learned is "
+            "in its state_dict; keep it in buffers (register_buffer), and fit without --resume"
+        )
 
 
 def _check_state(part: Part) -> None:
@@ -186,16 +207,17 @@ def _check_state(part: Part) -> None:
 
 
 @torch.no_grad()
-def probe(part: Part, fitting: Fitting) -> None:
+def probe(part: Part, fitting: Fitting) -> Tensor | None:
     """Ask the trained part for a few training rows, as scoring will: shapes, types, finite numbers, declared inputs.
 
-    Raises PluginError that names the method and what the contract wants of it.
+    Returns what it gave; None for a ranker without rows. Raises PluginError that names the method and what the
+    contract wants of it.
     """
     run: Callable[[UserBatch], Tensor]
     if part.kind == "ranker":
         rows = fitting.candidate_rows
         if rows is None:
-            return
+            return None
         batch = UserBatch.of(rows.inputs, np.arange(min(PROBED, len(rows.inputs))), device=fitting.device)
         arrays = (rows.candidates[:PROBED], rows.scores[:PROBED])
         candidates, scores = (torch.from_numpy(array).to(fitting.device) for array in arrays)
@@ -210,15 +232,20 @@ def probe(part: Part, fitting: Fitting) -> None:
             method, run = "generate", lambda batch: part.generate(batch, features, fitting.sizes.items)
     output = run(batch)
     part.check_finite(method, output)
+    if _moved(output, run(batch)):
+        raise PluginError(
+            f"{part.name}: `{method}` gives the same users other numbers each time; the contract wants nothing drawn "
+            "when scoring: torch.nn.Dropout, or functional.dropout with training=self.training"
+        )
     for name in get_args(ExtraInput):
         without = batch._replace(**{name: torch.zeros_like(getattr(batch, name))})
         asked = name in part.record.reads(part.options)
-        # A part that draws gives other numbers anyway: nothing can be told of it here.
-        if not asked and _moved(output, run(without)) and not _moved(output, run(batch)):
+        if not asked and _moved(output, run(without)):
             raise PluginError(
                 f"{part.name}: `{method}` reads batch.{name}, which its record does not ask for, so that the graph "
                 f"would give it 0; the contract wants inputs=frozenset({{{name!r}}}) in the record"
             )
+    return output
 
 
 def _moved(output: Tensor, other: Tensor) -> bool:

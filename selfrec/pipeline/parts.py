@@ -268,10 +268,18 @@ def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's own generator begins at the seed, whatever was drawn before, and is then as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+    """Torch's own generator begins at the seed, whatever was drawn before, and is then as it was.
+
+    So are its default dtype and whether it keeps gradients, which a part may set for itself alone.
+    """
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(gradients)
 
 
 def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Sizes, seed: int) -> Part:

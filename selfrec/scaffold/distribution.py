@@ -10,6 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from selfrec.errors import SettingsError, TargetError, one_line
+from selfrec.host.validation import RESERVED
 
 if TYPE_CHECKING:
     from selfrec.host.manager import PluginManager
@@ -47,6 +48,8 @@ def new_distribution(folder: Path, kind: str, name: str) -> list[str]:
     """
     if not NAME.fullmatch(name) or keyword.iskeyword(name.replace("-", "_")):
         raise SettingsError(f"plugin name {name!r}: use lower-case letters, digits and single dashes, a letter first")
+    if name in RESERVED:
+        raise SettingsError(f"plugin name {name!r}: the command line reads it as a value; choose another with --name")
     module = f"selfrec_{name.replace('-', '_')}"
     words = {
         "name": name,

@@ -8,6 +8,9 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+LISTS = (tuple, list, set, frozenset)
+"""Types of options that are lists in TOML."""
+
 UNSET = "none"
 """How TOML and the command line, which have no null, say that an option is unset."""
 
@@ -33,7 +36,7 @@ class Settings(BaseModel):
         kinds = members(field.annotation)
         if value == UNSET and type(None) in kinds:
             return None
-        if any(get_origin(kind) is tuple for kind in kinds) and str not in kinds:
+        if any(get_origin(kind) in LISTS for kind in kinds) and str not in kinds:
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 

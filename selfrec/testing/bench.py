@@ -32,8 +32,12 @@ ITEMS = 20
 USERS = 120
 LIST = 5
 """K of the bench's pipeline."""
+CANDIDATES = 14
+"""C. Fewer than the items, so that a ranker cannot take the place of a candidate for its number."""
 COLUMNS = 2
 """U and I: columns of users and of items as numbers. They are noise, so that what is learned comes from histories."""
+LAST = torch.arange(ITEMS - CANDIDATES, ITEMS)
+"""The candidates that rankers are asked for: int64[C], the last items."""
 
 
 @dataclass
@@ -128,8 +132,8 @@ class Bench:
         beside = [replace(record, trainer=nothing) for record in self.beside]
         return Bench(replace(self.record, trainer=nothing), self.options, beside)
 
-    def outputs(self, fitted: Fitted, batch: UserBatch) -> Tensor:
-        """What the part gives for a batch: [B, F], [B, N], or [B, C] for all items as candidates."""
+    def outputs(self, fitted: Fitted, batch: UserBatch, candidates: Tensor = LAST) -> Tensor:
+        """What the part gives for a batch: [B, F], [B, N], or [B, C] for these candidates, int64[C]."""
         recommender = fitted.recommender
         with torch.no_grad():
             if self.record.kind == "extractor":
@@ -138,9 +142,9 @@ class Bench:
             if self.record.kind == "generator":
                 own = next((p for p in fitted.chosen.extractors if p.module is fitted.part.module), None)
                 return fitted.part.generate(batch, features if own is None else own.extract(batch), ITEMS)
-            candidates = torch.arange(ITEMS).repeat(len(batch.history), 1)
-            scores = recommender.candidate_scores(batch, candidates, torch.ones_like(candidates, dtype=torch.bool))
-            return fitted.part.rank(batch, features, candidates, scores)
+            each = candidates.repeat(len(batch.history), 1)
+            scores = recommender.candidate_scores(batch, each, torch.ones_like(each, dtype=torch.bool))
+            return fitted.part.rank(batch, features, each, scores)
 
     def _own(self, chosen: Chosen) -> Part:
         return next(p for p in chosen.parts if (p.kind, p.record.name) == (self.record.kind, self.record.name))
@@ -161,7 +165,7 @@ class Bench:
     def config(self, seed: int) -> Config:
         """The configuration of the bench's pipeline."""
         name, kind = self.record.name, self.record.kind
-        pipeline: dict[str, Any] = {"keep": "all", "top_k": LIST, "candidates": ITEMS}
+        pipeline: dict[str, Any] = {"keep": "all", "top_k": LIST, "candidates": CANDIDATES}
         if kind == "extractor":
             pipeline |= {"extractors": [name], "generators": [name if self._two_faces() else READOUT.name]}
         elif kind == "generator":

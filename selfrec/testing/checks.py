@@ -19,11 +19,11 @@ from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.histories import Float32, Histories
 from selfrec.model_folder.graph import read_graph
-from selfrec.plugin import UserBatch
+from selfrec.plugin import HEAVY_NAMES, UserBatch
 from selfrec.settings.config import load_config
 from selfrec.settings.dump import config_toml
 from selfrec.settings.validation import validated
-from selfrec.testing.bench import COLUMNS, ITEMS, Bench
+from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, Bench
 
 Check = Callable[[Bench], None]
 
@@ -68,7 +68,10 @@ def check_light_import(bench: Bench) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"module {module} cannot be imported by itself: {done.stderr.strip()[-300:]}"
     loaded = done.stdout.split()
-    assert not loaded, f"importing {module} imports {', '.join(loaded)}: import it inside build and trainer"
+    assert not loaded, (
+        f"importing {module} imports {', '.join(loaded)}: import it inside build and trainer, and so what brings it "
+        f"along: {', '.join(sorted(HEAVY_NAMES))} of selfrec.plugin"
+    )
 
 
 def check_trains_with_finite_losses(bench: Bench) -> None:
@@ -80,7 +83,7 @@ def check_trains_with_finite_losses(bench: Bench) -> None:
 def check_shapes_and_dtypes(bench: Bench) -> None:
     """float32 of the contract's shape, and finite, for 0, 1, 2 and 7 users with 0, 1 and many items."""
     fitted = bench.fitted
-    width = fitted.part.width if bench.record.kind == "extractor" else ITEMS
+    width = {"extractor": fitted.part.width, "generator": ITEMS, "ranker": CANDIDATES}[bench.record.kind]
     for users in (0, 1, 2, 7):
         for length in (0, 1, 9):
             got = bench.outputs(fitted, _random_batch(users, length))
@@ -143,6 +146,16 @@ def check_independent_of_padding(bench: Bench) -> None:
         history[:, at], weights[:, at], ages[:, at] = batch.history, batch.weights, batch.ages
         got = bench.outputs(bench.fitted, UserBatch(history, weights, ages, batch.user_features))
         _assert_close(got, wanted, f"padding {name} the items of a history changes the output")
+
+
+def check_independent_of_the_candidates_places(bench: Bench) -> None:
+    """A candidate gets the same score wherever among the others it stands."""
+    if bench.record.kind != "ranker":
+        return
+    batch = _random_batch(5, 6)
+    wanted = bench.outputs(bench.fitted, batch).flip(1)
+    got = bench.outputs(bench.fitted, batch, LAST.flip(0))
+    _assert_close(got, wanted, "a candidate's score depends on its place among the others: look at its number")
 
 
 def check_weights_count(bench: Bench) -> None:
@@ -232,6 +245,7 @@ CHECKS: tuple[Check, ...] = (
     check_same_seed_same_weights,
     check_independent_of_the_batch,
     check_independent_of_padding,
+    check_independent_of_the_candidates_places,
     check_weights_count,
     check_survives_empty_histories,
     check_refits,

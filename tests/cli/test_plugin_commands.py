@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from selfrec.cli.plugin_check import _rows
+from selfrec.testing import Outcome
 from tests.cli.conftest import Cli, write_shop
 
 
@@ -18,6 +20,8 @@ def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
     ran = cli("plugins", "new", tmp_path / "x", "--name", "My Model")
     assert ran.code == 2
     assert "plugin name 'My Model': use lower-case letters" in ran.err
+    ran = cli("plugins", "new", tmp_path / "x", "--name", "none")
+    assert (ran.code, "plugin name 'none': the command line reads it as a value" in ran.err) == (2, True)
     assert not (tmp_path / "x").exists()
     ran = cli("plugins", "new", tmp_path)
     assert ran.code in (1, 2)
@@ -41,7 +45,7 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     ran = cli("plugins", "check", "popularity")
     assert ran.code == 0, ran.err
     assert "cannot tell users apart" in ran.out
-    assert ran.out.count(" ok") == 15
+    assert ran.out.count(" ok") == 16
     assert cli("plugins", "check", "popularity", "--kind", "ranker").code == 1
     assert "unknown plugin or part 'popularty'; did you mean 'popularity'?" in cli("plugins", "check", "popularty").err
     ran = cli("plugins", "check", "itemknn", "-o", "shrnk=5")
@@ -183,3 +187,18 @@ def test_options_of_any_form_are_a_table_of_few_lines(
     options = {option["name"]: option for option in shown[0]["parts"][0]["options"]}
     assert options["shrink"]["description"] == "Added to the norms."
     assert len(options["long"]["default"]) == 602
+
+
+def test_a_reason_that_many_checks_have_is_said_once() -> None:
+    given = [
+        Outcome("light_import", "", True),
+        Outcome("refits", "", False, "training failed"),
+        Outcome("learns", "", False, "training failed"),
+        Outcome("weights_count", "", False, "training failed", excused="it is popular"),
+    ]
+    assert _rows(given) == [
+        ("light import", "ok", ""),
+        ("refits", "FAILED", "training failed"),
+        ("learns", "FAILED", "as refits"),
+        ("weights count", "excused", "it is popular"),
+    ]

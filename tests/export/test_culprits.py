@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from selfrec.errors import ExportError, SelfrecError
 from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
-from selfrec.export.culprit import culprit, padding_reader
+from selfrec.export.culprit import culprit, padding_reader, place_reader
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.pipeline.recommender import Recommender
-from selfrec.plugin import Generator, Sizes, UserBatch
+from selfrec.plugin import Generator, Ranker, Sizes, UserBatch
 from selfrec.testing import checkerboard
 from tests.pipeline.test_stages import trainer
 from tests.toys import Dense, NoOptions, Toys, build_dense, keep_as_built
@@ -146,3 +146,33 @@ def test_sound_parts_are_not_blamed() -> None:
     sound = recommender_with(Dense)
     assert culprit(sound) is None
     assert padding_reader(sound) is None
+    assert place_reader(sound) is None
+
+
+class ByPlace(nn.Module):
+    """A ranker that likes the first candidate more than the second, whichever they are."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.register_buffer("bonus", torch.arange(sizes.candidates) * 0.5)
+
+    bonus: Tensor
+
+    def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
+        return scores.sum(2) - self.bonus
+
+
+def test_a_ranker_to_which_places_say_something_is_named(tmp_path: Path) -> None:
+    record = Ranker(
+        name="broken", options=NoOptions, summary="", build=lambda options, sizes: ByPlace(sizes),
+        trainer=keep_as_built,
+    )  # fmt: skip
+    stages = trainer(toys=Toys(record), pipeline={"ranker": "broken", "keep": "all"}, generator={}, ranker={})
+    recommender = stages.recommender(stages.select(checkerboard(), None))
+    write_graph(to_graph(recommender), tmp_path)
+    with pytest.raises(ExportError) as raised:
+        check_graph(tmp_path / "model.onnx", recommender)
+    assert str(raised.value).endswith(
+        "; it comes from ranker 'broken': another order of the candidates changes what it gives them; the contract "
+        "wants rankers to look at the numbers of candidates, not at their places: `selfrec plugins check broken`"
+    )

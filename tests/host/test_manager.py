@@ -29,6 +29,8 @@ GENERATOR = """
         yield Generator(name={name!r}, summary="A test.", options=Options, build=lambda options, sizes: None)
 """
 
+RANKER = GENERATOR.format(name="tiny").replace("Generator", "Ranker").replace("selfrec_generators", "selfrec_rankers")
+
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
@@ -111,6 +113,23 @@ def test_a_plugin_that_fails_to_import_is_skipped_with_the_reason(install: Insta
             "from selfrec.plugin import hookimpl\n@hookimpl\ndef selfrec_generators():\n    yield 'gan'",
             "selfrec_generators yields a str; it must yield Generator records",
         ),
+        (
+            "from selfrec.plugin import hookimpl\n@hookimpl\ndef selfrec_generators():\n    'forgets to yield'",
+            "selfrec_generators returns nothing; it must yield records",
+        ),
+        (
+            GENERATOR.format(name="tiny").replace("    @hookimpl\n", "")
+            + "\n    @hookimpl\n    def selfrec_epoch_end(stage): ...\n",
+            "selfrec_generators is not marked as a hook; write @selfrec.plugin.hookimpl above it",
+        ),
+        (
+            GENERATOR.format(name="tiny").replace("Field(8,", "Field(8, le=5,"),
+            "generator 'tiny': its defaults are refused: option 'width' is 8: should be less than or equal to 5; give",
+        ),
+        (GENERATOR.format(name="tiny").replace("build=", "in_effect=4, build="), "in_effect is no function; give"),
+        (GENERATOR.format(name="tiny").replace("build=", "trainer=4, build="), "trainer is no function; give"),
+        (RANKER.replace("build=", "prepare=3, build="), "ranker 'tiny': prepare is no function; give prepare(module"),
+        (RANKER.replace("build=", "portable='x', build="), "portable is 'x'; give True, False or portable(options)"),
         (GENERATOR.format(name="Tiny:2"), "generator 'Tiny:2': a name is lower-case letters"),
         (
             GENERATOR.format(name="tiny").replace('Field(8, description="Width.")', "8"),
@@ -245,6 +264,13 @@ def test_epochs_are_told_and_a_failing_listener_only_once(install: Install, capl
     ]
 
 
+def test_a_listener_that_leaves_the_program_ends_no_fit(install: Install, caplog: pytest.LogCaptureFixture) -> None:
+    install("leaving", LISTENER.format(then="raise SystemExit(3)"))
+    with caplog.at_level(logging.WARNING):
+        load().epoch_end("generator", "gan", 1, {"loss": 0.5})
+    assert "plugin 'leaving' failed in selfrec_epoch_end and is told no more: SystemExit: 3" in caplog.messages
+
+
 def test_a_listener_cannot_change_the_figures(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     """They choose the best epoch."""
     install("vain", LISTENER.format(then="metrics['ndcg@20'] = 1.0"))
@@ -279,6 +305,33 @@ def test_commands_of_plugins(install: Install) -> None:
         Status.BROKEN,
         "command 'fit' is selfrec's own; the plugin must choose another name",
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("raise SystemExit(1)", "SystemExit: 1"),
+        (
+            "cli.add_command(print, 'extra')",
+            "command 'extra' is a builtin_function_or_method; it must be a click.Command",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_a_hook_for_commands_is_its_plugins_matter(install: Install, body: str, wanted: str) -> None:
+    """`selfrec --help` asks every plugin."""
+    install("odd", f"from selfrec.plugin import hookimpl\n@hookimpl\ndef selfrec_commands(cli):\n    {body}")
+    plugins = load()
+    assert plugins.commands() == []
+    assert reason(plugins, "odd") == (Status.BROKEN, wanted)
+
+
+def test_what_a_plugin_prints_when_it_is_loaded_goes_to_stderr(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or no program could read what `--json` prints."""
+    install("loud", "print('imported')\n" + dedent(GENERATOR.format(name="tiny")))
+    assert load().get("generator", "tiny").name == "tiny"
+    assert capsys.readouterr() == ("", "imported\n")
 
 
 def test_two_plugins_with_one_command(install: Install) -> None:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from selfrec.errors import PluginError
 from selfrec.pipeline.checkpoint import Workshop
+from selfrec.plugin import Fitting, Generator, UserBatch
+from selfrec.testing import checkerboard, checkerboard_holdout
+from tests.pipeline.test_stages import trainer
+from tests.toys import Dense, NoOptions, Toys
 
 
 def part(size: int) -> nn.Module:
@@ -31,3 +37,36 @@ def test_a_part_that_grew_in_training_is_trained_again(tmp_path: Path) -> None:
         before = {name: value.clone() for name, value in other.state_dict().items()}
         assert workshop.finished("selection", "generator.mine", other) is None
         assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
+
+
+class Forgets(Dense):
+    """What it learns stands in an attribute that is no buffer."""
+
+    learned = 0.0
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) + self.learned
+
+
+def learn(module: nn.Module, fitting: Fitting) -> None:
+    module.learned = torch.arange(20.0)
+
+
+def test_a_part_that_forgets_what_it_learned_is_not_gone_on_with(tmp_path: Path) -> None:
+    """It would be exported as it was built, and nobody would know."""
+    record = Generator(
+        name="forgets", summary="A toy.", options=NoOptions, build=lambda options, sizes: Forgets(sizes), trainer=learn
+    )
+
+    def fit(*, resume: bool) -> None:
+        with Workshop.open(tmp_path / "work", {}, resume=resume)[0] as workshop:
+            stages = trainer(workshop, Toys(record), pipeline={"generators": ("forgets",)})
+            stages.select(checkerboard(), checkerboard_holdout())
+
+    fit(resume=False)
+    with pytest.raises(PluginError) as raised:
+        fit(resume=True)
+    assert str(raised.value) == (
+        "generator 'forgets': once loaded it gives other numbers than after its training, so not all that it learned "
+        "is in its state_dict; keep it in buffers (register_buffer), and fit without --resume"
+    )

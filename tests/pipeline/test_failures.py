@@ -47,6 +47,11 @@ class Falls(Dense):
         raise KeyError("colour")
 
 
+class Draws(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return nn.functional.dropout(super().generate(batch, features))
+
+
 class WritesInto(Dense):
     def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
         batch.weights[:, :1] *= 2
@@ -137,6 +142,11 @@ def outgrown(module: nn.Module, fitting: Fitting) -> None:
 
 def lists(module: nn.Module, fitting: Fitting) -> None:
     module.register_buffer("pairs", torch.eye(2).to_sparse())
+
+
+def doubles_weights(module: nn.Module, fitting: Fitting) -> None:
+    torch.from_numpy(fitting.histories.weights).mul_(2)
+    fitting.histories.items.sort()
 
 
 class Complains(Dense):
@@ -248,6 +258,12 @@ def fit(record: PartRecord) -> StageTrainer:
             "`selfrec fit --items` (its columns: none)",
         ),
         (
+            generator(trainer=doubles_weights),
+            "generator 'broken': its trainer changes fitting.histories.items and fitting.histories.weights in place, "
+            "which other parts learn from after it; the contract wants the rows left as they are: copy first "
+            "(torch.from_numpy shares the array's memory)",
+        ),
+        (
             generator(NoLoss),
             "generator 'broken': without a trainer it needs options derived from EpochOptions and a method "
             "training_loss(batch, features) -> float32[]",
@@ -279,6 +295,11 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(Falls, keep_as_built),
             "generator 'broken': generate failed: KeyError: 'colour'; the contract wants "
             "generate(batch, features) -> float32[B, N]: `selfrec plugins check broken`",
+        ),
+        (
+            generator(Draws, keep_as_built),
+            "generator 'broken': `generate` gives the same users other numbers each time; the contract wants nothing "
+            "drawn when scoring: torch.nn.Dropout, or functional.dropout with training=self.training",
         ),
         (
             generator(WritesInto, keep_as_built),

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from selfrec.errors import SettingsError
+from selfrec.settings.base import PartOptions
 from selfrec.settings.config import load_config, merged, named_parts, parse_override, toml_value
 from selfrec.settings.presets import PRESETS
 from selfrec.settings.tables import Config
@@ -188,3 +190,15 @@ def test_merging_keeps_the_upper(low: Any, high: Any) -> None:
 def test_an_override_is_the_table_it_says(table: dict[str, int]) -> None:
     ((name, value),) = table.items()
     assert parse_override(f"outer.{name}={value}") == {"outer": table}
+
+
+def test_a_list_of_any_type_is_written_with_commas() -> None:
+    """Plugin authors write list[int] as well as tuple[int, ...]."""
+
+    class Widths(PartOptions):
+        rows: tuple[int, ...] = Field((1,), description="Rows.")
+        layers: list[int] = Field([64], description="Layers.")
+        names: set[str] | None = Field(None, description="Names.")
+
+    read = Widths.model_validate({"rows": "8,4", "layers": "32, 16", "names": "a,b"})
+    assert (read.rows, read.layers, read.names) == ((8, 4), [32, 16], {"a", "b"})

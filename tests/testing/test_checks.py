@@ -179,7 +179,7 @@ ALONE = set(BROKEN) - {
 """Broken parts that only their own check may notice. `light_import` has a test of its own."""
 
 # These import nothing heavy in a plugin of their own; here they stand in a test module that imports torch.
-ELSEWHERE = {"light_import"}
+ELSEWHERE = {"light_import", "independent_of_the_candidates_places"}
 
 
 def failures(bench: Bench) -> dict[str, str]:
@@ -264,6 +264,18 @@ def test_torch_draws_from_the_seed_whatever_was_drawn_before() -> None:
     assert torch.equal(first, bench.fit().part.module.state_dict()["similar"])
     assert not torch.equal(first, bench.fit(seed=1).part.module.state_dict()["similar"])
     assert outcome_of(check_same_seed_same_weights, bench).passed
+
+
+def in_double_precision(module: Neighbours, fitting: Fitting) -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    count(module, fitting)
+
+
+def test_what_a_trainer_sets_in_torch_ends_with_it() -> None:
+    """The part after it would fail, and be blamed."""
+    assert Bench(record(trainer=in_double_precision)).fit().part.module.state_dict()["similar"].dtype == torch.float32
+    assert (torch.get_default_dtype(), torch.is_grad_enabled()) == (torch.float32, True)
 
 
 def test_excuses_must_name_a_check() -> None:
