@@ -28,7 +28,7 @@ def item_bias(rules: ItemRules, catalog: Catalog, source: Source) -> tuple[Float
     """float32[N] to add to every item's score, and how many ids of each list are not in the catalog.
 
     An item that is both denied and allowed or boosted is denied. Raises SourceError, ColumnError, and EmptyDataError
-    where the lists leave no item: a file of wrong ids, or a stock table that came out empty, must not empty a result.
+    where an allow list leaves no item: a file of wrong ids must not empty a result.
     """
     bias = np.zeros(len(catalog), dtype=np.float32)
     unknown: dict[str, int] = {}
@@ -47,17 +47,13 @@ def item_bias(rules: ItemRules, catalog: Catalog, source: Source) -> tuple[Float
         denied = read_items(rules.deny, catalog, source=source)
         bias[denied.numbers] = -np.inf
         unknown["deny"] = denied.unknown
-    if not (bias > -np.inf).any():
-        raise EmptyDataError(f"{_nothing_left(rules, len(catalog))}; the result stays as it was")
+    if rules.allow is not None and not (bias > -np.inf).any():
+        denied_too = "" if rules.deny is None else f" and not in --deny {rules.deny}"
+        raise EmptyDataError(
+            f"--allow {rules.allow}: none of its items is in the model's catalog{denied_too}; check the ids; "
+            "the result stays as it was"
+        )
     return bias, unknown
-
-
-def _nothing_left(rules: ItemRules, items: int) -> str:
-    """Which lists leave no item, and what to look at."""
-    if rules.allow is None:
-        return f"--deny {rules.deny}: holds all {items:,} items of the model's catalog; check what makes the list"
-    denied_too = "" if rules.deny is None else f" and not in --deny {rules.deny}"
-    return f"--allow {rules.allow}: none of its items is in the model's catalog{denied_too}; check the ids"
 
 
 def _check_finite(boosted: ItemList, place: str) -> None:

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import ItemRules, item_bias
@@ -99,6 +101,8 @@ class _Begun(NamedTuple):
     changes: Changes | None
     unknown: dict[str, int]
     """Ids of each list that are not in the catalog."""
+    items_left: int
+    """Items that no list forbids."""
 
 
 @dataclass(frozen=True)
@@ -148,14 +152,23 @@ class _Job:
             raise EmptyDataError(f"{self.users or opened.name}: no users to score; the result stays as it was")
         identity = identity_of(model, settings, bias, types, reader.shards, id_form)
         compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
-        return _Begun(scorer, reader, types, identity, compared, changes, unknown)
+        return _Begun(scorer, reader, types, identity, compared, changes, unknown, int((bias > -np.inf).sum()))
 
     def notes(self, opened: Source, staging: Staging, begun: _Begun) -> tuple[str, ...]:
         """What a person must know of the job before it scores, one line each."""
         changed = begun.changes and begun.changes.note
-        columns = _columns_note(begun.reader, self.user_table)
-        told = (*_missed(self.model, opened), _strays_note(self.model, opened), staging.note, changed, columns)
+        columns, denied = _columns_note(begun.reader, self.user_table), self._denied_note(begun)
+        strays = _strays_note(self.model, opened)
+        told = (*_missed(self.model, opened), strays, denied, staging.note, changed, columns)
         return tuple(note for note in told if note)
+
+    def _denied_note(self, begun: _Begun) -> str | None:
+        """That nothing is left to recommend: what was asked for, or a mistake in what makes the list."""
+        if begun.items_left:
+            return None
+        return (
+            f"--deny {self.rules.deny}: holds all {self.model.n_items:,} items of the catalog, so the result is empty"
+        )
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
         """What shows once everybody is scored: ids that are written otherwise than the fit's make all users cold."""

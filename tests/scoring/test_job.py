@@ -227,19 +227,14 @@ def test_columns_that_the_source_has_no_more(tmp_path: Path) -> None:
     assert [text for text in told if text] == list(summary.notes)
 
 
-def test_a_list_that_denies_everything_does_not_empty_the_result(model: Model, shop: str, tmp_path: Path) -> None:
+def test_everything_denied_gives_an_empty_result(model: Model, shop: str, tmp_path: Path) -> None:
     deny = tmp_path / "deny.csv"
     deny.write_text("item_id\n" + "\n".join(map(str, range(100, 106))))
-    target = parse_target(shop, into="lists")
-    score_table(model, shop, target, K2)
-    before = read_rows(Path(shop), "lists")
-    with pytest.raises(EmptyDataError) as error:
-        score_table(model, shop, target, K2, deny=str(deny))
-    assert str(error.value) == (
-        f"--deny {deny}: holds all 6 items of the model's catalog; check what makes the list; "
-        "the result stays as it was"
-    )
-    assert read_rows(Path(shop), "lists") == before != []
+    for target in (parse_target(shop, into="lists"), parse_target(shop, to=str(tmp_path / "lists.parquet"))):
+        summary = score_table(model, shop, target, K2, deny=str(deny))
+        assert (summary.users, summary.rows) == (3, 0)
+        assert summary.notes == (f"--deny {deny}: holds all 6 items of the catalog, so the result is empty",)
+    assert read_rows(Path(shop), "lists") == read_rows(tmp_path / "lists.parquet") == []
 
 
 def test_seen_only_and_cut_histories_are_never_recommended(tmp_path: Path) -> None:
