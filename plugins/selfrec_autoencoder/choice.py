@@ -16,6 +16,10 @@ DENSE = 0.02
 WIDE = 128
 """Columns from which softmax and ELSA share them; fewer are worth more to ELSA, folded with EDLAE, alone."""
 
+TWIN_USERS = 5_000
+"""Training users up to which softmax is trained as twins of half the width each: few rows are learned by heart, each
+time in another way, and the mean of two such models is better than one of twice the width."""
+
 CONTINUED_EPOCHS, CONTINUED_RATE = 2, 0.6
 """Of a refit that goes on from the chosen weights; its rate is a multiple of the first one's."""
 
@@ -27,6 +31,8 @@ class Plan:
     options: AutoencoderOptions
     split: int
     """Columns that belong to softmax; the others to ELSA."""
+    twins: int
+    """Into how many they are divided: 2, which see other draws and are added up, or 1."""
     elsa_columns: int
     """Of ELSA's columns, those that it is trained in; EDLAE is folded into all of them."""
     epochs: int
@@ -59,6 +65,7 @@ def plan_for(options: AutoencoderOptions, histories: Histories) -> Plan:
     return Plan(
         options=options,
         split=split,
+        twins=2 if split == options.width >= WIDE and users <= TWIN_USERS else 1,
         elsa_columns=options.width if options.objective == "elsa" else _elsa_columns(options.width - split, users),
         epochs=options.epochs or _epochs(math.ceil(users / batch_size)),
         batch_size=batch_size,

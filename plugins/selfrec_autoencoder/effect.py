@@ -11,6 +11,7 @@ from selfrec_autoencoder.options import AutoencoderOptions
 ALWAYS = ("width", "epochs", "batch_size", "learning_rate", "weight_decay", "patience")
 LINEAR = ("split", "elsa_columns", "start")
 SOFTMAX = (
+    "twins",
     "dropout",
     "bias_rate",
     "temperature",

@@ -23,7 +23,7 @@ from torch.nn import functional
 from selfrec.plugin import Histories, item_directions
 from selfrec_autoencoder.choice import Plan
 from selfrec_autoencoder.contrast import Workspace, contrast, normalised, row_dots
-from selfrec_autoencoder.linear import TINY, LinearAutoencoder
+from selfrec_autoencoder.linear import MODELS, TINY, LinearAutoencoder
 from selfrec_autoencoder.sparse import FlatBatch
 from selfrec_autoencoder.touched import TouchedAdam
 
@@ -36,15 +36,18 @@ START_POWER = 0.4
 
 def start_softmax(module: LinearAutoencoder, histories: Histories, plan: Plan, *, seed: int) -> None:
     """Tables from the singular vectors, gains from popularity, temperature from the plan."""
-    split = int(module.split)
+    first, *second = module.softmax_columns
     popularity = torch.from_numpy(histories.item_counts().clip(1).astype(np.float32))
     with torch.no_grad():
         if plan.options.start == "svd":
-            directions = item_directions(histories, split, seed=seed)
+            directions = item_directions(histories, first.stop, seed=seed)
             encoder = directions * popularity.pow(-START_POWER)[:, None]
             decoder = directions * popularity.pow(START_POWER)[:, None]
-            module.encoder[:-1, :split] = _mean_row_of_one(encoder)
-            module.decoder[:, :split] = _mean_row_of_one(decoder)
+            module.encoder[:-1, first] = _mean_row_of_one(encoder)
+            module.decoder[:, first] = _mean_row_of_one(decoder)
+        for table in (module.encoder[:-1], module.decoder):
+            for columns in second:
+                table[:, columns] = _mean_row_of_one(table[:, columns])
         gain = popularity.pow(-plan.options.popularity_exponent)
         module.log_gain.copy_((gain / gain.mean()).log())
         module.log_temperature.fill_(float(np.log(plan.temperature)))
@@ -71,7 +74,8 @@ class SoftmaxLoss:
         self.device = device
         self._absence = 1 - histories.item_counts() / max(1, len(histories))
         """float64[N] probability that an item is not in the history of a random user."""
-        self._space = Workspace()
+        self._spaces = [Workspace() for _ in range(MODELS)]
+        """Of each twin: the backward pass of one comes after the other's logits."""
 
     def __call__(
         self,
@@ -86,9 +90,31 @@ class SoftmaxLoss:
         """
         candidates, log_q = self._candidates(batch, rng)
         embeddings = _rows(module, "encoder", batch.items, tables)
-        factors = normalised(_rows(module, "decoder", candidates, tables))
-        of_batch = factors[: len(batch.items)]
+        decoder = _rows(module, "decoder", candidates, tables)
         bias = module.bias[candidates]
+        losses = [
+            self._loss(
+                module, batch, rng, embeddings[:, own].contiguous(), normalised(decoder[:, own]), bias, log_q, space
+            )
+            for own, space in zip(module.softmax_columns, self._spaces, strict=False)
+        ]
+        return torch.stack(losses).mean()
+
+    def _loss(
+        self,
+        module: LinearAutoencoder,
+        batch: FlatBatch,
+        rng: np.random.Generator,
+        embeddings: Tensor,
+        factors: Tensor,
+        bias: Tensor,
+        log_q: Tensor,
+        space: Workspace,
+    ) -> Tensor:
+        """float32[] of one softmax: embeddings float32[M, d'] of the batch's items, factors float32[M', d'] and bias
+        float32[M'] of the candidates.
+        """
+        of_batch = factors[: len(batch.items)]
         seen = torch.from_numpy(rng.random(len(batch.columns), dtype=np.float32) >= self.plan.dropout)
         gains = module.log_gain.exp()[batch.items]
         values = gains[batch.columns] * batch.weights * seen.to(self.device)
@@ -97,8 +123,8 @@ class SoftmaxLoss:
         length = code.norm(dim=1).clamp_min(TINY)
         sharpness = (-module.log_temperature).exp()
         query = code * (sharpness / length)[:, None]
-        places = batch.rows * len(candidates) + batch.columns
-        others = contrast(query, factors, bias - log_q, places, self._space)
+        places = batch.rows * len(factors) + batch.columns
+        others = contrast(query, factors, bias - log_q, places, space)
         crossed, square = row_dots(embeddings, of_batch)
         rest = self._rest(batch, values, code, length, embeddings, square)
         whole = batch.dots(query, of_batch) * length[batch.rows]

@@ -65,6 +65,7 @@ def _start(module: LinearAutoencoder, fitting: Fitting, plan: Plan) -> None:
             _unfold(module, fitting, plan)
         return
     module.split.fill_(plan.split)
+    module.twins.fill_(plan.twins)
     with torch.no_grad():
         module.encoder[-1] = 0
     if plan.split > 0:
