@@ -30,7 +30,8 @@ class LinearAutoencoder(nn.Module):
     elsa     z = sum_t w_t gain'_t A_t; h = z / |z|;  score_j = strength h . A_j scale_j  (A_j of length 1)
              folded (see edlae.py): the same with tables of their own on both sides, A_t and D_j
 
-    `split` columns belong to softmax, which has them all or as `twins` each half of them. Both are part of the state, because "auto" decides them when the rows are seen.
+    `split` columns belong to softmax, which has them all or, as `twins`, half of them each. Both are part of the state,
+    because "auto" decides them when the rows are seen.
     The parameters are what is trained; `derive` makes of them the two tables that scoring needs.
     """
 

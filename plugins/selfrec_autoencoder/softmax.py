@@ -1,5 +1,8 @@
 """Leave-one-out sampled softmax: every item of a history is told from all others by the rest of that history.
 
+Twins have E and D of their own, another start and other slots dropped; gain, c and tau are common, and the loss is the
+mean of both.
+
     z = sum_t w_t gain_t E_t over the kept slots;  h = z / |z|
     L_j = h . D_j / (|D_j| tau) + c_j                                   for items j outside the history
     l_t = (z - w_t gain_t E_t) . D_t / (|z - w_t gain_t E_t| |D_t| tau) + c_t    for its own items t
@@ -14,6 +17,8 @@ E_t . D_t and |E_t|^2, so that a batch costs one dense product [B, d] x [d, cand
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -65,6 +70,16 @@ def _rows(module: LinearAutoencoder, name: str, numbers: Tensor, tables: Touched
     return functional.embedding(numbers, getattr(module, name))[:, : int(module.split)]
 
 
+class _Own(NamedTuple):
+    """What one softmax has for itself in a step."""
+
+    embeddings: Tensor
+    """float32[M, d'] of the batch's items."""
+    factors: Tensor
+    """float32[M', d'] of the candidates, of length 1."""
+    space: Workspace
+
+
 class SoftmaxLoss:
     """The loss above, with the inclusion probabilities of the candidates that it is sampled with."""
 
@@ -92,12 +107,10 @@ class SoftmaxLoss:
         embeddings = _rows(module, "encoder", batch.items, tables)
         decoder = _rows(module, "decoder", candidates, tables)
         bias = module.bias[candidates]
-        losses = [
-            self._loss(
-                module, batch, rng, embeddings[:, own].contiguous(), normalised(decoder[:, own]), bias, log_q, space
-            )
-            for own, space in zip(module.softmax_columns, self._spaces, strict=False)
-        ]
+        losses = []
+        for columns, space in zip(module.softmax_columns, self._spaces, strict=False):
+            own = _Own(embeddings[:, columns].contiguous(), normalised(decoder[:, columns]), space)
+            losses.append(self._loss(module, batch, rng, own, bias, log_q))
         return torch.stack(losses).mean()
 
     def _loss(
@@ -105,15 +118,12 @@ class SoftmaxLoss:
         module: LinearAutoencoder,
         batch: FlatBatch,
         rng: np.random.Generator,
-        embeddings: Tensor,
-        factors: Tensor,
+        own: _Own,
         bias: Tensor,
         log_q: Tensor,
-        space: Workspace,
     ) -> Tensor:
-        """float32[] of one softmax: embeddings float32[M, d'] of the batch's items, factors float32[M', d'] and bias
-        float32[M'] of the candidates.
-        """
+        """float32[] of one softmax; bias and log_q float32[M'] of the candidates."""
+        embeddings, factors, space = own
         of_batch = factors[: len(batch.items)]
         seen = torch.from_numpy(rng.random(len(batch.columns), dtype=np.float32) >= self.plan.dropout)
         gains = module.log_gain.exp()[batch.items]
