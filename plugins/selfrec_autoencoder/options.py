@@ -22,7 +22,9 @@ class AutoencoderOptions(PartOptions):
         "factors, cosine scores). elsa: normalised tied linear factors (Vancura et al. 2022), with two learned gains "
         "an item where events have no times. multinomial: Mult-DAE (Liang et al. 2018). squared_error: the textbook, "
         "mean (x - x^)^2 with sigmoid units. auto: softmax, and on dense data softmax beside a linear half: elsa, with "
-        "EDLAE (Steck 2020) folded in on catalogs of up to `closed_form_items`; a width below 128 is all linear there.",
+        "EDLAE (Steck 2020) folded in on catalogs of up to `closed_form_items`; a width below 128 is all linear there. "
+        "On up to 5,000 users softmax that has 128 columns or more is trained as twins: two of half the width, whose "
+        "mean counts.",
     )
     width: int = Field(512, ge=1, le=4096, description="d: width of the code and of the item factors.")
     epochs: int | None = Field(
