@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
+_PLAIN = {
+    "too_short": "should have {min_length} or more of them",
+    "string_too_short": "should have {min_length} or more characters",
+    "float_parsing": "should be a number",
+    "int_parsing": "should be a whole number",
+    "bool_parsing": "should be true or false",
+    "dict_type": "should be a table of names and values",
+    "string_type": "should be text",
+}
+"""For those of pydantic's own words that speak of Python, by the type of error."""
+
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """The next step after an unknown name: the nearest known one, or all of them."""
@@ -50,9 +61,16 @@ def _sentence(details: list[ErrorDetails], model: type[Settings], where: str) ->
     if first["type"] == "missing":
         return f"option {option!r} is missing; set it in the configuration file or with -o {option}=..."
     # A union has an error a member; together they say what is allowed.
-    wanted = [detail["msg"] for detail in details if _place(detail, model, where)[1] == option]
-    message = " or ".join(text.removeprefix("Value error, ").removeprefix("Input ") for text in wanted)
+    message = " or ".join(_wanted(detail) for detail in details if _place(detail, model, where)[1] == option)
     return f"option {option!r} is {first['input']!r}: {message}; give it another value"
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    """What the value should be."""
+    plain = _PLAIN.get(detail["type"])
+    if plain is not None:
+        return plain.format_map(detail.get("ctx", {}))
+    return detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
 
 
 def _place(detail: ErrorDetails, model: type[Settings], where: str) -> tuple[type[Settings], str]:

@@ -74,14 +74,16 @@ def test_a_configuration_survives_being_written_and_read() -> None:
         ("split.validation=2", "option 'split.validation' is 2: should be less than 0.9; give it another value"),
         (
             "cleaning.missing_weight=foo",
-            "option 'cleaning.missing_weight' is 'foo': should be a valid number, unable to parse string as a number "
-            "or should be 'drop'; give it another value",
+            "option 'cleaning.missing_weight' is 'foo': should be a number or should be 'drop'; give it another value",
         ),
+        ("events.view=x", "option 'events.view' is 'x': should be a number; give it another value"),
+        ("events=3", "option 'events' is 3: should be a table of names and values; give it another value"),
         (
-            "events.view=x",
-            "option 'events.view' is 'x': should be a valid number, unable to parse string as a number; "
-            "give it another value",
+            "pipeline.generators=",
+            "option 'pipeline.generators' is (): should have 1 or more of them; give it another value",
         ),
+        ("source.table=", "option 'source.table' is '': should have 1 or more characters; give it another value"),
+        ("training.threads=two", "option 'training.threads' is 'two': should be a whole number; give it another value"),
         (
             "events.view=0",
             "option 'events' is {'view': 0}: event 'view' weighs 0.0; weights are > 0 (see cleaning.exclude_events); "
