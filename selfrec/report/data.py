@@ -61,7 +61,7 @@ class StageRow(_Part):
 class TrialRow(_Part):
     """One trial of the search for options, on the validation part."""
 
-    options: str = Field(description='"dropout 0.3, temperature 0.12", or "as they stand".')
+    options: str = Field(description='"gan.dropout 0.3, slim.l2 10.0", or "as they stand".')
     metrics: dict[str, Figure] = Field(description="As of a stage; empty for a trial that failed.")
     seconds: Figure = None
     chosen: bool = Field(False, description="The model was fitted with these options.")

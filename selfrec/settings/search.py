@@ -41,5 +41,5 @@ def dimensions_of(options: type[Settings], where: str, given: Mapping[str, Any])
 
 
 def in_short(options: Mapping[str, Any]) -> str:
-    """Options by their last names: `dropout 0.3, temperature 0.12`; `as they stand` for none."""
-    return ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in options.items()) or "as they stand"
+    """Options by the names of part and option: `gan.dropout 0.3, slim.l2 10.0`; `as they stand` for none."""
+    return ", ".join(f"{'.'.join(name.split('.')[-2:])} {value}" for name, value in options.items()) or "as they stand"

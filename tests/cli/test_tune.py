@@ -57,6 +57,18 @@ def test_a_trial_above_the_chosen_one_says_why_it_is_not(chosen: int, capsys: py
     )
 
 
+def test_trials_that_are_not_shown_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """The ten best, and the first, which is the worst of those that were measured; 2 failed."""
+    measured = [SearchRow(options={}, metrics={"ndcg@20": n / 100}, seconds=1.0, chosen=n == 12) for n in range(1, 13)]
+    failed = [SearchRow(options={}, metrics={}, seconds=1.0, failed="no") for _ in range(2)]
+    print_trials([*measured, *failed])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == [*map(str, range(11, 1, -1)), "0"]
+    assert lines[-1] == "and 3 trials more, none of them better; 2 failed"
+    print_trials(measured[-10:])
+    assert "more" not in capsys.readouterr().out
+
+
 def test_a_budget_is_reported_and_its_model_can_be_made_again(tmp_path: Path) -> None:
     shop, first, again = write_shop(tmp_path / "shop.duckdb"), tmp_path / "first", tmp_path / "again"
     ran = selfrec("fit", shop, "--out", first, "-o", "search.trials=3", *SMALL)

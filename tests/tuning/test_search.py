@@ -233,5 +233,5 @@ def test_a_study_goes_on_from_its_best(tmp_path: Path) -> None:
 
 
 def test_options_in_short() -> None:
-    assert in_short({"a.b.dropout": 0.3, "a.b.width": 8}) == "dropout 0.3, width 8"
+    assert in_short({"generator.gan.dropout": 0.3, "generator.slim.l2": 8}) == "gan.dropout 0.3, slim.l2 8"
     assert in_short({}) == "as they stand"
