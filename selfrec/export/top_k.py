@@ -59,7 +59,7 @@ def in_two_stages(graph: GraphProto, columns: int) -> None:
     nodes: list[NodeProto] = []
     for node in graph.node:
         length = lengths.get(node.input[1]) if node.op_type == "TopK" else None
-        shape = widths.get(node.input[0])
+        shape = None if length is None else widths.get(node.input[0])
         wide = shape is not None and len(shape) == 2 and shape[1].dim_value == columns
         largest = all(attribute.i == 1 for attribute in node.attribute if attribute.name == "largest")
         if length is None or not wide or not largest:

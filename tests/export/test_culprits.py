@@ -35,6 +35,15 @@ class OffTheList(Dense):
         return torch.acos(super().generate(batch, features))
 
 
+class Loops(Dense):
+    """Exports to a loop over users, which begins with an operation without inputs."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        table = torch.ones(1000, 1)
+        bags = nn.functional.embedding_bag(batch.history, table, mode="sum", per_sample_weights=batch.weights)
+        return super().generate(batch, features) + bags
+
+
 class CountsUsers(Dense):
     """The number of users of the example becomes a constant of the graph."""
 
@@ -103,6 +112,11 @@ def test_an_operation_off_the_list_names_its_part() -> None:
         "export: generator 'broken' becomes a graph with Acos; the contract wants operations that every runtime has "
         "(docs/plugins.md): write it without, and try `selfrec plugins check broken`"
     )
+
+
+def test_a_loop_names_its_part() -> None:
+    text = str(exported(Loops))
+    assert text.startswith("export: generator 'broken' becomes a graph with ConcatFromSequence, Loop, SequenceEmpty")
 
 
 @pytest.mark.parametrize(
