@@ -248,6 +248,7 @@ OTHERS = [
     Case("export model out.pb", 1, ("out.pb", "no .onnx file", "'out.onnx'")),
     Case("export model nowhere/out.onnx", 1, ("nowhere/out.onnx", "cannot be written", "another place")),
     Case("init notes.txt", 1, ("notes.txt", "exists", "--force")),
+    Case("init notes.txt --force", 1, ("notes.txt", "no configuration", "name another file")),
     Case("init nowhere/selfrec.toml", 1, ("nowhere/selfrec.toml", "cannot be written")),
     Case("init new.toml --preset defualt", 2, ("'defualt'", "'default'")),
     Case("init photos", 2, ("photos", "directory")),

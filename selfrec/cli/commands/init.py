@@ -12,16 +12,16 @@ from selfrec.cli.state import State, selfrec_command
 @selfrec_command(name="init")
 @click.argument("path", default="selfrec.toml", type=click.Path(dir_okay=False))
 @click.option("--preset", default="default", show_default=True, metavar="P", help="The preset the file names.")
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@click.option("--force", is_flag=True, help="Replace the configuration if it exists.")
 def command(state: State, path: str, preset: str, force: bool) -> None:
     """Write a commented configuration file.
 
     PATH is selfrec.toml unless given; `-` is stdout. Every option stands in it with its meaning, its default and
     its bounds, commented out. Use it with `selfrec fit --config PATH`.
     """
-    from selfrec.errors import SettingsError, TargetError, one_line
+    from selfrec.cli.config_files import check_place, write_config
+    from selfrec.errors import SettingsError
     from selfrec.host.manager import PluginManager
-    from selfrec.model_folder.outside import check_outside
     from selfrec.settings.presets import PRESETS
     from selfrec.settings.template import commented_config
     from selfrec.settings.validation import suggestion
@@ -34,12 +34,6 @@ def command(state: State, path: str, preset: str, force: bool) -> None:
     if path == "-":
         click.echo(text, nl=False)
         return
-    check_outside(Path(path))
-    try:
-        with Path(path).open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise TargetError(f"{path!r} exists; name another file or use --force") from error
-    except OSError as error:
-        raise TargetError(f"{path!r} cannot be written ({one_line(error)}); name another file") from error
+    check_place(Path(path), force=force)
+    write_config(Path(path), text)
     state.note(f"{path} written; use it with: selfrec fit SOURCE --out MODEL --config {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +54,7 @@ def command(
     stands, unless a trial beats it by more than one standard error of the difference. Options that are set stay as
     they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
+    from selfrec.cli.config_files import check_place, write_config
     from selfrec.cli.watching import fit_display, print_trials
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
@@ -65,10 +65,9 @@ def command(
     with extra_needed("selfrec tune"):
         from selfrec.fit_job.tune import tune
 
-    for place in (out, study):
-        if place is not None:
-            check_outside(Path(place))
-    _check_target(Path(out), force)
+    if study is not None:
+        check_outside(Path(study))
+    check_place(Path(out), force=force)
     limits = [f"search.trials={trials}"] if trials is not None else []
     limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
     config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
@@ -86,44 +85,5 @@ def command(
     print_trials(rows)
     reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]
     head = (f"found by selfrec tune in {plural(len(rows), 'trial')}: ndcg@20 {reached:.4f} on the validation part",)
-    _write(Path(out), config_toml(found, head))
+    write_config(Path(out), config_toml(found, head))
     state.note(f"\n{out} written. Next: selfrec fit {source} --config {out} --out model")
-
-
-def _check_target(out: Path, force: bool) -> None:
-    """Refuse a place that could not be written after hours of search, and what is no configuration."""
-    from selfrec.errors import TargetError
-
-    if out.exists():
-        if not force:
-            raise TargetError(f"{str(out)!r} exists; name another file or use --force")
-        if not (out.is_file() and _is_toml(out)):
-            raise TargetError(
-                f"{str(out)!r} is no configuration, which is all that --force replaces; name another file"
-            )
-    _write(out, None)
-
-
-def _is_toml(path: Path) -> bool:
-    from selfrec.errors import SettingsError
-    from selfrec.settings.config import read_toml
-
-    try:
-        read_toml(path)
-    except SettingsError:
-        return False
-    return True
-
-
-def _write(out: Path, text: str | None) -> None:
-    """Put the configuration where it was asked for; without one, only see whether that could be done."""
-    from selfrec.errors import TargetError, one_line
-    from selfrec.files import can_write, write_whole
-
-    try:
-        if text is None:
-            can_write(Path(os.path.realpath(out)))
-        else:
-            write_whole(Path(os.path.realpath(out)), text.encode())
-    except OSError as error:
-        raise TargetError(f"{str(out)!r} cannot be written ({one_line(error)}); name another file") from error
