@@ -148,7 +148,8 @@ def _for_trainers() -> Iterator[str]:
             member = vars(record).get(name)
             function = member.fget if isinstance(member, property) else member
             if function is not None:
-                yield from ("", "```python", _signature(function), "```", "", *_doc(function))
+                mark = ("@property",) if isinstance(member, property) else ()
+                yield from ("", "```python", *mark, _signature(function), "```", "", *_doc(function))
     yield from ("", "## Functions of selfrec.plugin", "")
     yield "All but `searched` bring torch along: import them where they are used, so that the command line starts fast."
     for name in FUNCTIONS:
