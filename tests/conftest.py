@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from selfrec.scoring.kernel import available_cores
 from tests.quick_export import read_once
 
 # A machine that does something else besides is slow, not wrong.
@@ -56,6 +57,11 @@ HEAVY = (
     "scoring/test_job.py",
 )
 """Files of more than half a minute, the longest first."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: a worker waits for processes, locks and clocks a third of its time."""
+    return available_cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,6 +18,9 @@ from selfrec.source.quoting import identifier, literal, literals
 ATTACHED = "source"
 """Under this name the source's DuckDB file is attached."""
 
+PATIENCE = 5.0
+"""Seconds that a DuckDB file is waited for in any case: another run changes a table of it in less."""
+
 
 def start_session(
     memory_megabytes: int | None, threads: int | None, temp_directory: str | None
@@ -45,8 +48,8 @@ def start_session(
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str, *, wait: float = 0.0) -> None:
-    """Attach a DuckDB file for reading; waits so many seconds while another process writes to it."""
-    end = time.monotonic() + wait
+    """Attach a DuckDB file for reading. While another process writes to it, waits so many seconds, PATIENCE at least."""
+    end = time.monotonic() + max(wait, PATIENCE)
     while not _attached(connection, path, last=time.monotonic() >= end):
         time.sleep(0.1)
 

@@ -10,6 +10,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -144,6 +145,14 @@ def test_a_source_that_is_open_for_writing(model: Model, shop: str, tmp_path: Pa
     holder.communicate("close\n", timeout=60)
     waiting.communicate(timeout=120)
     assert waiting.returncode == 0
+    assert len(rows_of(shop, "file")) == 6
+
+
+def test_a_source_that_is_changed_at_that_moment_is_waited_for(model: Model, shop: str, tmp_path: Path) -> None:
+    holder = started(HOLD, shop)
+    threading.Timer(1.0, holder.communicate, ("close\n",)).start()
+    score_table(model, shop, parse_target(shop, to=str(tmp_path / "lists.parquet")), K2)
+    assert holder.poll() is not None
     assert len(rows_of(shop, "file")) == 6
 
 
