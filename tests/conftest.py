@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from selfrec.scoring.kernel import available_cores
 from tests.quick_export import read_once
 
 # A machine that does something else besides is slow, not wrong.
@@ -61,6 +60,8 @@ HEAVY = (
 
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than there are cores: a worker waits for processes, locks and clocks a third of its time."""
+    from selfrec.scoring.kernel import available_cores
+
     return available_cores() + 1
 
 

@@ -48,7 +48,7 @@ def start_session(
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str, *, wait: float = 0.0) -> None:
-    """Attach a DuckDB file for reading. While another process writes to it, waits so many seconds, PATIENCE at least."""
+    """Attach a DuckDB file for reading. While another process writes to it, wait so many seconds, PATIENCE at least."""
     end = time.monotonic() + max(wait, PATIENCE)
     while not _attached(connection, path, last=time.monotonic() >= end):
         time.sleep(0.1)
