@@ -26,9 +26,6 @@ _FOR_SHORT = {"short": {"length_exponent": 1.0}}
 
 _PARTS = ["autoencoder", "itemknn", "slim", "popularity", SHORT]
 
-_QUICK = [part for part in _PARTS if part != "itemknn"]
-"""`itemknn` is seldom kept beside `slim` (benchmarks/accuracy.md), and to train and weigh it takes its time."""
-
 _ALL = (
     Preset(
         DEFAULT,
@@ -53,11 +50,11 @@ _ALL = (
     ),
     Preset(
         "fast",
-        "The same with a narrower autoencoder, fewer generators to choose from, fewer users to choose on, and a refit "
-        "that goes on from the chosen weights: a little accuracy for a smaller and quicker model.",
+        "The same with a narrower autoencoder, fewer users to choose on, and a refit that goes on from the chosen "
+        "weights: a little accuracy for a smaller and quicker model.",
         {
             "training": {"refit_by": "continuing", "validation_users": 2000},
-            "pipeline": {"extractors": ["autoencoder"], "generators": _QUICK},
+            "pipeline": {"extractors": ["autoencoder"], "generators": _PARTS},
             "extractor": {"autoencoder": {"width": 64}},
             "generator": _FOR_SHORT,
         },
