@@ -58,6 +58,7 @@ HEAVY = (
 """Files of more than half a minute, the longest first."""
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One worker more than there are cores: a worker waits for processes, locks and clocks a third of its time."""
     from selfrec.scoring.kernel import available_cores

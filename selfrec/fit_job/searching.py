@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from selfrec.settings.search import in_short
 from selfrec.settings.tables import Config, SearchSettings
 from selfrec.source.dataset import Dataset
 from selfrec.tuning.samplers import LocalSampler, Sampler
-from selfrec.tuning.search import Search, Trial, search
+from selfrec.tuning.search import Ended, Search, Trial, search
 from selfrec.tuning.space import Options, in_effect, space_of, with_options
 from selfrec.tuning.trial import run_trial
 
@@ -33,8 +34,12 @@ def search_options(
     listener: FitListener,
     *,
     sampler: Sampler | None = None,
+    workshop: Workshop | None = None,
 ) -> Search:
-    """Search the open options of the configuration's parts as [search] says."""
+    """Search the open options of the configuration's parts as [search] says.
+
+    workshop: where finished trials are kept, so that a search that is killed goes on from them.
+    """
     space = space_of(config, records)
     if validation is None:
         raise SettingsError(
@@ -65,7 +70,35 @@ def search_options(
         seconds=config.search.seconds,
         told=told,
         effect=effect,
+        earlier=() if workshop is None else _kept(workshop),
+        keep=lambda ended: None if workshop is None else workshop.keep(NOTE, {"trials": list(map(_stored, ended))}),
     )
+
+
+def _stored(ended: Ended) -> dict[str, Any]:
+    """A trial as torch.load reads it back without running code."""
+    got, trial = ended.measured, asdict(ended.trial)
+    if got is None:
+        return {"trial": trial}
+    far = None if got.far is None else torch.from_numpy(got.far)
+    return {"trial": trial, "metrics": got.metrics, "per_user": torch.from_numpy(got.per_user), "far": far}
+
+
+def _kept(workshop: Workshop) -> list[Ended]:
+    """The trials of the search that was killed."""
+    found = workshop.kept(NOTE)
+    return [] if found is None else [_ended(**stored) for stored in found["trials"]]
+
+
+def _ended(
+    trial: dict[str, Any],
+    metrics: dict[str, float] | None = None,
+    per_user: torch.Tensor | None = None,
+    far: torch.Tensor | None = None,
+) -> Ended:
+    if metrics is None or per_user is None:
+        return Ended(Trial(**trial), None)
+    return Ended(Trial(**trial), Measured(metrics, per_user.numpy(), None if far is None else far.numpy()))
 
 
 def found_options(
@@ -80,12 +113,16 @@ def found_options(
     """The configuration with the options a search found, and the search's trials.
 
     The search is over in the configuration returned: fitting with it gives the same model without one. A resumed fit
-    takes the options that were found before it was killed.
+    goes on from the trials that were finished before it was killed.
     """
     if not config.search.wanted:
         return config, ()
     noted = workshop.noted(NOTE)
-    rows = rows_of(search_options(config, dataset, validation, records, device, listener)) if noted is None else noted
+    if noted is None:
+        result = search_options(config, dataset, validation, records, device, listener, workshop=workshop)
+        rows = rows_of(result)
+    else:
+        rows = noted
     workshop.note(NOTE, rows)
     chosen = next(row for row in rows if row["chosen"])
     found = with_options(config, chosen["options"]).model_copy(update={"search": SearchSettings()})

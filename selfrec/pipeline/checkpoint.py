@@ -154,6 +154,16 @@ class Workshop:
         path = None if self.folder is None else self.folder / f"{name}.json"
         return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else None
 
+    def keep(self, name: str, value: Mapping[str, Any]) -> None:
+        """Keep a finding with tensors in it for the fit that goes on from here. Raises TargetError."""
+        if self.folder is not None:
+            write_whole(self.folder / f"{name}.kept", value)
+
+    def kept(self, name: str) -> Any:
+        """What an earlier, killed fit kept under this name, or None."""
+        path = None if self.folder is None else self.folder / f"{name}.kept"
+        return torch.load(path, weights_only=True) if path is not None and path.exists() else None
+
     def close(self) -> None:
         """The fit is done; its unfinished work is not needed any more."""
         if self.folder is not None:

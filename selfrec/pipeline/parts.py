@@ -129,10 +129,10 @@ class Part:
         method: Callable[[UserBatch, Tensor], Tensor] = self._method("query")
         return self._shaped("query", self.call("query", method, batch, features), (batch.history.shape[0], None))
 
-    def item_factors(self) -> Tensor:
+    def item_factors(self, items: int) -> Tensor:
         """float32[N, d], the items' side of a factored generator's scores."""
         method: Callable[[], Tensor] = self._method("item_factors")
-        return self._shaped("item_factors", self.call("item_factors", method), (None, None))
+        return self._shaped("item_factors", self.call("item_factors", method), (items, None))
 
     def sparse_scores(self, batch: UserBatch, features: Tensor) -> tuple[Tensor, Tensor]:
         """int64[B, S] item numbers, N for none, and float32[B, S] what is added to their scores."""
@@ -153,7 +153,7 @@ class Part:
     def generate(self, batch: UserBatch, features: Tensor, items: int) -> Tensor:
         """A score for every item, float32[B, N]."""
         if self.factored:
-            query, factors = self.query(batch, features), self.item_factors()
+            query, factors = self.query(batch, features), self.item_factors(items)
             if query.shape[1] != factors.shape[1]:
                 raise PluginError(
                     f"{self.name}: `query` returned {list(query.shape)} and `item_factors` {list(factors.shape)}; "

@@ -80,7 +80,7 @@ class Recommender(nn.Module):
         self.register_buffer("padding", torch.tensor(self.n_items))
         self.register_buffer("never", torch.full((beyond,), NEVER))
         with torch.no_grad():
-            factors = [part.item_factors().cpu() for part, _ in self._factored]
+            factors = [part.item_factors(self.n_items).cpu() for part, _ in self._factored]
         self._widths = [factor.shape[1] for factor in factors]
         columns = [functional.pad(factor, (0, 0, 0, beyond)) for factor in factors]
         self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())

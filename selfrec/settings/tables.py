@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -45,7 +45,7 @@ class CleaningSettings(Settings):
     half_life_days: float | None = Field(
         None, gt=0, description="Days after which an event counts half, back from the newest event. Unset: no decay."
     )
-    missing_weight: float | Literal["drop"] = Field(
+    missing_weight: Annotated[float, Field(gt=0)] | Literal["drop"] = Field(
         1.0, description='Weight of events whose weight is null, or "drop".'
     )
     min_users_per_item: int = Field(
@@ -145,7 +145,7 @@ class SearchSettings(Settings):
     @classmethod
     def _time(cls, value: object) -> object:
         """Refuse what is no time in words that help: a plain number and `5 minutes` are tried first."""
-        if value is None or (isinstance(value, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?\s*[smh]?", value)):
+        if value is None or (isinstance(value, str) and re.fullmatch(r"(?=.*[1-9])[0-9]+(\.[0-9]+)?\s*[smh]?", value)):
             return value
         raise ValueError("should be a number of seconds, minutes or hours, such as 90s, 5m or 2h")
 

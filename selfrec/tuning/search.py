@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfrec.errors import SelfrecError
@@ -28,6 +28,14 @@ class Trial:
     seconds: float
     failed: str = ""
     """Why there are no metrics."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A trial with what the choice between trials needs of it."""
+
+    trial: Trial
+    measured: Measured | None
 
 
 @dataclass
@@ -55,6 +63,8 @@ def search(
     seconds: float | None,
     told: Callable[[Trial], None] = lambda trial: None,
     effect: Callable[[Options], str] = _as_they_are,
+    earlier: Sequence[Ended] = (),
+    keep: Callable[[Sequence[Ended]], None] = lambda ended: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Search:
     """Try options until `trials` are done or the next one would likely outlast `seconds`.
@@ -64,28 +74,34 @@ def search(
     trials that beat it by more than one standard error of the paired difference: the validation part is looked at
     many times. A trial that fails is reported and passed over. Options of one effect(options) train one model: what
     was tried, under whatever name, is not tried again.
+
+    keep(trials so far) is called after each one that was run; `earlier` is what it was given last in a search that
+    was killed. A sampler that proposes the same again finds them there, with the seconds they took.
     """
-    began, result = clock(), Search()
-    measured: dict[int, Measured] = {}
+    ended: list[Ended] = []
     known: dict[str, float | None] = {}
     options: Options | None = {}
     while options is not None:
-        number, started = len(result.trials), clock()
-        trial, got = _tried(run, number, options, lambda started=started: clock() - started)  # type: ignore[misc]
-        result.trials.append(trial)
-        known[effect(options)] = trial.metrics.get(NDCG)
-        if got is not None:
-            measured[number] = got
-            sampler.told(number, options, got.metrics[NDCG])
+        number = len(ended)
+        before = earlier[number] if number < len(earlier) and earlier[number].trial.options == options else None
+        one = _tried(run, number, options, clock) if before is None else before
+        ended.append(one)
+        known[effect(options)] = one.trial.metrics.get(NDCG)
+        if one.measured is not None:
+            sampler.told(number, options, one.measured.metrics[NDCG])
         elif number == 0:
             break
-        told(trial)
-        longest = max(one.seconds for one in result.trials)
-        spent = seconds is not None and clock() - began + longest > seconds
-        enough = trials is not None and len(result.trials) > trials
-        options = None if spent or enough else _untried(sampler, number + 1, known, effect)
-    result.chosen = _winner(measured)
-    return result
+        if before is None:
+            keep(ended)
+        told(one.trial)
+        options = None if _over(ended, trials, seconds) else _untried(sampler, number + 1, known, effect)
+    return Search([one.trial for one in ended], _winner(ended))
+
+
+def _over(ended: Sequence[Ended], trials: int | None, seconds: float | None) -> bool:
+    """Whether the trials are used up, or one that takes as long as the longest would outlast the budget."""
+    took = [one.trial.seconds for one in ended]
+    return (seconds is not None and sum(took) + max(took) > seconds) or (trials is not None and len(ended) > trials)
 
 
 def _untried(
@@ -103,17 +119,19 @@ def _untried(
 
 
 def _tried(
-    run: Callable[[Options], Measured | None], number: int, options: Options, taken: Callable[[], float]
-) -> tuple[Trial, Measured | None]:
+    run: Callable[[Options], Measured | None], number: int, options: Options, clock: Callable[[], float]
+) -> Ended:
+    began = clock()
     try:
         got = run(options)
     except SelfrecError as error:
         if number == 0:
             raise
-        return Trial(number, options, {}, taken(), str(error)), None
-    return Trial(number, options, {} if got is None else dict(got.metrics), taken()), got
+        return Ended(Trial(number, options, {}, clock() - began, str(error)), None)
+    return Ended(Trial(number, options, {} if got is None else dict(got.metrics), clock() - began), got)
 
 
-def _winner(measured: dict[int, Measured]) -> int:
+def _winner(ended: Sequence[Ended]) -> int:
+    measured = {one.trial.number: one.measured for one in ended if one.measured is not None}
     rivals = [number for number in measured if number and better(measured[number], measured[0])]
     return max(rivals, key=lambda number: (measured[number].metrics[NDCG], -number), default=0)

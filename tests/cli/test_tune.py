@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from selfrec.cli.watching import print_trials
 from selfrec.errors import TargetError
+from selfrec.fit_job.job import fit
 from selfrec.model_folder.manifest import SearchRow
-from selfrec.settings.search import Dimension
+from selfrec.pipeline.listener import Silent
+from selfrec.settings.config import load_config
+from selfrec.settings.search import Dimension, in_short
 from selfrec.tuning.samplers import OptunaSampler
 from tests.cli.conftest import Cli, write_shop
 from tests.program import selfrec
 
 SMALL = ("-o", "extractor.autoencoder.width=8", "-o", "extractor.autoencoder.epochs=2", "-o", "training.threads=1")
+
+
+class KilledAfter(Silent):
+    """Stops the fit when this trial has ended; the options of those that were run."""
+
+    def __init__(self, number: int | None) -> None:
+        self._number, self.ran = number, list[set[str]]()
+
+    def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
+        if phase == "search":
+            self.ran.append({*label.split(", ")})
+
+    def trial(self, number: int, options: Mapping[str, Any], metrics: Mapping[str, float], seconds: float) -> None:
+        if number == self._number:
+            raise KeyboardInterrupt
 
 
 def manifest(model: Path) -> dict:  # type: ignore[type-arg]
@@ -86,7 +106,23 @@ def test_a_budget_is_reported_and_its_model_can_be_made_again(tmp_path: Path) ->
     assert manifest(again)["files"]["model.onnx"] == made["files"]["model.onnx"]
 
 
-@pytest.mark.parametrize(("budget", "shown"), [("soon", "'soon'"), ("90", "90")])
+def test_a_fit_killed_in_its_search_goes_on_from_the_trials_it_had(tmp_path: Path) -> None:
+    shop, whole, killed = str(write_shop(tmp_path / "shop.duckdb")), tmp_path / "whole", tmp_path / "killed"
+    config = load_config(overrides=("search.trials=3", *SMALL[1::2]))
+    fit(shop, str(whole), config)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(shop, str(killed), config, listener=KilledAfter(1))
+    watched = KilledAfter(None)
+    fit(shop, str(killed), config, listener=watched, resume=True)
+    first, second = manifest(whole), manifest(killed)
+    assert watched.ran == [{*in_short(row["options"]).split(", ")} for row in first["search"][2:]]
+    assert [row["options"] for row in second["search"]] == [row["options"] for row in first["search"]]
+    assert [row["metrics"] for row in second["search"]] == [row["metrics"] for row in first["search"]]
+    assert second["files"]["model.onnx"] == first["files"]["model.onnx"]
+
+
+@pytest.mark.parametrize(("budget", "shown"), [("soon", "'soon'"), ("90", "90"), ("0s", "'0s'")])
 def test_a_wrong_budget_is_one_line(budget: str, shown: str, tmp_path: Path, cli: Cli) -> None:
     ran = cli("fit", write_shop(tmp_path / "shop.duckdb"), "--out", tmp_path / "model", "--budget", budget)
     assert ran.code == 2

@@ -90,6 +90,13 @@ class TwoWidths(nn.Module):
         return torch.zeros(self.items, 4)
 
 
+class WithPadding(TwoWidths):
+    """Its table of factors has the row of padding too."""
+
+    def item_factors(self) -> Tensor:
+        return torch.zeros(self.items + 1, 4)
+
+
 class Sparse(nn.Module):
     """Gives what it is told."""
 
@@ -315,6 +322,11 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(TwoWidths, keep_as_built),
             "generator 'broken': `query` returned [16, 3] and `item_factors` [20, 4]; the contract wants [B, d] and "
             "[N, d] of one d",
+        ),
+        (
+            generator(WithPadding, keep_as_built),
+            "generator 'broken': `item_factors` returned torch.float32 [21, 4]; the contract wants torch.float32 [N, d], "
+            "here [20, any]",
         ),
         (
             generator(lambda sizes: Sparse(None), keep_as_built),

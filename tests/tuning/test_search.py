@@ -20,7 +20,7 @@ from selfrec.plugin import PartOptions, searched
 from selfrec.settings.config import load_config
 from selfrec.settings.search import Dimension, dimensions_of, in_short
 from selfrec.tuning.samplers import LocalSampler, OptunaSampler, Sampler
-from selfrec.tuning.search import search
+from selfrec.tuning.search import Ended, search
 from selfrec.tuning.space import Options, in_effect, space_of, with_options
 
 SPACE = [Dimension("generator.toy.depth", (1, 2, 3)), Dimension("generator.toy.width", (8, 16))]
@@ -82,6 +82,38 @@ def test_a_failure_is_not_tried_again() -> None:
 def test_one_seed_gives_the_same_trials() -> None:
     first, second = (search(depth_counts, LocalSampler(SPACE, 5), trials=4, seconds=None) for _ in range(2))
     assert [t.options for t in first.trials] == [t.options for t in second.trials]
+
+
+def test_a_search_that_was_killed_goes_on_from_its_trials() -> None:
+    kept: list[list[Ended]] = []
+    whole = search(depth_counts, LocalSampler(SPACE, 5), trials=5, seconds=None, keep=lambda all: kept.append([*all]))
+    assert [len(all) for all in kept] == [1, 2, 3, 4, 5, 6]
+
+    ran: list[Options] = []
+
+    def run(options: Options) -> Measured:
+        ran.append(options)
+        return depth_counts(options)
+
+    again = search(run, LocalSampler(SPACE, 5), trials=5, seconds=None, earlier=kept[2])
+    assert again.chosen == whole.chosen
+    assert [trial.options for trial in again.trials] == [trial.options for trial in whole.trials]
+    assert ran == [trial.options for trial in whole.trials[3:]]
+
+
+def test_what_a_killed_search_took_counts_towards_its_budget() -> None:
+    now = [0.0]
+
+    def run(options: Options) -> Measured:
+        now[0] += 10
+        return depth_counts(options)
+
+    kept: list[list[Ended]] = []
+    limits: dict[str, Any] = {"trials": None, "seconds": 35, "clock": lambda: now[0]}
+    search(run, LocalSampler(SPACE, 0), **limits, keep=lambda all: kept.append([*all]))
+    again = search(run, LocalSampler(SPACE, 0), **limits, earlier=kept[1])
+    assert len(again.trials) == 3
+    assert now[0] == 40
 
 
 def test_a_win_within_chance_changes_nothing() -> None:
