@@ -58,14 +58,6 @@ HEAVY = (
 """Files of more than half a minute, the longest first."""
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than there are cores: a worker waits for processes, locks and clocks a third of its time."""
-    from selfrec.scoring.kernel import available_cores
-
-    return available_cores() + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the long files: a worker takes a whole file, and the other waits for one that is taken last."""
     places = {f"tests/{name}": place for place, name in enumerate(HEAVY)}
