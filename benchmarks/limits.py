@@ -39,7 +39,7 @@ FULL = Plan(
 SHORT = Plan(
     {"users": 300, "items": 100, "history": 10},
     {"users": (300, 600), "items": (100, 200)},
-    ("extractor.autoencoder.width=8",),
+    ("extractor.autoencoder.width=8", "pipeline.generators=autoencoder"),
 )
 
 

@@ -23,14 +23,14 @@ INSTALLING = ("quickstart", "tests")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sample shop, cut to 400 households and the products that 60 of them buy."""
+    """A folder with the sample shop, cut to 200 households and the products that 40 of them buy."""
     folder = tmp_path_factory.mktemp("readme")
     write_shop(folder / "shop.duckdb")
     with duckdb.connect(str(folder / "shop.duckdb")) as connection:
-        connection.execute("DELETE FROM interactions WHERE user_id > 400")
+        connection.execute("DELETE FROM interactions WHERE user_id > 200")
         connection.execute(
             "DELETE FROM interactions WHERE item_id NOT IN (FROM (SELECT item_id FROM interactions GROUP BY item_id "
-            "HAVING count(DISTINCT user_id) >= 60))"
+            "HAVING count(DISTINCT user_id) >= 40))"
         )
         (folder / "events").mkdir()
         connection.execute(

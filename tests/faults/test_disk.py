@@ -106,7 +106,7 @@ def test_scoring_onto_a_full_disk(work: Path, disk: Path, kind: str, name: str) 
     expected, needed = reader.read(), used(disk) - before
     assert expected is not None
     assert len(expected) > 50_000
-    for share in (0.0, 0.2, 0.5, 0.8):
+    for share in (0.0, 0.3, 0.8):
         for path in disk.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         old_result(disk, kind, name)
@@ -150,7 +150,7 @@ def test_fitting_onto_a_full_disk(tmp_path: Path, disk: Path) -> None:
     args = ("fit", "shop.duckdb", "--out", str(disk / "model"), "--seed", "1", *QUICK)
     done(work, *args)
     expected, needed = open_model(disk / "model").sha256, used(disk)
-    for share in (0.0, 0.3, 0.6, 0.9):
+    for share in (0.0, 0.4, 0.8):
         shutil.rmtree(disk / "model")
         next_item_model(disk / "model")
         before = snapshot(disk / "model")
