@@ -24,7 +24,10 @@ def pipelines() -> dict[str, dict[str, object]]:
     for name in shipped("extractor"):
         found[f"extractor {name}"] = base | {"pipeline.extractors": [name], "pipeline.generators": ["gan"]}
     for name in shipped("generator"):
-        found[f"generator {name}"] = base | {"pipeline.generators": [name]}
+        options = base | {"pipeline.generators": [name]}
+        # What an extractor is fitted with above need not be fitted once more.
+        if options not in found.values():
+            found[f"generator {name}"] = options
     for name in shipped("ranker"):
         found[f"ranker {name}"] = base | {"pipeline.generators": ["autoencoder"], "pipeline.ranker": name}
     return found
