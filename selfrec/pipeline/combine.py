@@ -30,6 +30,9 @@ ENOUGH = 0.5
 SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
 
+FLAT = 1e-6
+"""A standard deviation that is this share of the largest score, or less, is rounding."""
+
 
 @dataclass(frozen=True)
 class Combined:
@@ -113,12 +116,23 @@ def _by_ratio(
 
 
 def _spread(before: ScoreAll, new: ScoreAll, holdout: Holdout, device: torch.device) -> float:
-    """Mean standard deviation of `before` over that of `new`, over the rows with the shortest histories."""
+    """Mean standard deviation of `before` over that of `new`, over the rows with the shortest histories.
+
+    1 for one that is flat: any weight of it gives the same order, but a large one would leave no digits to the other.
+    """
     first, second, rows = 0.0, 0.0, 0
     for _, batch, _ in eval_batches(holdout, device):
-        first += float(before(batch).std(1).sum())
-        second += float(new(batch).std(1).sum())
+        first += float(_deviations(before(batch)).sum())
+        second += float(_deviations(new(batch)).sum())
         rows += len(batch.history)
         if rows >= SPREAD_ROWS:
             break
-    return first / max(second, 1e-12 * rows) if rows else 1.0
+    return (first or rows) / (second or first or rows) if rows else 1.0
+
+
+def _deviations(scores: torch.Tensor) -> torch.Tensor:
+    """float32[B]: each row's standard deviation over the items; 0 where they differ by rounding alone."""
+    if scores.shape[1] < 2:
+        return torch.zeros(len(scores))
+    found = scores.std(1)
+    return torch.where(found > FLAT * scores.abs().amax(1), found, 0.0)

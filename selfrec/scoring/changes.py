@@ -11,7 +11,7 @@ from selfrec.errors import EmptyDataError, SourceError
 from selfrec.histories import Float32
 from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
-from selfrec.scoring.companion import Companion, Earlier
+from selfrec.scoring.companion import ID_TYPES, Companion, Earlier
 from selfrec.scoring.engines import ENGINES, engines_changed
 from selfrec.scoring.parts import IdForm
 from selfrec.settings.tables import Config
@@ -100,7 +100,8 @@ def settings_of(
             {name: cleaning[name] for name in ("exclude_events", "fold", "half_life_days", "missing_weight")},
             cleaning["max_history"],
         ],
-        "the columns of the source": [weighting.uniform, weighting.clock is None, *types, id_form],
+        "the columns of the source": [weighting.uniform, weighting.clock is None, id_form],
+        ID_TYPES: list(types),
         "--batch-megabytes": config.scoring.batch_megabytes,
         _ENGINES: ENGINES,
     }

@@ -24,6 +24,11 @@ PREFIX = "selfrec_fingerprints"
 FORMAT = 1
 """Of the fingerprints: those of another format are not read."""
 
+ID_TYPES = "the types of ids"
+"""The setting that holds the SQL types of user and item ids."""
+
+CHANGED_BY_ELSE = "the result was changed by something else since the last run"
+
 _KEY = "selfrec"
 _RUN_KEY = "selfrec_run"
 _RUN_LETTERS = 12
@@ -82,7 +87,8 @@ def read_basis(text: str | bytes | None) -> Basis | None:
         basis = Basis(**json.loads(text or ""))
     except (TypeError, ValueError):
         return None
-    return basis if basis.format == FORMAT and isinstance(basis.settings, dict) else None
+    whole = isinstance(basis.run_id, str) and isinstance(basis.settings, dict)
+    return basis if basis.format == FORMAT and whole else None
 
 
 def companion_table(table: str) -> str:
@@ -140,7 +146,7 @@ def matching(basis: Basis | None, path: Path, run_id: str, rows: int) -> Earlier
     if basis is None:
         return "the fingerprints of the last run are of another version"
     if basis.run_id[:_RUN_LETTERS] != run_id[:_RUN_LETTERS] or basis.rows != rows:
-        return "the result was changed by something else since the last run"
+        return CHANGED_BY_ELSE
     return Earlier(basis, path)
 
 

@@ -17,7 +17,16 @@ import duckdb
 from selfrec import columns
 from selfrec.errors import TargetError, one_line
 from selfrec.scoring.additions import Additions, add_again, read_additions
-from selfrec.scoring.companion import PREFIX, Companion, Earlier, companion_table, matching, read_basis
+from selfrec.scoring.companion import (
+    CHANGED_BY_ELSE,
+    ID_TYPES,
+    PREFIX,
+    Companion,
+    Earlier,
+    companion_table,
+    matching,
+    read_basis,
+)
 from selfrec.scoring.parts import RESULT_COLUMNS, IdForm
 from selfrec.scoring.staging import SPILL
 from selfrec.scoring.summary import Published, RunRow
@@ -126,6 +135,9 @@ class TableTarget:
         basis = connection.execute(f"SELECT basis FROM {companion} LIMIT 1").fetchone()
         found = matching(read_basis(basis[0] if basis else None), into, last[0] if last else "", rows)
         if isinstance(found, Earlier):
+            if self._types(connection) != _types(found.basis.settings.get(ID_TYPES)):
+                # New rows of the one type do not go into columns of another.
+                return CHANGED_BY_ELSE
             [(user_type,)] = connection.execute(f"SELECT typeof({columns.USER_ID}) FROM {companion} LIMIT 1").fetchall()
             carried = f"{carried_sql(columns.USER_ID, user_type)} AS {columns.USER_ID}"
             write_batches(connection.sql(f"SELECT {carried}, {FINGERPRINT} FROM {companion}").to_arrow_reader(), into)
@@ -148,6 +160,11 @@ class TableTarget:
                 self._accompany(connection, types[0], companion, run.run_id, rows)
                 self._note(connection, replace(run, rows=rows))
                 connection.execute("COMMIT")
+            except duckdb.ConstraintException as error:
+                raise TargetError(
+                    f"{self.name}: a constraint of the table refuses the new rows ({first_sentence(error)}); the old "
+                    "result stands; make them fit or drop the constraint, then run again with --resume"
+                ) from error
             except duckdb.Error as error:
                 raise TargetError(f"{self.name}: cannot be written ({first_sentence(error)})") from error
             return Published(rows, self._finished(connection, additions))
@@ -288,6 +305,11 @@ class TableTarget:
             ORDER BY column_index"""
         return [(str(name), bool(is_view)) for name, is_view in connection.execute(sql, [table]).fetchall()]
 
+    def _types(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+        """SQL types of the result's columns."""
+        found = connection.execute(f"DESCRIBE {self._main(self.table)}").fetchall()
+        return [str(kind) for _, kind, *_ in found]
+
     def _session(self, *, read_only: bool, files: list[Path] | None = None) -> duckdb.DuckDBPyConnection:
         """A locked session with the database attached as `target`; waits while another process has it open."""
         connection = start_session(_MEGABYTES, None, str(self.staging / SPILL))
@@ -327,6 +349,12 @@ class TableTarget:
                 time.sleep(0.1)
             else:
                 return
+
+
+def _types(ids: Any) -> list[str]:
+    """SQL types of the columns of a result with ids of these types."""
+    user, item = ids if isinstance(ids, list) and len(ids) == 2 else ("", "")
+    return [user, "INTEGER", item, "FLOAT"]
 
 
 def _parquet(paths: list[Path]) -> str:

@@ -29,7 +29,7 @@ from selfrec.source.weighting import weighting_of
 FINGERPRINT = "fingerprint"
 
 FINGERPRINTS, CHANGED, STALE = "fingerprints.parquet", "changed.parquet", "stale.parquet"
-"""Files that `compare` writes: every user with its fingerprint; who is to be scored; whose old rows must go."""
+"""Files that `compare` writes: every user with its fingerprint; who is to be scored; whose rows must go, if any."""
 
 _TABLE = "selfrec_fingerprints"
 _EARLIER = "selfrec_earlier_fingerprints"
@@ -104,9 +104,9 @@ def compare(source: Source, earlier: Path | None, folder: Path) -> Compared:
         f"SELECT count(now.{FINGERPRINT}), count(now.{FINGERPRINT}) FILTER ({changed}), "
         f"count(*) FILTER (now.{FINGERPRINT} IS NULL) FROM {joined}"
     ).fetchall()
-    for name, of in ((CHANGED, "now"), (STALE, "earlier")):
-        rows = f"SELECT {carried} FROM {joined} WHERE {of}.{FINGERPRINT} IS NOT NULL AND {changed}"
-        _write(connection, rows, folder / name)
+    # Old rows of whoever is scored go, even where no earlier fingerprint is known: it may be lost, the rows not.
+    for name, which in ((CHANGED, f"now.{FINGERPRINT} IS NOT NULL AND {changed}"), (STALE, changed)):
+        _write(connection, f"SELECT {carried} FROM {joined} WHERE {which}", folder / name)
     return Compared(users, scored, users - scored, removed)
 
 

@@ -1,0 +1,83 @@
+"""--changed-only after somebody edited the result's table, or what stands beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfrec.errors import TargetError
+from selfrec.model_folder.reading import Model
+from selfrec.scoring.job import score_table
+from selfrec.scoring.summary import RunSummary
+from selfrec.scoring.targets import parse_target
+from tests.scoring.shops import next_item_model, read_rows, write_shop
+from tests.scoring.test_changed import EVENTS, K2, counts, edit
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return next_item_model(tmp_path / "model")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    write_shop(tmp_path / "shop.duckdb", EVENTS)
+    return str(tmp_path / "shop.duckdb")
+
+
+def rows_of(shop: str) -> list[tuple[Any, ...]]:
+    return read_rows(Path(shop), "lists")
+
+
+def run(model: Model, shop: str, **more: Any) -> RunSummary:
+    return score_table(model, shop, parse_target(shop, into="lists"), K2, changed_only=True, **more)
+
+
+@pytest.mark.parametrize("where", ["WHERE user_id = 'bob'", "WHERE user_id IN ('ann', 'bob')"])
+def test_rows_of_users_whose_fingerprints_are_lost_are_not_doubled(model: Model, shop: str, where: str) -> None:
+    run(model, shop)
+    expected = rows_of(shop)
+    edit(shop, f"DELETE FROM selfrec_fingerprints_lists {where}")
+    assert run(model, shop).rows == len(expected)
+    assert rows_of(shop) == expected
+
+
+def test_a_run_in_the_fingerprints_that_is_no_name_means_everybody(model: Model, shop: str) -> None:
+    run(model, shop)
+    basis = '{"run_id": 1, "rows": 6, "settings": {}}'
+    edit(shop, f"UPDATE selfrec_fingerprints_lists SET basis = '{basis}'")
+    assert counts(run(model, shop)) == (3, 3, 0, 0)
+
+
+@pytest.mark.parametrize(("column", "kind"), [("user_id", "BLOB"), ("item_id", "VARCHAR"), ("rank", "TINYINT")])
+def test_columns_of_other_types_are_made_anew(model: Model, shop: str, column: str, kind: str) -> None:
+    run(model, shop)
+    expected = rows_of(shop)
+    edit(shop, f"ALTER TABLE lists ALTER {column} TYPE {kind}")
+    summary = run(model, shop)
+    assert summary.notes == ("everybody was scored: the result was changed by something else since the last run",)
+    assert rows_of(shop) == expected
+
+
+def test_a_constraint_that_new_rows_break_says_what_to_do(model: Model, shop: str) -> None:
+    run(model, shop)
+    edit(
+        shop,
+        "CREATE TABLE people (user_id VARCHAR PRIMARY KEY)",
+        "INSERT INTO people SELECT DISTINCT user_id FROM lists",
+        "CREATE TABLE rows AS SELECT * FROM lists",
+        "DROP TABLE lists",
+        "CREATE TABLE lists (user_id VARCHAR REFERENCES people, rank INTEGER, item_id BIGINT, score FLOAT)",
+        "INSERT INTO lists SELECT * FROM rows",
+        "INSERT INTO interactions VALUES ('dan', 102, TIMESTAMP '2026-03-01')",
+    )
+    before = rows_of(shop)
+    with pytest.raises(TargetError, match=r"a constraint .*dan.*; make them fit or drop the constraint, .* --resume"):
+        run(model, shop)
+    assert rows_of(shop) == before
+    edit(shop, "INSERT INTO people VALUES ('dan')")
+    summary = run(model, shop, resume=True)
+    assert (counts(summary), summary.resumed_shards) == ((4, 1, 3, 0), 1)
+    assert [row[0] for row in rows_of(shop)] == [name for name in ("ann", "bob", "cid", "dan") for _ in "12"]
