@@ -63,6 +63,10 @@ def test_golden_batches_without_a_graph(cli: Cli, model: Path, tmp_path: Path) -
 
 def test_what_cannot_be_is_said(cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("export", model).code == 2
+    for place in ("", ".", ".."):
+        ran = cli("export", model, place)
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == f"Error: {place!r} names no file; write it like 'model.onnx'\n"
     ran = cli("export", model, tmp_path / "g.onnx", "-k", 11)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("Error: -k 11: the model's lists have 10 items; ")

@@ -34,7 +34,12 @@ def test_a_page(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatc
     assert "onnxruntime-web 9.8.7" in ran.out
     assert "python -m http.server" in ran.err
     assert "Product 7" in (npm / "page" / "items.json").read_text()
-    assert cli("export", model, "other", "--web", "--runtime", npm / "node_modules").code == 0
+    ran = cli("export", model, "other page", "--web", "--runtime", npm / "node_modules")
+    assert ran.code == 0
+    assert "cd 'other page' && python -m http.server" in ran.err
+    ran = cli("export", model, "/", "--web")
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "no page can take the place of the root folder" in ran.err
 
 
 def test_a_page_of_a_smaller_form(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
