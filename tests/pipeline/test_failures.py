@@ -325,8 +325,8 @@ def fit(record: PartRecord) -> StageTrainer:
         ),
         (
             generator(WithPadding, keep_as_built),
-            "generator 'broken': `item_factors` returned torch.float32 [21, 4]; the contract wants torch.float32 [N, d], "
-            "here [20, any]",
+            "generator 'broken': `item_factors` returned torch.float32 [21, 4]; the contract wants torch.float32 "
+            "[N, d], here [20, any]",
         ),
         (
             generator(lambda sizes: Sparse(None), keep_as_built),
