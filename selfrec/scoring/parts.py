@@ -131,6 +131,7 @@ def open_writer(path: Path, schema: pa.Schema) -> Any:
         compression="zstd",
         compression_level=1,
         use_dictionary=[columns.USER_ID, columns.RANK, columns.ITEM_ID],
+        write_page_checksum=True,
         dictionary_pagesize_limit=1 << 26,
         store_schema=False,
     )
@@ -142,6 +143,16 @@ def read_note(path: Path) -> PartNote | None:
         return PartNote(**json.loads(pq.read_metadata(path).metadata[_NOTE.encode()]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
+
+
+def is_sound(path: Path, rows: int) -> bool:
+    """Whether a part has so many rows, and every page of it the checksum it was written with."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            found: int = sum(file.read_row_group(group).num_rows for group in range(file.num_row_groups))
+            return found == rows
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def result_columns(path: Path) -> tuple[str, ...]:

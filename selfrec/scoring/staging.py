@@ -16,7 +16,7 @@ from typing import Any
 from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, write_whole
 from selfrec.scoring.engines import ENGINES, engines_changed
-from selfrec.scoring.parts import PartNote, part_name, read_note
+from selfrec.scoring.parts import PartNote, is_sound, part_name, read_note
 
 SPILL = "spill"
 """Folder inside the staging folder where DuckDB may put what does not fit its memory."""
@@ -102,8 +102,11 @@ class Staging:
 
     def reusable(self, shard: int, inputs: str) -> PartNote | None:
         """The note of a finished part of this very input, model and options, or None."""
-        note = read_note(self.part(shard)) if self._resume else None
-        return note if note is not None and (note.identity, note.inputs) == (self._identity, inputs) else None
+        part = self.part(shard)
+        note = read_note(part) if self._resume else None
+        if note is None or (note.identity, note.inputs) != (self._identity, inputs) or not is_sound(part, note.rows):
+            return None
+        return note
 
     def complete(self, shards: int) -> list[Path]:
         """The parts of all shards, in order; others, left by an older run, are removed."""

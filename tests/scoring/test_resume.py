@@ -58,6 +58,22 @@ def test_resume_goes_on_from_the_finished_shards(model: Model, many: str, tmp_pa
         assert connection.execute("FROM lists").fetchall() == connection.execute("FROM whole").fetchall()
 
 
+def test_a_finished_shard_whose_bytes_changed_is_scored_again(model: Model, many: str) -> None:
+    target = parse_target(many, into="lists")
+    score_table(model, many, target, SHARDED)
+    with duckdb.connect(many, read_only=True) as connection:
+        expected = connection.execute("FROM lists").fetchall()
+    _interrupted(model, many, target, SHARDED, 1200)
+    parts = sorted((target.staging / "parts").glob("part-*.parquet"))
+    content = bytearray(parts[0].read_bytes())
+    for at in range(len(content) * 4 // 10, len(content) * 4 // 10 + 40):
+        content[at] ^= 0xFF
+    parts[0].write_bytes(content)
+    assert score_table(model, many, target, SHARDED, resume=True).resumed_shards == len(parts) - 1
+    with duckdb.connect(many, read_only=True) as connection:
+        assert connection.execute("FROM lists").fetchall() == expected
+
+
 def test_without_resume_leftovers_are_removed(model: Model, many: str, tmp_path: Path) -> None:
     target = parse_target(many, into="lists")
     _interrupted(model, many, target, SHARDED, 1200)
