@@ -45,6 +45,7 @@ def web_options(function: F) -> F:
 
 def export_page(model: str, out: str, options: PageOptions, form: dict[str, Any]) -> None:
     """Write the page of a model and say where it is and how large. form: fields of ExportSettings that were given."""
+    import shlex
     from pathlib import Path
 
     from selfrec.export.job import graph_for_page
@@ -73,7 +74,7 @@ def export_page(model: str, out: str, options: PageOptions, form: dict[str, Any]
     if options.serve:
         _serve(page.folder)
     else:
-        click.echo(f"look at it with --serve, or: cd {out} && python -m http.server", err=True)
+        click.echo(f"look at it with --serve, or: cd {shlex.quote(out)} && python -m http.server", err=True)
 
 
 def _size(count: int) -> str:

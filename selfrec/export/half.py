@@ -69,7 +69,8 @@ def measure_half(exact: Run, half: Run, sizes: GraphSizes, users: int = 200) -> 
         shared += [_overlap(row, other) for row, other in zip(items, half_items, strict=True)]
         first += list(items[:, 0] == half_items[:, 0])
         gaps.append(float(np.abs(np.where(there, scores, 0) - np.where(there, half_scores, 0)).max()))
-        largest = max(largest, float(np.abs(scores[there]).max()))
+        # A catalog of one item is excluded whole: no score is left.
+        largest = max(largest, float(np.abs(scores[there]).max(initial=0)))
     return HalfAgreement(users, sizes.top_k, float(np.mean(shared)), float(np.mean(first)), max(gaps) / largest)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
         "notes": list(facts.notes),
         "items": values,
     }
-    as_json.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    as_json.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     pq.write_table(table, as_parquet, compression="zstd", store_schema=True)
     return [as_json, as_parquet]
 
@@ -59,7 +60,11 @@ def renumbered(table: pa.Table, kept: Any) -> pa.Table:
 
 
 def _json_value(value: Any) -> Any:
-    """Ids that JSON has no type for, and whole numbers past what JavaScript holds exactly, as text."""
+    """Ids that JSON has no type for, and whole numbers past what JavaScript holds exactly, as text; NaN and infinity,
+    which JSON cannot write and only Python reads, as null.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     if value is None or isinstance(value, str | bool | float):
         return value
     if isinstance(value, int) and abs(value) <= 2**53:

@@ -63,6 +63,8 @@ def write_page(model: Model, target: str | os.PathLike[str], runtime: Runtime, o
     _check_size(model, other)
     check_outside(Path(target))
     place = Path(target).resolve()
+    if not place.name:
+        raise TargetError(f"{place}: no page can take the place of the root folder; choose another folder")
     prefix = f".{place.name}.partial-"
     folder = place.with_name(f"{prefix}{os.getpid()}")
     try:

@@ -50,6 +50,21 @@ def test_a_page_of_a_smaller_form(cli: Cli, model: Path, npm: Path, monkeypatch:
     assert values["names"] == [f"Product {item[1:]}" for item in values["ids"]]
 
 
+def test_the_folder_is_said_as_a_shell_takes_it(
+    cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(npm)
+    ran = cli("export", model, "my page", "--web")
+    assert (ran.code, ran.err) == (0, "look at it with --serve, or: cd 'my page' && python -m http.server\n")
+
+
+def test_no_page_in_the_place_of_the_root(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(npm)
+    ran = cli("export", model, "/", "--web")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "Error: /: no page can take the place of the root folder; choose another folder\n"
+
+
 @pytest.mark.parametrize("out", ["m", "m/page", "link/page"])
 def test_no_page_in_a_model_folder(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
     monkeypatch.chdir(npm)

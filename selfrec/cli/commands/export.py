@@ -78,6 +78,8 @@ def _target(out: str) -> Path:
     from selfrec.errors import TargetError
 
     target = Path(out)
+    if not target.name:
+        raise TargetError(f"{out!r} names no file; write it like 'model.onnx'")
     if target.suffix != ".onnx":
         raise TargetError(f"{out!r} is no .onnx file; write it like {target.with_suffix('.onnx').name!r}")
     return target
