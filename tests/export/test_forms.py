@@ -17,7 +17,6 @@ from benchmarks.synthetic import write_model_folder
 from selfrec.errors import EmptyDataError, ExportError, SettingsError
 from selfrec.export.batches import sample_histories
 from selfrec.export.half import to_half
-from selfrec.export.item_table import TableFacts, write_item_table
 from selfrec.export.job import export_graph
 from selfrec.export.raw_ids import id_table, padding_id
 from selfrec.export.top_k import in_one_stage
@@ -87,13 +86,6 @@ def test_longer_list_than_the_model_has_is_refused(model: Model, tmp_path: Path)
 
 
 class TestHalf:
-    def test_a_catalog_of_one_item(self, tmp_path: Path) -> None:
-        """Drawn histories leave nothing of it to compare."""
-        done = export_graph(
-            model_of(tmp_path / "model", "one factored", 1), ExportSettings(half=True), tmp_path / "g.onnx"
-        )
-        assert done.written == [tmp_path / "g.onnx"]
-
     def test_weights_take_half_the_bytes_and_the_agreement_is_said(self, tmp_path: Path) -> None:
         model = model_of(tmp_path / "model", "one factored", 1500)
         done = export_graph(model, ExportSettings(half=True), tmp_path / "g.onnx")
@@ -207,13 +199,6 @@ class TestReducedCatalog:
         assert pq.read_table(tmp_path / "g.items.parquet").column("item_id").to_pylist() == [1003, 1007, 1055]
         assert "1 ids are not in the catalog" in done.notes[0]
         assert said["notes"] == done.notes
-
-    def test_item_table_is_json_for_every_reader(self, tmp_path: Path) -> None:
-        """Python alone reads NaN and Infinity."""
-        table = pa.table({"item_id": [1, 2, 3, 4], "price": [1.5, float("nan"), float("inf"), None]})
-        write_item_table(tmp_path / "g.onnx", table, TableFacts("g.onnx", "", 4, 3, 4))
-        text = (tmp_path / "g.items.json").read_text()
-        assert json.loads(text, parse_constant=pytest.fail)["items"]["price"] == [1.5, None, None, None]
 
     def test_what_cannot_be_is_said(self, tmp_path: Path) -> None:
         model = model_of(tmp_path / "model", "two with ranker")

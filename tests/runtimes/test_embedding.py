@@ -88,6 +88,11 @@ def test_duckdb(folder: Path, wanted: list[str]) -> None:
     assert python(folder, "duckdb") == wanted
 
 
+def test_duckdb_closes_its_connection() -> None:
+    """One left open makes duckdb print forty lines of leaks when Python ends."""
+    assert BLOCKS["duckdb"].splitlines()[-1] == "connection.close()"
+
+
 @pytest.mark.parametrize("name", ["openvino", "tract"])
 def test_other_python_runtimes(name: str, folder: Path, wanted: list[str]) -> None:
     needed(PROGRAMS[name])

@@ -1,0 +1,22 @@
+"""The item table beside a graph: JSON that any language reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from selfrec.export.item_table import TableFacts, write_item_table
+
+
+def test_numbers_that_json_has_not_are_null(tmp_path: Path) -> None:
+    prices = [1.5, float("nan"), float("inf"), float("-inf"), None]
+    table = pa.table({"item_number": pa.array(range(5), pa.int32()), "price": prices})
+    facts = TableFacts("g.onnx", "0" * 64, n_items=5, top_k=2, padding=5)
+    as_json, as_parquet = write_item_table(tmp_path / "g.onnx", table, facts)
+    said = json.loads(as_json.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert said["items"]["price"] == [1.5, None, None, None, None]
+    assert str(pq.read_table(as_parquet).column("price").to_pylist()) == "[1.5, nan, inf, -inf, None]"
