@@ -166,6 +166,9 @@ def open_model(path: str | os.PathLike[str]) -> Model:
     folder = folder.resolve()
     if not is_utf8(str(folder)):
         raise ModelError(f"{str(folder)!r}: the name is no text in UTF-8; rename it, or use a link with a plain name")
+    if folder.is_file():
+        # An exported graph says nothing of ids and options.
+        raise ModelError(f"{path}: is a file; name the folder of a model, as `selfrec fit --out FOLDER` writes it")
     if not folder.is_dir():
         raise ModelError(f"{path}: no such model folder; `selfrec fit SOURCE --out {path}` writes one")
     while True:

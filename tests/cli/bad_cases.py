@@ -8,7 +8,7 @@ from tests.cli.bad_fits import FIT
 EVALUATE = [
     Case("evaluate nowhere shop.duckdb", 1, ("nowhere", "no such model folder", "selfrec fit")),
     Case("evaluate photos shop.duckdb", 1, ("photos", "manifest.json", "model folder")),
-    Case("evaluate notes.txt shop.duckdb", 1, ("notes.txt", "no such model folder")),
+    Case("evaluate notes.txt shop.duckdb", 1, ("notes.txt", "is a file", "name the folder of a model")),
     Case("evaluate model none.duckdb", 1, ("none.duckdb", "no such file")),
     Case("evaluate model shop.duckdb --table none", 1, ("no table 'none'", "--table")),
     Case("evaluate model shop.duckdb --threads 0", 2, ("threads", "0")),
