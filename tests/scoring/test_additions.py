@@ -13,7 +13,7 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
-from tests.scoring.shops import next_item_model, read_rows, write_shop
+from tests.scoring.shops import read_rows, write_shop
 
 K2 = ScoringSettings(k=2)
 NAME = 'my "lists"'
@@ -24,11 +24,6 @@ QUOTED = '"my ""lists"""'
 def shop(tmp_path: Path) -> str:
     write_shop(tmp_path / "shop.duckdb", [("ann", 100), ("bob", 104)])
     return str(tmp_path / "shop.duckdb")
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return next_item_model(tmp_path / "model")
 
 
 def run(shop: str, *statements: str) -> None:

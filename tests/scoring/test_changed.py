@@ -30,11 +30,6 @@ EXAMPLES = int(os.environ.get("SELFREC_EXAMPLES", "5"))
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return next_item_model(tmp_path / "model")
-
-
-@pytest.fixture
 def shop(tmp_path: Path) -> str:
     write_shop(tmp_path / "shop.duckdb", EVENTS)
     return str(tmp_path / "shop.duckdb")

@@ -12,13 +12,8 @@ from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.summary import RunSummary
 from selfrec.scoring.targets import parse_target
-from tests.scoring.shops import next_item_model, read_rows, write_shop
+from tests.scoring.shops import read_rows, write_shop
 from tests.scoring.test_changed import EVENTS, K2, counts, edit
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return next_item_model(tmp_path / "model")
 
 
 @pytest.fixture

@@ -44,11 +44,6 @@ def shop(tmp_path: Path) -> str:
     return str(tmp_path / "shop.duckdb")
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return next_item_model(tmp_path / "model")
-
-
 def test_into_a_table_of_the_source(model: Model, shop: str, tmp_path: Path) -> None:
     calls: list[tuple[int, int]] = []
     summary = score_table(

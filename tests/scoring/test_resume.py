@@ -16,11 +16,6 @@ from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import leftovers, next_item_model, read_rows, write_shop
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return next_item_model(tmp_path / "model")
-
-
 class _StopError(Exception):
     pass
 

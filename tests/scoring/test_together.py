@@ -23,7 +23,7 @@ from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.faults.jobs import ROOT
-from tests.scoring.shops import leftovers, next_item_model, write_shop
+from tests.scoring.shops import leftovers, write_shop
 from tests.scoring.test_changed import KINDS, companions, rows_of, target_of
 
 K2 = ScoringSettings(k=2, threads=1)
@@ -51,11 +51,6 @@ with duckdb.connect(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.readline()
 """
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Model:
-    return next_item_model(tmp_path / "model")
 
 
 @pytest.fixture
