@@ -44,7 +44,7 @@ HANDED = (
 """Methods and properties that a trainer may use."""
 
 FUNCTIONS = (
-    "pool", "newest", "largest", "item_directions", "gram_matrix", "half_lives", "recent_popularity", "train_by_epochs",
+    "pool", "newest", "largest", "item_directions", "gram_matrix", "recent_popularity", "train_by_epochs",
     "searched",
 )  # fmt: skip
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from selfrec.pipeline.gram import gram_matrix
     from selfrec.pipeline.loop import train_by_epochs
     from selfrec.pipeline.newest import newest
-    from selfrec.pipeline.prior import half_lives, recent_popularity
+    from selfrec.pipeline.prior import recent_popularity
     from selfrec.pipeline.top_items import largest
 
 __all__ = [
@@ -52,7 +52,6 @@ __all__ = [
     "Sizes",
     "UserBatch",
     "gram_matrix",
-    "half_lives",
     "hookimpl",
     "item_directions",
     "largest",
@@ -68,7 +67,6 @@ HEAVY_NAMES = {
     "Epoch": "selfrec.pipeline.fitting",
     "Fitting": "selfrec.pipeline.fitting",
     "UserBatch": "selfrec.pipeline.batch",
-    "half_lives": "selfrec.pipeline.prior",
     "newest": "selfrec.pipeline.newest",
     "gram_matrix": "selfrec.pipeline.gram",
     "item_directions": "selfrec.pipeline.directions",

@@ -66,9 +66,9 @@ def item_columns(fitting: Fitting) -> Tensor:
     Only the rows the stages were trained on are counted, never what is hidden.
     """
     histories = fitting.histories
-    counts = recent_popularity(histories, None)
+    counts = recent_popularity(histories)
     span = float(histories.ages.max(initial=0))
-    trends = [_trend(recent_popularity(histories, span * share), counts) for share in SHARES if span > 0]
+    trends = [_trend(recent_popularity(histories, [span * share]), counts) for share in SHARES if span > 0]
     trends += [torch.zeros_like(counts)] * (len(SHARES) - len(trends))
     logs = np.log1p(histories.ages.astype(np.float64))
     mean_age = np.bincount(histories.items, weights=logs, minlength=histories.n_items) / counts.clamp_min(1).numpy()

@@ -17,7 +17,7 @@ class PopularityOptions(PartOptions):
         None,
         gt=0,
         description="Days after which a choice counts half. Unset: what pipeline.popularity_half_life_days is or comes "
-        "to; of what is tried the longest is the oldest choice's age, the shortest a 128th of it.",
+        "to.",
     )
     length_exponent: float = Field(
         0.0,

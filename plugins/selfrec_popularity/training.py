@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 def fill_in(module: Popularity, fitting: Fitting) -> None:
-    """scores = (log(1 + p) / max log(1 + p)) ^ exponent, with p_j = sum over choices of j of 2^(-age / half-life)."""
+    """scores = (log(1 + p) / max log(1 + p)) ^ exponent, with p the recent popularity."""
     rows, options = fitting.histories, fitting.options
-    half_life = fitting.half_life_days
-    if half_life is not None and options.half_life_days is not None:
-        half_life = options.half_life_days
+    half_lives = fitting.half_lives
+    if half_lives and options.half_life_days is not None:
+        half_lives = (options.half_life_days,)
+    span = {"shortest_half_life_days": min(half_lives), "longest_half_life_days": max(half_lives)} if half_lives else {}
     for epoch in fitting.epochs(module, 1):
-        popularity = recent_popularity(rows, half_life)
+        popularity = recent_popularity(rows, half_lives)
         logs = torch.log1p(popularity)
         module.scores.copy_((logs / logs.max().clamp_min(1e-12)) ** options.exponent)
-        epoch.report(loss=_surprise(rows, popularity), half_life_days=half_life or 0.0)
+        epoch.report(loss=_surprise(rows, popularity), **span)
 
 
 def _surprise(rows: Histories, popularity: Tensor) -> float:

@@ -77,8 +77,8 @@ class Fitting:
     checkpoint: Checkpoint
     fixed_epochs: int | None = None
     """Epochs to run in a refit: as many as the selection found best."""
-    half_life_days: float | None = None
-    """Of popularity, where it ranks best alone; None where no age is known."""
+    half_lives: tuple[float, ...] = ()
+    """Of popularity, in days: what ranks best alone (see `recent_popularity`); empty where no age is known."""
     item_features: Float32 | None = None
     """float32[N, I] the item columns as numbers, 0 where unknown; None where there are none."""
     warm_started: bool = False

@@ -25,7 +25,7 @@ from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options, seeded
-from selfrec.pipeline.prior import HalfLife
+from selfrec.pipeline.prior import HalfLives
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
 
@@ -59,7 +59,7 @@ class PartTrainer:
     warm: WarmStart = field(default_factory=WarmStart)
     item_features: Float32 | None = None
     """float32[N, I], or None where no item columns were given."""
-    half_life: HalfLife = field(default_factory=HalfLife)
+    half_lives: HalfLives = field(default_factory=HalfLives)
     """Of popularity, as the options or the stages have chosen it."""
     trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
     """By phase and part."""
@@ -143,7 +143,7 @@ class PartTrainer:
             features_of=features_of,
             notify=self.notify,
             item_features=self.item_features,
-            half_life_days=self.half_life.days(histories),
+            half_lives=self.half_lives.days(histories),
             **{"validation": None, **more},
         )
 

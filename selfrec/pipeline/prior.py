@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -13,8 +14,15 @@ from selfrec.catalog import Catalog
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.measure import Measured
 
-HALF_LIFE_SHARES = (1 / 4, 1, 1 / 2, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128)
-"""Half-lives that are tried, as shares of the largest age. The first one holds where nothing can choose."""
+USUAL = (1 / 4,)
+"""The half-life of popularity where nothing can choose, as a share of the largest age."""
+_FOUR = (1, 1 / 5, 1 / 25, 1 / 125)
+MIXES = (USUAL, *(mix for size in range(1, 5) for mix in combinations(_FOUR, size)))
+"""Half-lives that are tried: any of four, as shares of the largest age, and the usual one.
+
+How much what sold of late says changes from week to week: a long and a short half-life together bear more weeks than
+the best single one does [measured].
+"""
 
 
 def popularity_prior(catalog: Catalog) -> Tensor:
@@ -22,51 +30,54 @@ def popularity_prior(catalog: Catalog) -> Tensor:
     return _scaled(torch.from_numpy(catalog.popularity.astype(np.float64)))
 
 
-def recent_popularity(histories: Histories, half_life_days: float | None) -> Tensor:
-    """float64[N] sum over an item's choices of 2^(-age / half-life); their number where the half-life is None."""
-    counts = None if half_life_days is None else np.exp2(-histories.ages.astype(np.float64) / half_life_days)
-    return torch.from_numpy(np.bincount(histories.items, weights=counts, minlength=histories.n_items)).double()
+def recent_popularity(histories: Histories, half_lives: Sequence[float] = ()) -> Tensor:
+    """float64[N] sum over an item's choices of 2^(-age / half-life), in days; their number where there is no half-life.
+
+    Of several: an item's share of the sum by each, in the mean over them, times the mean of the sums.
+    """
+    ages = histories.ages.astype(np.float64)
+    weights = [np.exp2(-ages / days) for days in half_lives] or [np.ones_like(ages)]
+    sums = [np.bincount(histories.items, weights=one, minlength=histories.n_items) for one in weights]
+    recent = torch.from_numpy(np.stack(sums)).double()
+    totals = recent.sum(1, keepdim=True)
+    return (recent * (totals.mean() / totals.clamp_min(1e-300))).mean(0)
 
 
-def half_lives(histories: Histories) -> list[float | None]:
-    """Days to try, the usual one first; [None] where no age is known."""
-    oldest = float(histories.ages.max(initial=0))
-    return [oldest * share for share in HALF_LIFE_SHARES] if oldest > 0 else [None]
+def baseline(histories: Histories, half_lives: Sequence[float]) -> Tensor:
+    """The prior of these training rows alone, so that a comparison on held-out rows knows nothing of them."""
+    return _scaled(recent_popularity(histories, half_lives))
 
 
 @dataclass(frozen=True)
-class HalfLife:
-    """The half-life of popularity: days that were given, or a share of the time that rows span."""
+class HalfLives:
+    """Those of popularity: days that were given, or shares of the time that rows span."""
 
     given: float | None = None
-    share: int | None = None
-    """The place in HALF_LIFE_SHARES; None where nothing has chosen."""
+    mix: tuple[float, ...] | None = None
+    """One of MIXES; None where nothing has chosen."""
 
-    def days(self, histories: Histories) -> float | None:
-        """That of these rows; None where no age is known."""
-        tried = half_lives(histories)
-        if tried == [None]:
-            return None
-        return self.given if self.given is not None else tried[self.share or 0]
-
-
-def baseline(histories: Histories, half_life_days: float | None) -> Tensor:
-    """The prior of these training rows alone, so that a comparison on held-out rows knows nothing of them."""
-    return _scaled(recent_popularity(histories, half_life_days))
+    def days(self, histories: Histories) -> tuple[float, ...]:
+        """Those of these rows; none where no age is known."""
+        oldest = float(histories.ages.max(initial=0))
+        if oldest <= 0:
+            return ()
+        return (self.given,) if self.given is not None else tuple(oldest * share for share in self.mix or USUAL)
 
 
-def best_share(windows: Sequence[tuple[Histories, Holdout]], measure: Callable[[Tensor, Holdout], Measured]) -> int:
-    """The place in HALF_LIFE_SHARES of the half-life whose prior (float32[N]) of a window's rows hits most of what
-    follows them, as a share of what the best one hits there, in the mean over the windows.
+def best_mix(
+    windows: Sequence[tuple[Histories, Holdout]], measure: Callable[[Tensor, Holdout], Measured]
+) -> tuple[float, ...]:
+    """The one of MIXES whose prior (float32[N]) of a window's rows hits most of what follows them, as a share of what
+    the best one hits there, in the mean over the windows. Windows without ages have no say.
     """
     hits = np.array(
         [
-            [measure(baseline(rows, days), holdout).metrics["ndcg@20"] for days in half_lives(rows)]
+            [measure(baseline(rows, HalfLives(mix=mix).days(rows)), holdout).metrics["ndcg@20"] for mix in MIXES]
             for rows, holdout in windows
-            if half_lives(rows) != [None]
+            if rows.ages.any()
         ]
     )
-    return int(np.argmax((hits / np.maximum(hits.max(1, keepdims=True), 1e-12)).mean(0)))
+    return MIXES[int(np.argmax((hits / np.maximum(hits.max(1, keepdims=True), 1e-12)).mean(0)))]
 
 
 def _scaled(popularity: Tensor) -> Tensor:

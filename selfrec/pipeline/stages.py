@@ -15,7 +15,7 @@ from selfrec.pipeline.measure import Measured
 from selfrec.pipeline.nearness import far_half
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
-from selfrec.pipeline.prior import HalfLife, baseline, best_share
+from selfrec.pipeline.prior import HalfLives, baseline, best_mix
 from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
 from selfrec.pipeline.recency import EVEN, given
 from selfrec.pipeline.recommender import Recommender
@@ -35,7 +35,7 @@ class StageTrainer:
         self._pipeline = parts.config.pipeline
         self._keep_all = self._pipeline.keep == "all"
         self._temporal = parts.config.split.kind == "temporal"
-        parts.half_life = HalfLife(given=self._pipeline.popularity_half_life_days)
+        parts.half_lives = HalfLives(given=self._pipeline.popularity_half_life_days)
         self._crew = Crew(parts, prior)
         self._board = Scoreboard(parts.device, parts.listener)
         self._ranking = RankerTrainer(parts, self.recommender, self._crew.sizes)
@@ -60,7 +60,7 @@ class StageTrainer:
         choice = GeneratorChoice(self._crew, self._board, recency_is_open=told is None)
         chosen = Chosen(recency=told or EVEN)
         if validation is not None:
-            self._choose_half_life(histories, validation)
+            self._choose_half_lives(histories, validation)
             chosen.measured = self._popularity(histories, validation)
             self._board.row("popularity", chosen.measured)
         chosen.extractors = self.tried.extractors = self._crew.extractors(SELECTION, histories, validation)
@@ -93,10 +93,10 @@ class StageTrainer:
         return again
 
     def settle_prior(self, histories: Histories) -> None:
-        """Give cold users the popularity of these rows (all that the exported model may know), with the half-life
-        that was best; where none was chosen, the catalog's popularity stays.
+        """Give cold users the popularity of these rows (all that the exported model may know), with the half-lives
+        that were best; where none was chosen, the catalog's popularity stays.
         """
-        if self.parts.half_life.share is not None:
+        if self.parts.half_lives.mix is not None:
             self._crew.prior = self._baseline(histories)
 
     def recommender(self, chosen: Chosen) -> Recommender:
@@ -174,7 +174,7 @@ class StageTrainer:
 
     # Popularity
 
-    def _choose_half_life(self, histories: Histories, validation: Holdout) -> None:
+    def _choose_half_lives(self, histories: Histories, validation: Holdout) -> None:
         if self._pipeline.popularity_half_life_days is not None or not histories.ages.any():
             return
         windows = [(histories, validation)]
@@ -182,10 +182,10 @@ class StageTrainer:
             config = self.parts.config
             most, share = config.training.validation_users, config.split.validation
             windows += earlier_windows(histories, share, config.seed, most=most)
-        self.parts.half_life = HalfLife(share=best_share(windows, self._board.same_for_all))
+        self.parts.half_lives = HalfLives(mix=best_mix(windows, self._board.same_for_all))
 
     def _baseline(self, histories: Histories) -> Tensor:
-        return baseline(histories, self.parts.half_life.days(histories))
+        return baseline(histories, self.parts.half_lives.days(histories))
 
     def _popularity(self, histories: Histories, validation: Holdout) -> Measured:
         return self._board.same_for_all(self._baseline(histories), validation)

@@ -189,7 +189,8 @@ class PipelineSettings(Settings):
     popularity_half_life_days: float | None = Field(
         None,
         gt=0,
-        description="Decay of the popularity that cold users see, popularity adds and models are compared to. Unset: "
+        description="Days after which a choice counts half in the popularity that cold users see, popularity adds and "
+        "models are compared to. Unset: one or the mean of several between the oldest choice's age and a 125th of it, "
         "best on the validation rows, for a temporal split on the windows before them too; the catalog is then ordered "
         "by a quarter of the time the events span.",
     )

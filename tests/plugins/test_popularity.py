@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfrec.pipeline.prior import HalfLife
+from selfrec.pipeline.prior import HalfLives
 from selfrec.plugin import Histories, Sizes, UserBatch
 from selfrec_popularity import selfrec_generators
 from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
@@ -24,7 +24,7 @@ def scores_of(rows: list[list[int]], ages: list[float] | None = None, **options:
     if ages is not None:
         histories = replace(histories, ages=np.array(ages, dtype=np.float32))
     part = built(RECORD, SIZES, **options)
-    trained(part, replace(fitting_of(part, histories, SIZES), half_life_days=HalfLife().days(histories)))
+    trained(part, replace(fitting_of(part, histories, SIZES), half_lives=HalfLives().days(histories)))
     batch = batch_of([[0, 1], [], [2]], 3)
     return part.generate(batch, none(batch), 3)
 
@@ -55,15 +55,27 @@ ROWS = aged([0, 0, 0, 0, 1, 1], [80.0, 80, 80, 80, 0, 0])
 
 def test_the_half_life_is_the_one_the_stages_have_chosen() -> None:
     part = built(RECORD, SIZES)
-    trained(part, replace(fitting_of(part, ROWS, SIZES), half_life_days=20.0))
+    trained(part, replace(fitting_of(part, ROWS, SIZES), half_lives=(20.0,)))
     # 4 choices of 80 days ago count a sixteenth each, which with the one added is 1.25; 2 of today are 3.
     torch.testing.assert_close(part.module.scores, torch.tensor([math.log(1.25) / math.log(3), 1.0, 0.0]))
 
 
+def test_several_half_lives() -> None:
+    part = built(RECORD, SIZES)
+    fitting = trained(part, replace(fitting_of(part, ROWS, SIZES), half_lives=(80.0, 20.0)))
+    # 4 choices count 2 at 80 days and 1/4 at 20, beside 2 of today: shares of 1/2 and 1/9, times the mean of 4 and 9/4.
+    old, new = 11 / 36 * 25 / 8, 25 / 36 * 25 / 8
+    torch.testing.assert_close(part.module.scores, torch.tensor([math.log1p(old) / math.log1p(new), 1.0, 0.0]))
+    [curve] = fitting.curves
+    assert (curve["shortest_half_life_days"], curve["longest_half_life_days"]) == (20, 80)
+    assert curve["loss"] == pytest.approx(-(4 * math.log(11 / 36) + 2 * math.log(25 / 36)) / 6)
+
+
 def test_a_given_half_life_goes_before_it() -> None:
     part = built(RECORD, SIZES, half_life_days=80.0)
-    fitting = trained(part, replace(fitting_of(part, ROWS, SIZES), half_life_days=20.0))
-    assert [curve["half_life_days"] for curve in fitting.curves] == [80]
+    fitting = trained(part, replace(fitting_of(part, ROWS, SIZES), half_lives=(20.0, 5.0)))
+    assert [curve["shortest_half_life_days"] for curve in fitting.curves] == [80]
+    assert [curve["longest_half_life_days"] for curve in fitting.curves] == [80]
     torch.testing.assert_close(part.module.scores, torch.tensor([1.0, 1.0, 0.0]))
 
 
