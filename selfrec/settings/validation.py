@@ -24,6 +24,8 @@ _PLAIN = {
     "bool_parsing": "should be true or false",
     "dict_type": "should be a table of names and values",
     "string_type": "should be text",
+    "tuple_type": "should be a list, such as [64] or a,b",
+    "list_type": "should be a list, such as [64] or a,b",
 }
 """For those of pydantic's own words that speak of Python, by the type of error."""
 
@@ -60,8 +62,9 @@ def _sentence(details: list[ErrorDetails], model: type[Settings], where: str) ->
         return f"unknown option {option!r}; {suggestion(option.rpartition('.')[2], table.model_fields)}"
     if first["type"] == "missing":
         return f"option {option!r} is missing; set it in the configuration file or with -o {option}=..."
-    # A union has an error a member; together they say what is allowed.
-    message = " or ".join(_wanted(detail) for detail in details if _place(detail, model, where)[1] == option)
+    # A union has an error a member; together they say what is allowed. A list of wrong members is called too short too.
+    same = [detail for detail in details if _place(detail, model, where)[1] == option]
+    message = " or ".join(_wanted(detail) for detail in same if detail is first or detail["type"] != "too_short")
     return f"option {option!r} is {first['input']!r}: {message}; give it another value"
 
 
