@@ -16,6 +16,14 @@ A message names the object, the value and the next step, so that it helps withou
 
 from __future__ import annotations
 
+import re
+
+LONGEST = 300
+"""Characters that a name in a message has at the most."""
+
+_NAME = re.compile(r"""(?<!\w)'[^']*'(?!\w)|(?<!\w)"[^"]*"(?!\w)|\S+""")
+"""A quoted name, or a run of characters without a space."""
+
 
 class SelfrecError(Exception):
     """Base of every error selfrec raises on purpose; its text is meant for the user."""
@@ -68,3 +76,13 @@ def one_line(error: BaseException) -> str:
     """The error's text as one line, for messages that quote a foreign exception."""
     text = " ".join(str(error).split())
     return text or type(error).__name__
+
+
+def shortened(text: str) -> str:
+    """The text with the middle taken out of every name in it that is longer than LONGEST."""
+
+    def short(found: re.Match[str]) -> str:
+        name = found[0]
+        return name if len(name) <= LONGEST else f"{name[:60]}[... {len(name) - 80:,} characters ...]{name[-20:]}"
+
+    return _NAME.sub(short, text)

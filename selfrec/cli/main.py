@@ -12,7 +12,7 @@ import click
 
 from selfrec.cli.group import Group, show_version
 from selfrec.cli.state import State
-from selfrec.errors import SelfrecError, one_line
+from selfrec.errors import SelfrecError, one_line, shortened
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -86,7 +86,8 @@ def outcome(error: BaseException, state: State) -> tuple[str, int]:
     """Text and exit code of whatever ended a job."""
     if _stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
         return _stopping()
-    return _failure(error, state)
+    text, code = _failure(error, state)
+    return shortened(text), code
 
 
 def _failure(error: Exception, state: State) -> tuple[str, int]:

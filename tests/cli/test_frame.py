@@ -5,17 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from pydantic import Field
 
+import selfrec_ease.training
 from selfrec.cli import group, main
 from selfrec.cli.options import settings_options
 from selfrec.cli.output import print_pairs
 from selfrec.cli.state import State, selfrec_command
 from selfrec.errors import SelfrecError, SettingsError, SourceError
 from selfrec.settings.base import Settings
+from tests.cli.conftest import Cli
 
 HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "pyarrow", "duckdb", "rich", "matplotlib", "selfrec_autoencoder")
 
@@ -146,3 +150,37 @@ def test_what_is_printed_is_whole_however_long(capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     assert "".join(line.removeprefix("written").strip() for line in lines[:-1]) == place
     assert lines[-1] == "rows     3"
+
+
+def test_a_name_of_thousands_of_characters_is_cut_in_its_middle(cli: Cli, model: Path) -> None:
+    long = "n" * 5000
+    cut = "n" * 59 + "[... 4,922 characters ...]" + "n" * 19
+    ran = cli("similar", model, long)
+    assert ran.code == 2
+    assert f"'{cut}'" in ran.err
+    assert len(ran.err) < 400
+    for args in (
+        ("export", model, "out.onnx", "--allow", "a b " * 2000),
+        ("fit", "shop.duckdb", "--out", "new", "-o", f"{long}=1"),
+        ("inspect", long),
+        (long,),
+        ("score", model, "shop.duckdb", "--into", long),
+    ):
+        assert len(cli(*args).err) < 700, args
+
+
+def test_what_a_plugin_prints_is_not_among_the_results(
+    cli: Cli, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved = selfrec_ease.training.solve
+
+    def loud(module: Any, fitting: Any) -> None:
+        print("loud")
+        solved(module, fitting)
+
+    monkeypatch.setattr(selfrec_ease.training, "solve", loud)
+    ran = cli("fit", shop, "--out", tmp_path / "m", "-o", "pipeline.extractors=", "-o", "pipeline.generators=ease")
+    assert ran.code == 0, ran.err
+    assert "loud" not in ran.out
+    assert ran.out.startswith("cleaning ")
+    assert "loud\n" in ran.err
