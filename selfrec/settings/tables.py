@@ -40,7 +40,8 @@ class CleaningSettings(Settings):
     )
     fold: Literal["log", "sum", "one"] = Field(
         "log",
-        description="Events of one user and item become one weight: log2(1 + sum) damped, the sum, or 1.",
+        description="Events of one user and item become one weight: log2(1 + sum) damped, the sum (1e15 at the "
+        "most), or 1.",
     )
     half_life_days: float | None = Field(
         None, gt=0, description="Days after which an event counts half, back from the newest event. Unset: no decay."
