@@ -15,7 +15,7 @@ from pydantic import Field
 import selfrec_ease.training
 from selfrec.cli import group, main
 from selfrec.cli.options import settings_options
-from selfrec.cli.output import print_pairs
+from selfrec.cli.output import print_pairs, print_table
 from selfrec.cli.state import State, selfrec_command
 from selfrec.errors import SelfrecError, SettingsError, SourceError
 from selfrec.settings.base import Settings
@@ -150,6 +150,17 @@ def test_what_is_printed_is_whole_however_long(capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     assert "".join(line.removeprefix("written").strip() for line in lines[:-1]) == place
     assert lines[-1] == "rows     3"
+
+
+def test_names_give_no_orders_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("item", "name"), [("a\x1b[31m", "two\nlines"), ("b\x9b", "Caf\u00e9 \U0001f986")])
+    print_pairs([("id", "\x07")])
+    assert capsys.readouterr().out.splitlines() == [
+        "item       name",
+        r"a\x1b[31m  two\nlines",
+        "b\\x9b      Caf\u00e9 \U0001f986",
+        r"id  \x07",
+    ]
 
 
 def test_a_name_of_thousands_of_characters_is_cut_in_its_middle(cli: Cli, model: Path) -> None:
