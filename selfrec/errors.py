@@ -79,10 +79,12 @@ def one_line(error: BaseException) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text with the middle taken out of every name in it that is longer than LONGEST."""
+    """The text with the middle taken out of every name in it that is longer than LONGEST, and of itself at last: names
+    with spaces are not always quoted."""
+    text = _NAME.sub(lambda found: _cut(found[0], LONGEST, 60, 20), text)
+    return _cut(text, 8 * LONGEST, 3 * LONGEST, LONGEST)
 
-    def short(found: re.Match[str]) -> str:
-        name = found[0]
-        return name if len(name) <= LONGEST else f"{name[:60]}[... {len(name) - 80:,} characters ...]{name[-20:]}"
 
-    return _NAME.sub(short, text)
+def _cut(text: str, most: int, first: int, last: int) -> str:
+    left_out = len(text) - first - last
+    return text if len(text) <= most else f"{text[:first]}[... {left_out:,} characters ...]{text[-last:]}"

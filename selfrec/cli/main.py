@@ -96,6 +96,8 @@ def _failure(error: Exception, state: State) -> tuple[str, int]:
         return _click_line(error), error.exit_code
     if isinstance(error, SelfrecError):
         return one_line(error), error.exit_code
+    if isinstance(error, OSError) and error.filename and not state.plugin:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}; check the path, its permissions and the disk", FAILED
     hint = "" if state.verbose else "; run it again with --verbose for the traceback"
     whose = f"{state.plugin}: " if state.plugin else ""
     return f"{whose}unexpected {type(error).__name__}: {one_line(error)}{hint}", FAILED

@@ -6,9 +6,9 @@ each once, and the columns c0, c1, ... as DOUBLE or VARCHAR, null where unknown.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -269,6 +269,6 @@ def _check_levels(staged: StagedTable, name: str, found: int, min_users: int, ma
 
 def qualified(place: str, source_path: str) -> str:
     """`table` of a DuckDB source as FILE.duckdb::TABLE, so that it is found from another source; files as they are."""
-    if "::" in place or Path(place).exists() or find_files(source_path).kind != "duckdb":
+    if "::" in place or os.path.exists(place) or find_files(source_path).kind != "duckdb":
         return place
     return f"{source_path}::{place}"

@@ -270,6 +270,34 @@ OTHERS = [
     Case("fit shop.duckdb --out new --budget soon", 2, ("soon",)),
 ]
 
+LONG = "n" * 300
+"""More than a file system lets a name have; what cannot even be looked at is told like a folder without permission."""
+TOO_LONG = [
+    Case(f"{args} {name}", 1, ("nnn", "File name too long"))
+    for args, name in (
+        ("score model shop.duckdb --to", f"{LONG}.parquet"),
+        ("score model shop.duckdb --to", LONG),
+        ("score model shop.duckdb --into", f"{LONG}.duckdb::lists"),
+        ("score model", f"{LONG}.duckdb --into lists"),
+        ("score", f"{LONG} shop.duckdb --into lists"),
+        ("fit shop.duckdb --out", LONG),
+        ("fit", f"{LONG}.parquet --out new"),
+        ("fit shop.duckdb --out new --warm-start", LONG),
+        ("tune shop.duckdb --out", f"{LONG}.toml"),
+        ("init", f"{LONG}.toml"),
+        ("inspect", LONG),
+        ("report model --to", f"{LONG}.html"),
+        ("export model", f"{LONG}.onnx"),
+        ("export model --conformance", LONG),
+        ("plugins new", LONG),
+        ("quickstart", LONG),
+    )
+]
+TOO_LONG += [
+    Case(f"score model shop.duckdb --into lists --users {LONG}.csv", 1, ("nnn", "there is no such file")),
+    Case(f"fit shop.duckdb --out new --items {LONG}.csv", 1, ("nnn", "there is no such file")),
+]
+
 IN_A_MODEL = ("is in the model folder", "outside")
 INTO_A_MODEL = [
     Case("export model model/model.onnx -k 5", 1, IN_A_MODEL),
@@ -300,4 +328,4 @@ INTO_A_MODEL = [
     Case("score model shop.duckdb --to model/items.parquet", 1, ("items.parquet", "no earlier result")),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *INTO_A_MODEL]
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL]
