@@ -61,6 +61,7 @@ def _stop(number: int, _: Any) -> NoReturn:
 def run(args: Sequence[str] | None = None) -> int:
     """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage, 128 + n stopped by signal n."""
     state = State()
+    _open_streams()
     try:
         _check_encoding(sys.argv[1:] if args is None else args)
         code = cli.main(args, prog_name="selfrec", standalone_mode=False, obj=state)
@@ -73,6 +74,13 @@ def run(args: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         return _failed(*outcome(error, state), state)
+
+
+def _open_streams() -> None:
+    """A stream that was closed by whoever began the program takes what is written and keeps nothing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _stopping() -> tuple[str, int]:
@@ -96,8 +104,11 @@ def _failure(error: Exception, state: State) -> tuple[str, int]:
         return _click_line(error), error.exit_code
     if isinstance(error, SelfrecError):
         return one_line(error), error.exit_code
-    if isinstance(error, OSError) and error.filename and not state.plugin:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}; check the path, its permissions and the disk", FAILED
+    if isinstance(error, OSError) and error.strerror and not state.plugin:
+        # Only streams, and a working folder that was removed, are told without a name.
+        unnamed = "the working folder" if isinstance(error, FileNotFoundError) else "the output"
+        place = unnamed if error.filename is None else os.fsdecode(error.filename)
+        return f"{place}: {error.strerror}; check the path, its permissions and the disk", FAILED
     hint = "" if state.verbose else "; run it again with --verbose for the traceback"
     whose = f"{state.plugin}: " if state.plugin else ""
     return f"{whose}unexpected {type(error).__name__}: {one_line(error)}{hint}", FAILED

@@ -79,6 +79,16 @@ def test_the_working_folder_is_not_replaced(model: Path, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "shop.duckdb"]
 
 
+def test_a_working_folder_that_was_removed(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir ../here; {sys.executable} -m selfrec export {model} x.onnx"],
+        cwd=tmp_path / "here", capture_output=True, check=False,
+    )  # fmt: skip
+    ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    failed(ran, 1, "the working folder: No such file or directory", "check the path")
+
+
 @contextmanager
 def held(database: Path) -> Iterator[int]:
     """Another process has the database open for writing; its PID."""

@@ -59,6 +59,25 @@ def test_exit_codes_of_usage() -> None:
     assert selfrec("--version").stdout.startswith("selfrec ")
 
 
+@pytest.mark.parametrize(
+    ("redirected", "code", "told"),
+    [
+        (
+            "> /dev/full",
+            1,
+            "Error: the output: No space left on device; check the path, its permissions and the disk\n",
+        ),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_takes_nothing(redirected: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m selfrec plugins {redirected}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", told)
+
+
 def test_broken_pipe_is_quiet() -> None:
     command = f"{sys.executable} -m selfrec init - | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
