@@ -171,7 +171,7 @@ class PipelineSettings(Settings):
     generators: tuple[str, ...] = Field(
         ("autoencoder",), min_length=1, description="Generators, whose scores are summed with weights."
     )
-    generator_weights: dict[str, float] = Field(
+    generator_weights: dict[str, Annotated[float, Field(ge=-1e6, le=1e6)]] = Field(
         default_factory=dict, description="Weight of each generator's scores. Unset: found on the validation rows."
     )
     ranker: str | None = Field(None, description="The ranker of the candidates, or unset.")

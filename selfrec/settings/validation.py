@@ -23,6 +23,7 @@ _PLAIN = {
     "int_parsing": "should be a whole number",
     "bool_parsing": "should be true or false",
     "dict_type": "should be a table of names and values",
+    "model_type": "should be a table of names and values",
     "string_type": "should be text",
     "tuple_type": "should be a list, such as [64] or a,b",
     "list_type": "should be a list, such as [64] or a,b",

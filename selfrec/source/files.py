@@ -162,7 +162,7 @@ def _first_record(path: str, delimiter: str) -> list[str]:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
             return next(csv.reader(lines, delimiter=delimiter), [])
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error})") from error
+        raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error}); save it as that") from error
 
 
 def _kind(path: str) -> FileKind:

@@ -194,6 +194,13 @@ FIT = [
     Case("fit shop.duckdb --out new -o events.view=nan", 2, ("view", "nan")),
     Case("fit shop.duckdb --out new -o epochs", 2, ("'epochs'", "name=value")),
     Case("fit shop.duckdb --out new -o training.device=quantum", 2, ("training.device", "'quantum'", "cpu")),
+    Case("fit shop.duckdb --out new -o training.device=meta", 2, ("training.device", "'meta'", "cpu")),
+    Case("fit shop.duckdb --out new -o pipeline=1", 2, ("'pipeline' is 1", "a table of names and values")),
+    Case(
+        "fit shop.duckdb --out new -o pipeline.generator_weights.autoencoder=1e300",
+        2,
+        ("'pipeline.generator_weights.autoencoder' is 1e+300", "1000000"),
+    ),
     Case("fit shop.duckdb --out new --preset defualt", 2, ("'defualt'", "'default'")),
     Case("fit shop.duckdb --out new --seed -1", 2, ("'seed' is -1",)),
     Case("fit shop.duckdb --out new --seed one", 2, ("--seed", "'one'")),
