@@ -68,7 +68,7 @@ def run(args: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except (Stopped, click.Abort):
-        return _failed(*_stopping(), state)
+        return _failed(*_stopping(state), state)
     except BrokenPipeError:
         _close_quietly()
         return FAILED
@@ -83,17 +83,18 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
-def _stopping() -> tuple[str, int]:
+def _stopping(state: State) -> tuple[str, int]:
     """Text and exit code of a job that was told to stop."""
     number = _stopped_by[0] if _stopped_by else signal.SIGINT
     name = signal.Signals(number).name
-    return f"stopped by {name}; nothing is half done; run it again, with --resume to go on", BY_SIGNAL + number
+    again = ", with --resume to go on" if state.resumes else ""
+    return f"stopped by {name}; nothing is half done; run it again{again}", BY_SIGNAL + number
 
 
 def outcome(error: BaseException, state: State) -> tuple[str, int]:
     """Text and exit code of whatever ended a job."""
     if _stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
-        return _stopping()
+        return _stopping(state)
     text, code = _failure(error, state)
     return shortened(text), code
 
