@@ -218,6 +218,8 @@ SCORE = [
 ]
 
 OTHERS = [
+    Case("score model shop.duckdb --into lists --wait nan", 2, ("'--wait'", "nan is no number of seconds")),
+    Case("score model shop.duckdb --into lists --wait -1", 2, ("'--wait'", "-1.0")),
     Case("explain model shop.duckdb", 2, ("--user",)),
     Case("explain model none.duckdb --user 1", 1, ("none.duckdb", "no such file")),
     Case("explain model shop.duckdb --user someone", 1, ("BIGINT", "--user")),
