@@ -16,6 +16,14 @@ A message names the object, the value and the next step, so that it helps withou
 
 from __future__ import annotations
 
+import re
+
+LONGEST = 300
+"""Characters that a name in a message has at the most."""
+
+_NAME = re.compile(r"""(?<!\w)'[^']*'(?!\w)|(?<!\w)"[^"]*"(?!\w)|\S+""")
+"""A quoted name, or a run of characters without a space."""
+
 
 class SelfrecError(Exception):
     """Base of every error selfrec raises on purpose; its text is meant for the user."""
@@ -68,3 +76,15 @@ def one_line(error: BaseException) -> str:
     """The error's text as one line, for messages that quote a foreign exception."""
     text = " ".join(str(error).split())
     return text or type(error).__name__
+
+
+def shortened(text: str) -> str:
+    """The text with the middle taken out of every name in it that is longer than LONGEST, and of itself at last: names
+    with spaces are not always quoted."""
+    text = _NAME.sub(lambda found: _cut(found[0], LONGEST, 60, 20), text)
+    return _cut(text, 8 * LONGEST, 3 * LONGEST, LONGEST)
+
+
+def _cut(text: str, most: int, first: int, last: int) -> str:
+    left_out = len(text) - first - last
+    return text if len(text) <= most else f"{text[:first]}[... {left_out:,} characters ...]{text[-last:]}"

@@ -74,6 +74,14 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
+def is_worked_in(folder: Path) -> bool:
+    """Whether the folder is the working folder or holds it, which another folder in its place would take away."""
+    with contextlib.suppress(OSError):
+        here = Path.cwd()
+        return any(folder.samefile(place) for place in (here, *here.parents))
+    return False
+
+
 def replace_path(new: Path, target: Path) -> None:
     """Put the whole file or folder `new` in the place of `target`, both on one file system.
 

@@ -92,7 +92,7 @@ class AutoencoderOptions(PartOptions):
     closed_form_items: int = Field(
         8000, ge=0, le=50_000, description="auto on dense data: largest catalog for EDLAE's closed form, 0 for never."
     )
-    closed_form_l2: float = Field(300.0, gt=0, description="auto on dense data: lambda of EDLAE's closed form.")
+    closed_form_l2: float = Field(300.0, gt=0, le=1e9, description="auto on dense data: lambda of EDLAE's closed form.")
     depth: int = Field(
         1, ge=1, le=8, description="multinomial, squared_error: layers of the encoder, and of the decoder."
     )

@@ -13,6 +13,7 @@ class EaseOptions(PartOptions):
     ridge: float | None = Field(
         None,
         gt=0,
+        le=1e9,
         description="lambda, added to the diagonal of X^T X. Unset: the one of several that hits most on the "
         "validation rows.",
     )

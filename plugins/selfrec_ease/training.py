@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from selfrec.plugin import gram_matrix
+from selfrec.plugin import PluginError, gram_matrix
 from selfrec_ease.module import Ease
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ def item_weights(gram: Tensor, ridge: float) -> tuple[Tensor, float]:
     """
     inverse = gram.clone()
     inverse.diagonal().add_(ridge)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(inverse))
+    factor, wrong = torch.linalg.cholesky_ex(inverse)
+    if wrong:
+        raise PluginError(
+            f"ridge={ridge:g} is too small for these rows, which leave nothing to solve; set a larger one"
+        )
+    inverse = torch.cholesky_inverse(factor)
     diagonal = inverse.diagonal().clone()
     left = ((diagonal - ridge * inverse.square().sum(0)) / diagonal.square()).sum()
     loss = float(left / gram.diagonal().sum().clamp_min(1e-300))

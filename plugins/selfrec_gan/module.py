@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from selfrec.plugin import pool
+from selfrec.plugin import PluginError, pool
 from selfrec_gan.options import GanOptions
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ class PreferenceGenerator(nn.Module):
         self.sees_history = alone or options.condition in ("both", "history")
         self.sees_features = options.condition != "history" and sizes.features > 0
         if not (self.sees_history or self.sees_features):
-            raise ValueError("condition = 'features' needs an extractor in the pipeline; there is none")
+            raise PluginError(
+                "condition=features needs an extractor in the pipeline, which has none; name one "
+                "(pipeline.extractors), or set condition=history"
+            )
         self.noise, self.cosine = options.noise, options.cosine
         if self.sees_history:
             self.history = nn.Parameter(torch.randn(sizes.items + 1, width) / width**0.5)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from selfrec.plugin import EpochOptions
+
+Width = Annotated[int, Field(ge=1, le=16_384)]
 
 
 class GanOptions(EpochOptions):
@@ -20,7 +22,7 @@ class GanOptions(EpochOptions):
     width: int = Field(
         64, ge=1, le=4096, description="d: width of the generator's item factors and of its history embedding."
     )
-    hidden: tuple[int, ...] = Field((256,), description="Widths of the generator's hidden layers.")
+    hidden: tuple[Width, ...] = Field((256,), description="Widths of the generator's hidden layers.")
     noise: int = Field(
         0, ge=0, le=4096, description="Width of the noise z ~ N(0, 1) beside the condition; z = 0 when scoring."
     )
@@ -47,7 +49,7 @@ class GanOptions(EpochOptions):
         "complete histories and not to copy them.",
     )
 
-    discriminator_hidden: tuple[int, ...] = Field(
+    discriminator_hidden: tuple[Width, ...] = Field(
         (64,),
         min_length=1,
         description="Widths of the discriminator's hidden layers; the first is its embeddings' too.",

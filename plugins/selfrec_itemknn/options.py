@@ -19,6 +19,7 @@ class ItemKnnOptions(PartOptions):
     shrink: float = Field(
         10.0,
         ge=0,
+        le=1e9,
         json_schema_extra=searched(3.0, 10.0, 30.0),
         description="Added to the divisor of the cosine, so that few shared users are not taken for much.",
     )
@@ -52,11 +53,12 @@ class SlimOptions(PartOptions):
     shrink: float = Field(
         10.0,
         ge=0,
+        le=1e9,
         description="Added to the divisor of the cosine by which items are near, so that few shared users are not "
         "taken for much.",
     )
     l2: float = Field(
-        10.0, gt=0, json_schema_extra=searched(3.0, 10.0, 30.0), description="lambda of the ridge, in users."
+        10.0, gt=0, le=1e9, json_schema_extra=searched(3.0, 10.0, 30.0), description="lambda of the ridge, in users."
     )
     dropout: float = Field(
         0.5, ge=0, lt=1, description="p: as if each item of a history were left out with this probability (EDLAE)."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,9 @@ class MlpOptions(EpochOptions):
     learn_items: bool = Field(
         False, description="Let the item vectors learn too; else they stay a singular value decomposition of the rows."
     )
-    hidden: tuple[int, ...] = Field((32,), min_length=1, description="Widths of the hidden layers.")
+    hidden: tuple[Annotated[int, Field(ge=1, le=16_384)], ...] = Field(
+        (32,), min_length=1, description="Widths of the hidden layers."
+    )
     activation: Literal["relu", "leaky-relu"] = Field("relu", description="Between the layers.")
     loss: Literal["listwise", "pairwise", "pointwise"] = Field(
         "listwise",

@@ -12,7 +12,7 @@ import click
 
 from selfrec.cli.group import Group, show_version
 from selfrec.cli.state import State
-from selfrec.errors import SelfrecError, one_line
+from selfrec.errors import SelfrecError, one_line, shortened
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -61,13 +61,14 @@ def _stop(number: int, _: Any) -> NoReturn:
 def run(args: Sequence[str] | None = None) -> int:
     """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage, 128 + n stopped by signal n."""
     state = State()
+    _open_streams()
     try:
         _check_encoding(sys.argv[1:] if args is None else args)
         code = cli.main(args, prog_name="selfrec", standalone_mode=False, obj=state)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except (Stopped, click.Abort):
-        return _failed(*_stopping(), state)
+        return _failed(*_stopping(state), state)
     except BrokenPipeError:
         _close_quietly()
         return FAILED
@@ -75,18 +76,27 @@ def run(args: Sequence[str] | None = None) -> int:
         return _failed(*outcome(error, state), state)
 
 
-def _stopping() -> tuple[str, int]:
+def _open_streams() -> None:
+    """A stream that was closed by whoever began the program takes what is written and keeps nothing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _stopping(state: State) -> tuple[str, int]:
     """Text and exit code of a job that was told to stop."""
     number = _stopped_by[0] if _stopped_by else signal.SIGINT
     name = signal.Signals(number).name
-    return f"stopped by {name}; nothing is half done; run it again, with --resume to go on", BY_SIGNAL + number
+    again = ", with --resume to go on" if state.resumes else ""
+    return f"stopped by {name}; nothing is half done; run it again{again}", BY_SIGNAL + number
 
 
 def outcome(error: BaseException, state: State) -> tuple[str, int]:
     """Text and exit code of whatever ended a job."""
     if _stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
-        return _stopping()
-    return _failure(error, state)
+        return _stopping(state)
+    text, code = _failure(error, state)
+    return shortened(text), code
 
 
 def _failure(error: Exception, state: State) -> tuple[str, int]:
@@ -95,6 +105,11 @@ def _failure(error: Exception, state: State) -> tuple[str, int]:
         return _click_line(error), error.exit_code
     if isinstance(error, SelfrecError):
         return one_line(error), error.exit_code
+    if isinstance(error, OSError) and error.strerror and not state.plugin:
+        # Only streams, and a working folder that was removed, are told without a name.
+        unnamed = "the working folder" if isinstance(error, FileNotFoundError) else "the output"
+        place = unnamed if error.filename is None else os.fsdecode(error.filename)
+        return f"{place}: {error.strerror}; check the path, its permissions and the disk", FAILED
     hint = "" if state.verbose else "; run it again with --verbose for the traceback"
     whose = f"{state.plugin}: " if state.plugin else ""
     return f"{whose}unexpected {type(error).__name__}: {one_line(error)}{hint}", FAILED

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from selfrec.settings.base import Settings, members
 from selfrec.settings.config import toml_value
 from selfrec.settings.help import option_of
+from selfrec.settings.validation import validated
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,18 +34,19 @@ def settings_options(
     stored: what is not given is as the model was fitted, so no default is shown.
     """
     fields = {name: field for name, field in model.model_fields.items() if name not in without}
+    flags = {name: "--" + name.replace("_", "-") for name in fields} | dict(names or {})
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def collected(*args: Any, **kwargs: Any) -> Any:
             given = {name: kwargs.pop(f"{into}_{name}") for name in fields}
             kwargs[into] = {name: value for name, value in given.items() if value is not None}
+            validated(model, kwargs[into], flags=flags)
             return function(*args, **kwargs)
 
         wrapped: Any = collected
         for name, field in reversed(fields.items()):
-            flag = (names or {}).get(name, "--" + name.replace("_", "-"))
-            wrapped = _option(name, flag, f"{into}_{name}", field, stored)(wrapped)
+            wrapped = _option(name, flags[name], f"{into}_{name}", field, stored)(wrapped)
         return wrapped  # type: ignore[no-any-return]
 
     return decorate
@@ -90,7 +92,7 @@ user_features_option = click.option(
 LISTED = 10
 """Items that are shown where no length is asked for."""
 
-length_option = click.option("-k", type=int, metavar="N", help=f"How many items. [default: {LISTED}]")
+length_option = click.option("-k", type=click.IntRange(min=1), metavar="N", help=f"How many items. [default: {LISTED}]")
 
 
 def list_length(asked: int | None, most: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from selfrec.scoring.single import Recommendation
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 WIDTH = 100
 """No table is wider."""
@@ -41,7 +44,7 @@ def print_table(
         side = "right" if number in to_right else "left"
         table.add_column(heading, justify=side, overflow="fold", header_style="bold")  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(_visible(str(cell))) for cell in row))
     _print(table)
 
 
@@ -71,8 +74,13 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     for _ in ("name", "value"):
         table.add_column(overflow="fold")
     for name, value in pairs:
-        table.add_row(Text(name, style="bold"), Text(str(value)))
+        table.add_row(Text(name, style="bold"), Text(_visible(str(value))))
     _print(table)
+
+
+def _visible(text: str) -> str:
+    """The text with control characters spelt out: ids and names are data, and no orders to the terminal."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ class State:
 
     quiet: bool = False
     verbose: bool = False
+    resumes: bool = False
+    """Whether the command can go on from where an earlier run was stopped."""
     plugin: str = ""
     """Whose command it is, where a plugin adds it."""
 
@@ -40,7 +42,9 @@ def selfrec_command(**attributes: Any) -> Callable[[F], click.Command]:
         @functools.wraps(function)
         @click.pass_context
         def run(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
-            return function(ctx.ensure_object(State), *args, **kwargs)
+            state = ctx.ensure_object(State)
+            state.resumes = any("--resume" in parameter.opts for parameter in ctx.command.params)
+            return function(state, *args, **kwargs)
 
         # Click lists parameters from the end; these two shall come after the command's own.
         own = list(getattr(function, "__click_params__", []))

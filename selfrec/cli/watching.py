@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class FitDisplay:
 
     def __init__(self, bars: Progress | None) -> None:
         self._bars = bars
+        self._stdout = sys.stdout
         self._task: TaskID | None = None
         self._wait("reading and cleaning")
 
@@ -83,19 +85,28 @@ class FitDisplay:
     @contextlib.contextmanager
     def _paused(self) -> Iterator[None]:
         """Let stdout be written while no bar is drawn over it."""
-        if self._bars is None:
+        with contextlib.redirect_stdout(self._stdout):
+            if self._bars is None:
+                yield
+                return
+            self._bars.stop()
             yield
-            return
-        self._bars.stop()
-        yield
-        self._bars.start()
+            self._bars.start()
 
 
 @contextlib.contextmanager
 def fit_display(state: State) -> Iterator[FitDisplay]:
-    """A display for the length of a fit."""
+    """A display for the length of a fit. What plugins print meanwhile is no result and goes to stderr."""
+    with _bars(state) as bars:
+        display = FitDisplay(bars)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield display
+
+
+@contextlib.contextmanager
+def _bars(state: State) -> Iterator[Progress | None]:
     if not state.shows_progress:
-        yield FitDisplay(None)
+        yield None
         return
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -107,7 +118,7 @@ def fit_display(state: State) -> Iterator[FitDisplay]:
         TimeElapsedColumn(),
     )
     with progress(state, *columns) as bars:
-        yield FitDisplay(bars)
+        yield bars
 
 
 def print_cleaning(report: Sequence[Any]) -> None:

@@ -101,12 +101,13 @@ def write_form(graph: ModelProto, target: Path, *, external: bool) -> list[Path]
             copy, str(made / target.name), save_as_external_data=True, all_tensors_to_one_file=True,
             location=data.name, size_threshold=1024, convert_attribute=False,
         )  # fmt: skip
-        for place in (data, target):
-            if (made / place.name).exists():
-                # onnx writes the data for the owner alone.
-                (made / place.name).chmod((made / target.name).stat().st_mode)
-                (made / place.name).replace(place)
-    return [place for place in (data, target) if place.exists()]
+        # Small weights stay in the graph: then there is no data, and what lies at its place is another graph's.
+        places = [place for place in (data, target) if (made / place.name).exists()]
+        for place in places:
+            # onnx writes the data for the owner alone.
+            (made / place.name).chmod((made / target.name).stat().st_mode)
+            (made / place.name).replace(place)
+    return places
 
 
 def open_graph(graph: ModelProto) -> Run:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from selfrec.errors import ModelError, one_line
-from selfrec.files import locked, recover, remove_leftovers, replace_path, sync_tree, write_whole
+from selfrec.files import is_worked_in, locked, recover, remove_leftovers, replace_path, sync_tree, write_whole
 from selfrec.model_folder.manifest import GRAPH, ITEMS, MANIFEST, FileEntry, Manifest, parse_manifest
 
 _CHUNK = 1 << 20
@@ -115,6 +115,8 @@ class ModelWriter:
             return
         if not self.target.is_dir():
             raise ModelError(f"{self.target}: a file of this name is in the way; choose another folder for the model")
+        if is_worked_in(self.target):
+            raise ModelError(f"{self.target}: no model can take the place of the working folder; choose another folder")
         if not (self.target / MANIFEST).exists() and any(self.target.iterdir()):
             raise ModelError(f"{self.target}: holds other files and no model; choose another folder for the model")
 

@@ -21,6 +21,7 @@ from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.measure import measure, rank_all
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.remedies import against_infinity
 
 Notify = Callable[[Part, int, Mapping[str, float]], None]
 Validate = Callable[[], Mapping[str, float]]
@@ -160,7 +161,7 @@ class Fitting:
             if not math.isfinite(number):
                 raise PluginError(
                     f"{name}: {figure} is {number} in epoch {epoch.number}; the contract wants finite losses: "
-                    "try a smaller learning rate"
+                    f"{against_infinity(self.part.options, self.part.key)}"
                 )
         module.eval()
         if self.validation is not None:

@@ -26,6 +26,7 @@ from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options, seeded
 from selfrec.pipeline.prior import HalfLives
+from selfrec.pipeline.remedies import against_infinity, lack_of_memory
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config
 
@@ -202,7 +203,7 @@ def _check_state(part: Part) -> None:
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise PluginError(
                 f"{part.name}: after training {name} holds NaN or infinity; the contract wants finite weights: "
-                "try a smaller learning rate"
+                f"{against_infinity(part.options, part.key)}"
             )
 
 
@@ -265,6 +266,9 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
     except SelfrecError as error:
         raise PluginError(f"{part.name}: {what} failed: {one_line(error)}") from error
     except (Exception, SystemExit) as error:
+        short = lack_of_memory(error, part.options, part.key)
+        if short is not None:
+            raise PluginError(f"{part.name}: {what} {short}") from error
         raise PluginError(
             f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants {wanted} to "
             "run to its end: --verbose shows the traceback"

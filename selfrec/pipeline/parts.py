@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from selfrec.errors import PluginError, SettingsError, one_line
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.remedies import against_infinity, lack_of_memory
 from selfrec.settings.base import PartOptions
 from selfrec.settings.tables import Config
 
@@ -101,6 +102,9 @@ class Part:
         except PluginError as error:
             self.blamed(error)
         except (Exception, SystemExit) as error:
+            short = lack_of_memory(error, self.options, self.key)
+            if short is not None:
+                raise PluginError(f"{self.name}: {what} {short}") from error
             raise PluginError(
                 f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants "
                 f"{wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
@@ -190,7 +194,8 @@ class Part:
         """Raises PluginError where the method's output, of users with a history, holds NaN or infinity."""
         if not bool(torch.isfinite(value).all()):
             raise PluginError(
-                f"{self.name}: `{what}` returned NaN or infinity after training; the contract wants finite numbers"
+                f"{self.name}: `{what}` returned NaN or infinity after training; the contract wants finite numbers: "
+                f"{against_infinity(self.options, self.key)}"
             )
 
     def _method(self, name: str) -> Callable[..., Any]:
@@ -291,6 +296,9 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
         except PluginError as error:
             raise PluginError(f"{name}: {one_line(error)}") from error
         except (Exception, SystemExit) as error:
+            short = lack_of_memory(error, options, f"{record.kind}.{label}")
+            if short is not None:
+                raise PluginError(f"{name}: build {short}") from error
             raise PluginError(
                 f"{name}: build failed: {type(error).__name__}: {one_line(error)}; {wanted}: --verbose shows the "
                 "traceback"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from selfrec.errors import TargetError, one_line
-from selfrec.files import recover, replace_path, sync_tree
+from selfrec.files import is_worked_in, recover, replace_path, sync_tree
 from selfrec.scoring.companion import (
     Companion,
     Earlier,
@@ -159,6 +159,8 @@ class FolderTarget(_PathTarget):
             return
         if not self.path.is_dir():
             raise TargetError(f"{self.path}: is a file; choose another name for the folder (or end it in .parquet)")
+        if is_worked_in(self.path):
+            raise TargetError(f"{self.path}: no result can take the place of the working folder; choose another folder")
         for path in self.path.iterdir():
             if (
                 not re.fullmatch(r"part-\d{5,}-[0-9a-f]{12}\.parquet", path.name)

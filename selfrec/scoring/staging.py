@@ -164,11 +164,13 @@ class Staging:
         for path in self.folder.iterdir():
             if path.name in (SPILL, CHANGES, _HOLDER) or (self._resume and path == self.parts):
                 continue
-            if path.is_dir() and not path.is_symlink():
+            if _is_folder(path):
                 shutil.rmtree(path)
             else:
                 path.unlink()
         self.parts.mkdir(exist_ok=True)
+        for part in filter(_is_folder, self.parts.iterdir()):
+            shutil.rmtree(part)
 
     def _read_run(self) -> dict[str, Any] | None:
         try:
@@ -187,3 +189,8 @@ class Staging:
         with contextlib.suppress(OSError):
             return (self.folder / _HOLDER).read_text()[:20] or "unknown"
         return "unknown"
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a folder stands here, not a link to one."""
+    return path.is_dir() and not path.is_symlink()

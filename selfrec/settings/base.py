@@ -23,7 +23,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, values: Any) -> Any:
-        """`none` unsets an option that may be unset; `a,b` is a list where a list is wanted."""
+        """`none` unsets an option that may be unset; `a,b`, or one number, is a list where a list is wanted."""
         if not isinstance(values, Mapping):
             return values
         return {name: cls._value_from_text(name, value) for name, value in values.items()}
@@ -31,13 +31,16 @@ class Settings(BaseModel):
     @classmethod
     def _value_from_text(cls, name: str, value: Any) -> Any:
         field = cls.model_fields.get(name)
-        if field is None or not isinstance(value, str):
+        if field is None or type(value) not in (str, int, float):
             return value
         kinds = members(field.annotation)
         if value == UNSET and type(None) in kinds:
             return None
-        if any(get_origin(kind) in LISTS for kind in kinds) and str not in kinds:
+        lists = [kind for kind in kinds if get_origin(kind) in LISTS]
+        if isinstance(value, str) and lists and str not in kinds:
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        if not isinstance(value, str) and lists and all(kind in lists or kind is type(None) for kind in kinds):
+            return (value,)
         return value
 
 

@@ -40,7 +40,8 @@ class CleaningSettings(Settings):
     )
     fold: Literal["log", "sum", "one"] = Field(
         "log",
-        description="Events of one user and item become one weight: log2(1 + sum) damped, the sum, or 1.",
+        description="Events of one user and item become one weight: log2(1 + sum) damped, the sum (1e15 at the "
+        "most), or 1.",
     )
     half_life_days: float | None = Field(
         None, gt=0, description="Days after which an event counts half, back from the newest event. Unset: no decay."
@@ -170,7 +171,7 @@ class PipelineSettings(Settings):
     generators: tuple[str, ...] = Field(
         ("autoencoder",), min_length=1, description="Generators, whose scores are summed with weights."
     )
-    generator_weights: dict[str, float] = Field(
+    generator_weights: dict[str, Annotated[float, Field(ge=-1e6, le=1e6)]] = Field(
         default_factory=dict, description="Weight of each generator's scores. Unset: found on the validation rows."
     )
     ranker: str | None = Field(None, description="The ranker of the candidates, or unset.")

@@ -23,7 +23,10 @@ _PLAIN = {
     "int_parsing": "should be a whole number",
     "bool_parsing": "should be true or false",
     "dict_type": "should be a table of names and values",
+    "model_type": "should be a table of names and values",
     "string_type": "should be text",
+    "tuple_type": "should be a list, such as [64] or a,b",
+    "list_type": "should be a list, such as [64] or a,b",
 }
 """For those of pydantic's own words that speak of Python, by the type of error."""
 
@@ -37,15 +40,19 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return "known: " + (", ".join(names) or "none")
 
 
-def validated(model: type[SettingsT], values: Mapping[str, Any], where: str = "") -> SettingsT:
+def validated(
+    model: type[SettingsT], values: Mapping[str, Any], where: str = "", *, flags: Mapping[str, str] | None = None
+) -> SettingsT:
     """The settings with these values; `where` is the dotted name of the table they stand in.
+
+    flags: what options are called where they are typed (-k), in the place of their names.
 
     Raises SettingsError for the first value that is wrong.
     """
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise SettingsError(_sentence(error.errors(include_url=False), model, where)) from error
+        raise SettingsError(_sentence(error.errors(include_url=False), model, where, flags or {})) from error
 
 
 def is_table(annotation: Any) -> TypeGuard[type[Settings]]:
@@ -53,16 +60,17 @@ def is_table(annotation: Any) -> TypeGuard[type[Settings]]:
     return isinstance(annotation, type) and issubclass(annotation, Settings)
 
 
-def _sentence(details: list[ErrorDetails], model: type[Settings], where: str) -> str:
+def _sentence(details: list[ErrorDetails], model: type[Settings], where: str, flags: Mapping[str, str]) -> str:
     first = details[0]
     table, option = _place(first, model, where)
     if first["type"] == "extra_forbidden":
         return f"unknown option {option!r}; {suggestion(option.rpartition('.')[2], table.model_fields)}"
     if first["type"] == "missing":
         return f"option {option!r} is missing; set it in the configuration file or with -o {option}=..."
-    # A union has an error a member; together they say what is allowed.
-    message = " or ".join(_wanted(detail) for detail in details if _place(detail, model, where)[1] == option)
-    return f"option {option!r} is {first['input']!r}: {message}; give it another value"
+    # A union has an error a member; together they say what is allowed. A list of wrong members is called too short too.
+    same = [detail for detail in details if _place(detail, model, where)[1] == option]
+    message = " or ".join(_wanted(detail) for detail in same if detail is first or detail["type"] != "too_short")
+    return f"option {flags.get(option, option)!r} is {first['input']!r}: {message}; give it another value"
 
 
 def _wanted(detail: ErrorDetails) -> str:

@@ -88,10 +88,13 @@ class Files:
 
 def find_files(path: str) -> Files:
     """The files behind a path or a quoted glob; a file that exists is taken at its word."""
-    if Path(path).is_dir():
-        raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
-    found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
-    found = [name for name in found if not Path(name).is_dir()]
+    try:
+        if Path(path).is_dir():
+            raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
+        found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
+        found = [name for name in found if not Path(name).is_dir()]
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if not found:
         kind = (
             "no file matches; check the path and the glob"
@@ -159,7 +162,7 @@ def _first_record(path: str, delimiter: str) -> list[str]:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
             return next(csv.reader(lines, delimiter=delimiter), [])
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error})") from error
+        raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error}); save it as that") from error
 
 
 def _kind(path: str) -> FileKind:

@@ -21,8 +21,8 @@ Bool = npt.NDArray[np.bool_]
 
 _BITS = 62
 """Bits of an int64 key that may be used: the sign is left out, and one more is for the seen-only flag."""
-_LEAST, _MOST = 1e-30, 1e30
-"""Weights stay inside, so that they are above 0 and finite as float32."""
+_LEAST, _MOST = 1e-30, 1e15
+"""Weights stay inside, so that they are above 0 and their squares finite as float32."""
 _MOST_HALF_LIVES = 300.0
 SECONDS_A_DAY = 86_400.0
 

@@ -24,5 +24,5 @@ def read_lines(path: str) -> pa.Array:
     except FileNotFoundError as error:
         raise SourceError(f"{path}: there is no such file; check the path") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: cannot be read as text in UTF-8 ({error})") from error
+        raise SourceError(f"{path}: cannot be read as text in UTF-8 ({error}); save it as that") from error
     return lines.filter(pc.not_equal(pc.utf8_trim_whitespace(lines), ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -83,10 +84,10 @@ def open_place(place: str, source: Source | None, id_columns: Sequence[str]) -> 
     id_columns: names of columns that hold ids, read as text from CSV files so that 007 stays 007.
     """
     file, separator, table = place.rpartition("::")
-    if separator and not Path(place).exists():
+    if separator and not os.path.exists(place):
         with _open_table(place, file, table, source) as opened:
             yield opened
-    elif Path(place).exists() or source is None or source.table_sql(place) is None:
+    elif os.path.exists(place) or source is None or source.table_sql(place) is None:
         with _open_files(place, source, id_columns) as opened:
             yield opened
     else:

@@ -6,9 +6,9 @@ each once, and the columns c0, c1, ... as DOUBLE or VARCHAR, null where unknown.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -196,7 +196,10 @@ def _kinds(place: Place, key: str, wanted: Sequence[str], side: Side) -> tuple[K
         else:
             left_out.append(name)
     if not kinds:
-        raise ColumnError(f"{place.name}: has no column of numbers, text or booleans beside its key {key!r}")
+        raise ColumnError(
+            f"{place.name}: has no column of numbers, text or booleans beside its key {key!r}; "
+            "name another table, or cast its columns in a view"
+        )
     return kinds, left_out
 
 
@@ -244,17 +247,21 @@ def _keyed(source: Source, side: Side, name: str, key: str, sql_type: str) -> in
     return int(rows)
 
 
+_LARGEST = 1e100
+"""A number whose square is finite."""
+
+
 def _check_finite(staged: StagedTable) -> None:
     for number, (name, kind) in enumerate(staged.kinds.items()):
         if kind != "numeric":
             continue
         [(wrong,)] = staged.source.connection.execute(
-            f"SELECT count(*) FROM {staged.relation} WHERE NOT isfinite(c{number})"
+            f"SELECT count(*) FROM {staged.relation} WHERE NOT abs(c{number}) <= {_LARGEST}"
         ).fetchall()
         if wrong:
             raise SourceError(
-                f"{staged.name}: column {name!r} holds NaN or infinity in {plural(int(wrong), 'row')}; "
-                "make them null, which means unknown"
+                f"{staged.name}: column {name!r} holds NaN, infinity or more than {_LARGEST} in "
+                f"{plural(int(wrong), 'row')}; make them null, which means unknown"
             )
 
 
@@ -269,6 +276,6 @@ def _check_levels(staged: StagedTable, name: str, found: int, min_users: int, ma
 
 def qualified(place: str, source_path: str) -> str:
     """`table` of a DuckDB source as FILE.duckdb::TABLE, so that it is found from another source; files as they are."""
-    if "::" in place or Path(place).exists() or find_files(source_path).kind != "duckdb":
+    if "::" in place or os.path.exists(place) or find_files(source_path).kind != "duckdb":
         return place
     return f"{source_path}::{place}"

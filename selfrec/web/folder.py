@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfrec.errors import TargetError, one_line
-from selfrec.files import locked, recover, remove_leftovers, replace_path, sync_tree
+from selfrec.files import is_worked_in, locked, recover, remove_leftovers, replace_path, sync_tree
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.model_folder.outside import check_outside
 from selfrec.model_folder.surface import Surface
@@ -103,6 +103,8 @@ def _check_target(place: Path) -> None:
         return
     if not place.is_dir():
         raise TargetError(f"{place}: a file of this name is in the way; choose another folder for the page")
+    if is_worked_in(place):
+        raise TargetError(f"{place}: no page can take the place of the working folder; choose another folder")
     found = {path.name for path in place.iterdir()}
     if not found:
         return

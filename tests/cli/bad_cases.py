@@ -34,11 +34,11 @@ SCORE_ODD = "score model shop.duckdb --into lists --table odd"
 SCORE = [
     Case("score model shop.duckdb", 2, ("--into TABLE", "--to")),
     Case("score model shop.duckdb --into a --to b.parquet", 2, ("one target",)),
-    Case("score model shop.duckdb --into lists -k 0", 2, ("'scoring.k' is 0",)),
-    Case("score model shop.duckdb --into lists -k -3", 2, ("'scoring.k' is -3",)),
+    Case("score model shop.duckdb --into lists -k 0", 2, ("'-k'", "0")),
+    Case("score model shop.duckdb --into lists -k -3", 2, ("option '-k' is -3",)),
     Case("score model shop.duckdb --into lists -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
     Case("score model shop.duckdb --into lists -k ten", 2, ("-k", "'ten'")),
-    Case("score model shop.duckdb --into lists --threads 0", 2, ("'scoring.threads' is 0",)),
+    Case("score model shop.duckdb --into lists --threads 0", 2, ("option '--threads' is 0",)),
     Case("score nowhere shop.duckdb --into lists", 1, ("nowhere", "no such model folder")),
     Case("score model none.duckdb --into lists", 1, ("none.duckdb", "no such file")),
     Case(
@@ -218,6 +218,8 @@ SCORE = [
 ]
 
 OTHERS = [
+    Case("score model shop.duckdb --into lists --wait nan", 2, ("'--wait'", "nan is no number of seconds")),
+    Case("score model shop.duckdb --into lists --wait -1", 2, ("'--wait'", "-1.0")),
     Case("explain model shop.duckdb", 2, ("--user",)),
     Case("explain model none.duckdb --user 1", 1, ("none.duckdb", "no such file")),
     Case("explain model shop.duckdb --user someone", 1, ("BIGINT", "--user")),
@@ -226,14 +228,14 @@ OTHERS = [
     Case("similar model i1 -k 0", 2, ("0",)),
     Case("similar model i1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
     Case("explain model shop.duckdb --user 1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
-    Case("explain model shop.duckdb --user 1 -k 0", 2, ("'scoring.k' is 0",)),
+    Case("explain model shop.duckdb --user 1 -k 0", 2, ("'-k'", "0")),
     Case("recommend model --history i1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
     Case("recommend model --history i1 -k 21", 2, ("k = 21", "at most 10", "only 20 items")),
     Case("audience model shop.duckdb", 2, ("--item",)),
     Case("audience model shop.duckdb --item i99", 2, ("'i99'",)),
     Case("audience model shop.duckdb --item i1 -k 0", 2, ("0",)),
     Case("recommend model", 2, ("--history",)),
-    Case("recommend model --history i1 -k 0", 2, ("'scoring.k' is 0",)),
+    Case("recommend model --history i1 -k 0", 2, ("'-k'", "0")),
     Case("recommend nowhere --history i1", 1, ("nowhere", "no such model folder")),
     Case("inspect nowhere", 1, ("nowhere", "no such model folder")),
     Case("inspect photos", 1, ("photos", "manifest.json", "model folder")),
@@ -244,6 +246,9 @@ OTHERS = [
     Case("report model --to shop.duckdb", 1, ("shop.duckdb", "something else than a page")),
     Case("report model --to nowhere/page.html", 1, ("nowhere/page.html", "cannot be written")),
     Case("report bare", 1, ("bare", "report.json"), also=lambda folder: without(folder, "report.json")),
+    Case("export model out.onnx -k 0", 2, ("option '-k' is 0", "greater than or equal to 1")),
+    Case("export model out.onnx --web -k 0", 2, ("option '-k' is 0", "greater than or equal to 1")),
+    Case("score model shop.duckdb --into lists --batch-megabytes 0", 2, ("option '--batch-megabytes' is 0", "1")),
     Case("export nowhere out.onnx", 1, ("nowhere", "no such model folder")),
     Case("export model out.pb", 1, ("out.pb", "no .onnx file", "'out.onnx'")),
     Case("export model nowhere/out.onnx", 1, ("nowhere/out.onnx", "cannot be written", "another place")),
@@ -265,6 +270,34 @@ OTHERS = [
     Case("--verbos", 2, ("--verbos",)),
     Case("tune none.duckdb --out new.toml", 1, ("none.duckdb", "no such file")),
     Case("fit shop.duckdb --out new --budget soon", 2, ("soon",)),
+]
+
+LONG = "n" * 300
+"""More than a file system lets a name have; what cannot even be looked at is told like a folder without permission."""
+TOO_LONG = [
+    Case(f"{args} {name}", 1, ("nnn", "File name too long"))
+    for args, name in (
+        ("score model shop.duckdb --to", f"{LONG}.parquet"),
+        ("score model shop.duckdb --to", LONG),
+        ("score model shop.duckdb --into", f"{LONG}.duckdb::lists"),
+        ("score model", f"{LONG}.duckdb --into lists"),
+        ("score", f"{LONG} shop.duckdb --into lists"),
+        ("fit shop.duckdb --out", LONG),
+        ("fit", f"{LONG}.parquet --out new"),
+        ("fit shop.duckdb --out new --warm-start", LONG),
+        ("tune shop.duckdb --out", f"{LONG}.toml"),
+        ("init", f"{LONG}.toml"),
+        ("inspect", LONG),
+        ("report model --to", f"{LONG}.html"),
+        ("export model", f"{LONG}.onnx"),
+        ("export model --conformance", LONG),
+        ("plugins new", LONG),
+        ("quickstart", LONG),
+    )
+]
+TOO_LONG += [
+    Case(f"score model shop.duckdb --into lists --users {LONG}.csv", 1, ("nnn", "there is no such file")),
+    Case(f"fit shop.duckdb --out new --items {LONG}.csv", 1, ("nnn", "there is no such file")),
 ]
 
 IN_A_MODEL = ("is in the model folder", "outside")
@@ -297,4 +330,4 @@ INTO_A_MODEL = [
     Case("score model shop.duckdb --to model/items.parquet", 1, ("items.parquet", "no earlier result")),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *INTO_A_MODEL]
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL]

@@ -194,6 +194,13 @@ FIT = [
     Case("fit shop.duckdb --out new -o events.view=nan", 2, ("view", "nan")),
     Case("fit shop.duckdb --out new -o epochs", 2, ("'epochs'", "name=value")),
     Case("fit shop.duckdb --out new -o training.device=quantum", 2, ("training.device", "'quantum'", "cpu")),
+    Case("fit shop.duckdb --out new -o training.device=meta", 2, ("training.device", "'meta'", "cpu")),
+    Case("fit shop.duckdb --out new -o pipeline=1", 2, ("'pipeline' is 1", "a table of names and values")),
+    Case(
+        "fit shop.duckdb --out new -o pipeline.generator_weights.autoencoder=1e300",
+        2,
+        ("'pipeline.generator_weights.autoencoder' is 1e+300", "1000000"),
+    ),
     Case("fit shop.duckdb --out new --preset defualt", 2, ("'defualt'", "'default'")),
     Case("fit shop.duckdb --out new --seed -1", 2, ("'seed' is -1",)),
     Case("fit shop.duckdb --out new --seed one", 2, ("--seed", "'one'")),
@@ -208,5 +215,27 @@ FIT = [
     Case("fit shop.duckdb --out new --config latin.toml", 2, ("latin.toml",), files={"latin.toml": b"a = '\xff'"}),
     Case("fit shop.duckdb --out new -o pipeline.generators=gam", 1, ("generator 'gam'", "'gan'")),
     Case("fit shop.duckdb --out new -o generator.gan.epochs=3", 2, ("[generator.gan]", "pipeline.generators")),
+    Case(
+        "fit shop.duckdb --out new -o generator.gan.hidden=[99999] -o pipeline.generators=gan",
+        2,
+        ("'generator.gan.hidden' is 99999", "16384"),
+    ),
+    Case(
+        "fit shop.duckdb --out new -o generator.gan.hidden=true -o pipeline.generators=gan",
+        2,
+        ("'generator.gan.hidden' is True", "a list, such as [64]"),
+    ),
+    Case(
+        "fit shop.duckdb --out new -o generator.gan.condition=features -o pipeline.generators=gan -o "
+        "pipeline.extractors=",
+        1,
+        ("generator 'gan'", "condition=features", "pipeline.extractors", "condition=history"),
+    ),
+    Case(
+        "fit shop.duckdb --out new -o generator.gan.sharpness=1e-300 -o pipeline.generators=gan -o "
+        "pipeline.extractors=",
+        1,
+        ("generator 'gan'", "generator.gan.sharpness=1e-300 (8.0)"),
+    ),
     Case("fti shop.duckdb --out new", 2, ("'fti'", "'fit'")),
 ]

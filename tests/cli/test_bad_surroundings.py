@@ -69,6 +69,26 @@ def test_a_working_folder_whose_name_is_no_utf8(model: Path, tmp_path: Path) -> 
     assert sorted(os.listdir(folder)) == [b"model", b"shop.duckdb"]
 
 
+def test_the_working_folder_is_not_replaced(model: Path, tmp_path: Path) -> None:
+    """Another folder would take its place, and the shell would stand in one that is gone."""
+    shop, here = write_shop(tmp_path / "shop.duckdb"), tmp_path / "here"
+    here.mkdir()
+    says = ("take the place of the working folder", "another folder")
+    failed(run("score", str(model), str(shop), "--to", ".", cwd=here), 1, *says)
+    failed(run("fit", str(shop), "--out", ".", cwd=here), 1, *says)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "shop.duckdb"]
+
+
+def test_a_working_folder_that_was_removed(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir ../here; {sys.executable} -m selfrec export {model} x.onnx"],
+        cwd=tmp_path / "here", capture_output=True, check=False,
+    )  # fmt: skip
+    ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+    failed(ran, 1, "the working folder: No such file or directory", "check the path")
+
+
 @contextmanager
 def held(database: Path) -> Iterator[int]:
     """Another process has the database open for writing; its PID."""

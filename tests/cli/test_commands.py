@@ -175,7 +175,7 @@ def test_score_usage(cli: Cli, model: Path, shop: Path) -> None:
     assert "k = 11" in ran.err
     ran = cli("score", model, shop, "--into", "x", "-k", "0")
     assert ran.code == 2
-    assert ran.err.startswith("Error: option 'scoring.k' is 0")
+    assert ran.err.startswith("Error: option '-k' is 0")
 
 
 def test_recommend(cli: Cli, model: Path) -> None:

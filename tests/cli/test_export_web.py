@@ -65,6 +65,18 @@ def test_no_page_in_the_place_of_the_root(cli: Cli, model: Path, npm: Path, monk
     assert ran.err == "Error: /: no page can take the place of the root folder; choose another folder\n"
 
 
+@pytest.mark.parametrize("out", [".", "../here", ".."])
+def test_no_page_in_the_place_of_the_working_folder(
+    cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch, out: str
+) -> None:
+    (npm / "place" / "here").mkdir(parents=True)
+    monkeypatch.chdir(npm / "place" / "here")
+    place = npm / "place" if out == ".." else npm / "place" / "here"
+    ran = cli("export", model, out, "--web")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"Error: {place}: no page can take the place of the working folder; choose another folder\n"
+
+
 @pytest.mark.parametrize("out", ["m", "m/page", "link/page"])
 def test_no_page_in_a_model_folder(cli: Cli, model: Path, npm: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
     monkeypatch.chdir(npm)

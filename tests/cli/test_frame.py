@@ -5,17 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from pydantic import Field
 
+import selfrec_ease.training
 from selfrec.cli import group, main
 from selfrec.cli.options import settings_options
-from selfrec.cli.output import print_pairs
+from selfrec.cli.output import print_pairs, print_table
 from selfrec.cli.state import State, selfrec_command
 from selfrec.errors import SelfrecError, SettingsError, SourceError
 from selfrec.settings.base import Settings
+from tests.cli.conftest import Cli
 
 HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "pyarrow", "duckdb", "rich", "matplotlib", "selfrec_autoencoder")
 
@@ -55,6 +59,25 @@ def test_exit_codes_of_usage() -> None:
     assert selfrec("--version").stdout.startswith("selfrec ")
 
 
+@pytest.mark.parametrize(
+    ("redirected", "code", "told"),
+    [
+        (
+            "> /dev/full",
+            1,
+            "Error: the output: No space left on device; check the path, its permissions and the disk\n",
+        ),
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+def test_a_stream_that_takes_nothing(redirected: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m selfrec plugins {redirected}", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", told)
+
+
 def test_broken_pipe_is_quiet() -> None:
     command = f"{sys.executable} -m selfrec init - | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
@@ -88,11 +111,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
             "Error: unexpected KeyError: 'lost'; run it again with --verbose for the traceback",
         ),
         (MemoryError(), 1, "Error: unexpected MemoryError: MemoryError; run it again with --verbose for the traceback"),
-        (
-            KeyboardInterrupt(),
-            130,
-            "Error: stopped by SIGINT; nothing is half done; run it again, with --resume to go on",
-        ),
+        (KeyboardInterrupt(), 130, "Error: stopped by SIGINT; nothing is half done; run it again"),
     ],
 )
 def test_every_failure_is_one_line(
@@ -146,3 +165,48 @@ def test_what_is_printed_is_whole_however_long(capsys: pytest.CaptureFixture[str
     lines = capsys.readouterr().out.splitlines()
     assert "".join(line.removeprefix("written").strip() for line in lines[:-1]) == place
     assert lines[-1] == "rows     3"
+
+
+def test_names_give_no_orders_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("item", "name"), [("a\x1b[31m", "two\nlines"), ("b\x9b", "Caf\u00e9 \U0001f986")])
+    print_pairs([("id", "\x07")])
+    assert capsys.readouterr().out.splitlines() == [
+        "item       name",
+        r"a\x1b[31m  two\nlines",
+        "b\\x9b      Caf\u00e9 \U0001f986",
+        r"id  \x07",
+    ]
+
+
+def test_a_name_of_thousands_of_characters_is_cut_in_its_middle(cli: Cli, model: Path) -> None:
+    long = "n" * 5000
+    cut = "n" * 59 + "[... 4,922 characters ...]" + "n" * 19
+    ran = cli("similar", model, long)
+    assert ran.code == 2
+    assert f"'{cut}'" in ran.err
+    assert len(ran.err) < 400
+    for args in (
+        ("export", model, "out.onnx", "--allow", "a b " * 2000),
+        ("fit", "shop.duckdb", "--out", "new", "-o", f"{long}=1"),
+        ("inspect", long),
+        (long,),
+        ("score", model, "shop.duckdb", "--into", long),
+    ):
+        assert len(cli(*args).err) < 1300, args
+
+
+def test_what_a_plugin_prints_is_not_among_the_results(
+    cli: Cli, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved = selfrec_ease.training.solve
+
+    def loud(module: Any, fitting: Any) -> None:
+        print("loud")
+        solved(module, fitting)
+
+    monkeypatch.setattr(selfrec_ease.training, "solve", loud)
+    ran = cli("fit", shop, "--out", tmp_path / "m", "-o", "pipeline.extractors=", "-o", "pipeline.generators=ease")
+    assert ran.code == 0, ran.err
+    assert "loud" not in ran.out
+    assert ran.out.startswith("cleaning ")
+    assert "loud\n" in ran.err

@@ -182,6 +182,19 @@ def test_weights_that_are_no_preference_are_seen_and_no_history(cli: Cli, tmp_pa
     assert len(rows) == 24
 
 
+def test_weights_of_any_size_can_be_learnt_from(cli: Cli, shop: Path, tmp_path: Path) -> None:
+    """Their squares would be infinite as float32, and so the loss."""
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute("ALTER TABLE interactions ADD COLUMN weight DOUBLE")
+        connection.execute("UPDATE interactions SET weight = CASE user_id % 3 WHEN 0 THEN 1e-300 ELSE 1e300 END")
+    ran = cli("fit", shop, "--out", tmp_path / "model", *QUICK, "-o", "cleaning.fold=sum")
+    assert ran.code == 0, ran.err
+    assert cli("score", tmp_path / "model", shop, "--to", tmp_path / "lists.parquet", "-k", "2").code == 0
+    assert duckdb.sql(f"SELECT count(*), bool_and(isfinite(score)) FROM '{tmp_path}/lists.parquet'").fetchall() == [
+        (120, True)
+    ]
+
+
 def test_a_list_cannot_be_longer_than_the_catalog(cli: Cli, shop: Path, tmp_path: Path) -> None:
     options = [option if option != "pipeline.top_k=10" else "pipeline.top_k=500" for option in QUICK]
     assert cli("fit", shop, "--out", tmp_path / "model", *options).code == 0

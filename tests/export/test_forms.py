@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.synthetic import write_model_folder
 from selfrec.errors import EmptyDataError, ExportError, SettingsError
 from selfrec.export.batches import sample_histories
+from selfrec.export.forms import write_form
 from selfrec.export.half import to_half
 from selfrec.export.job import export_graph
 from selfrec.export.raw_ids import id_table, padding_id
@@ -218,6 +219,13 @@ def test_external_data_moves_with_its_graph(model: Model, tmp_path: Path) -> Non
     for feeds in sample_histories(model.surface, 5):
         found, wanted = session(tmp_path / "there" / "g.onnx").run(None, feeds), model.session().run(None, feeds)
         assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+def test_external_data_that_is_not_written_is_not_listed(tmp_path: Path) -> None:
+    """Weights this small stay in the graph, whatever an earlier export left."""
+    (tmp_path / "g.onnx.data").write_bytes(b"of another graph")
+    assert write_form(onnx.ModelProto(ir_version=10), tmp_path / "g.onnx", external=True) == [tmp_path / "g.onnx"]
+    assert (tmp_path / "g.onnx.data").read_bytes() == b"of another graph"
 
 
 @pytest.mark.parametrize("shape", ["one factored", "two with ranker"])

@@ -238,8 +238,8 @@ def fit(record: PartRecord) -> StageTrainer:
         ),
         (
             generator(trainer=outgrown),
-            "generator 'broken': training failed: MemoryError: Unable to allocate 728. TiB; the contract wants "
-            "trainer(module, fitting) to run to its end: --verbose shows the traceback",
+            "generator 'broken': training takes more memory than there is; fit fewer items "
+            "(cleaning.min_users_per_item), or with smaller options",
         ),
         (
             generator(trainer=lists),
@@ -296,7 +296,8 @@ def fit(record: PartRecord) -> StageTrainer:
         ),
         (
             generator(NotFinite, keep_as_built),
-            "generator 'broken': `generate` returned NaN or infinity after training; the contract wants finite numbers",
+            "generator 'broken': `generate` returned NaN or infinity after training; the contract wants finite "
+            "numbers: try a smaller learning rate",
         ),
         (
             generator(Falls, keep_as_built),

@@ -78,3 +78,9 @@ def test_a_large_catalog_is_refused_before_memory_is_taken() -> None:
         "generator 'ease': a catalog of 9,000 items needs 81,000,000 weights, max_items is 8,000; leave ease out of "
         "pipeline.generators or raise it"
     )
+
+
+def test_a_ridge_that_leaves_nothing_to_solve_is_named() -> None:
+    twins = gram_matrix(Histories.from_rows([[0, 1], [0, 1], [0, 1]], 2))
+    with pytest.raises(PluginError, match="ridge=1e-300 is too small for these rows"):
+        item_weights(twins, 1e-300)

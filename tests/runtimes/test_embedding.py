@@ -88,6 +88,12 @@ def test_duckdb(folder: Path, wanted: list[str]) -> None:
     assert python(folder, "duckdb") == wanted
 
 
+def test_duckdb_passes_over_null_in_a_list(folder: Path, wanted: list[str]) -> None:
+    block = BLOCKS["duckdb"].replace("recommend([1001, 1005])", "recommend([1001, NULL, 1005])")
+    (folder / "block.py").write_text(block)
+    assert run([sys.executable, "block.py"], folder) == wanted
+
+
 def test_duckdb_closes_its_connection() -> None:
     """One left open makes duckdb print forty lines of leaks when Python ends."""
     assert BLOCKS["duckdb"].splitlines()[-1] == "connection.close()"

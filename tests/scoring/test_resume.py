@@ -110,8 +110,20 @@ def test_a_damaged_part_is_scored_again(model: Model, many: str) -> None:
     part = min((target.staging / "parts").glob("part-*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
     (part.parent / "part-00077.parquet").write_bytes(b"left by an older run")
+    (part.parent / "part-00078.parquet").mkdir()
     score_table(model, many, target, SHARDED, resume=True)
     assert len(read_rows(Path(many).with_name("lists"))) == 3000
+
+
+def test_a_folder_in_the_place_of_a_part_is_removed(model: Model, many: str) -> None:
+    target = parse_target(many, into="lists")
+    _interrupted(model, many, target, SHARDED, 1200)
+    part = min((target.staging / "parts").glob("part-*.parquet"))
+    part.unlink()
+    part.mkdir()
+    (part / "mine.txt").write_text("in the way")
+    score_table(model, many, target, SHARDED, resume=True)
+    assert len(read_rows(Path(many), "lists")) == 3000
 
 
 def test_a_failing_part_stops_the_job_and_keeps_the_old_result(model: Model, many: str, tmp_path: Path) -> None:

@@ -204,3 +204,24 @@ def test_a_list_of_any_type_is_written_with_commas() -> None:
 
     read = Widths.model_validate({"rows": "8,4", "layers": "32, 16", "names": "a,b"})
     assert (read.rows, read.layers, read.names) == ((8, 4), [32, 16], {"a", "b"})
+
+
+class Layers(PartOptions):
+    widths: tuple[int, ...] = Field((8,), description="Widths.")
+    maybe: tuple[float, ...] | None = Field(None, description="Numbers.")
+    either: float | tuple[float, ...] = Field(1.0, description="A number, or some.")
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "value"),
+    [
+        (64, "widths", (64,)),
+        ("64", "widths", (64,)),
+        ([64, 32], "widths", (64, 32)),
+        (2, "maybe", (2.0,)),
+        ("none", "maybe", None),
+        (2, "either", 2.0),
+    ],
+)
+def test_one_number_is_a_list_of_one(given: Any, name: str, value: Any) -> None:
+    assert getattr(Layers.model_validate({name: given}), name) == value

@@ -122,7 +122,13 @@ class TestRefused:
         ("people", "config", "error", "message"),
         [
             ([("a", 1, "Ulm", None), ("a", 2, "Bonn", None)], {}, SourceError, "user 'a' stands 2 times in column"),
-            ([("a", "nan", "Ulm", None)], {}, SourceError, "column 'income' holds NaN or infinity in 1 row"),
+            (
+                [("a", "nan", "Ulm", None)],
+                {},
+                SourceError,
+                "column 'income' holds NaN, infinity or more than 1e+100 in 1",
+            ),
+            ([("a", -1e300, "Ulm", None)], {}, SourceError, "column 'income' holds NaN, infinity or more than 1e+100"),
             ([("a", "inf", "Ulm", None)], {}, SourceError, "make them null, which means unknown"),
             ([("z", 1, "Ulm", None)], {}, SourceError, "no user of the training rows is in its column 'household'"),
             (PEOPLE, {"features": {"max_levels": 1}}, ColumnError, "'town' has 2 levels of 1 or more users, more than"),

@@ -11,8 +11,9 @@ from selfrec.web import folder
 from selfrec.web.serving import server
 from tests.web.conftest import serving
 
-NAMES = ["Red lamp", "Lamp, red", "Clamp", "Crème  brûlée", "lamp-shade", "Reading lamp", "ISTANBUL \u0130", "lamp"]
-IDS = ["a1", "b2", "lamp", "17", "18", "171", "x", "y"]
+NAMES = ["Red lamp", "Lamp, red", "Clamp", "Crème  brûlée", "lamp-shade", "Reading lamp", "ISTANBUL \u0130", "lamp",
+         "Stra\u00dfe", "STRA\u1e9eE", "\u039f\u0394\u039f\u03a3"]  # fmt: skip
+IDS = ["a1", "b2", "lamp", "17", "18", "171", "x", "y", "z", "u", "v"]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,8 @@ def test_case_and_accents_do_not_matter(find: Any) -> None:
     assert find("creme BRULEE") == ([3], 1)
     assert find("cre\u0300me") == ([3], 1)
     assert find("istanbul i") == ([6], 1)
+    assert find("strasse") == find("stra\u00dfe") == ([8, 9], 2)
+    assert find("\u03bf\u03b4\u03bf\u03c2") == ([10], 1)
 
 
 def test_an_id_is_found_by_its_start_and_first_when_it_is_whole(find: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,6 +74,8 @@ def command(
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
+    if math.isnan(wait):  # Which is beyond no bound.
+        raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
     target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
     settings = changed(opened.config.scoring, scoring, "scoring")

@@ -2,10 +2,14 @@
 
 const ASCII = /^[\x20-\x7e]*$/;
 
-/** Lower case, accents and other marks dropped, runs of white space as one space. */
+/** Lower case, accents and other marks dropped, ß as ss, runs of white space as one space. */
 export function fold(text) {
-  const plain = ASCII.test(text) ? text : text.normalize("NFKD").replace(/\p{M}/gu, "");
-  return plain.toLowerCase().replace(/\s+/g, " ").trim();
+  return (ASCII.test(text) ? text.toLowerCase() : plain(text)).replace(/\s+/g, " ").trim();
+}
+
+function plain(text) {
+  const lower = text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return lower.replaceAll("ß", "ss").replaceAll("ς", "σ");
 }
 
 export class Search {
