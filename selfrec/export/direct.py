@@ -20,15 +20,16 @@ _aten = torch.ops.aten
 _TRANSLATED = frozenset({
     operator.add, operator.eq, operator.getitem, operator.le, operator.mul, _aten._assert_scalar.default,
     _aten._assert_tensor_metadata.default, _aten.add.Tensor, _aten.amax.default, _aten.amin.default, _aten.cat.default,
-    _aten.clamp_min.default, _aten.cumsum.default, _aten.div.Tensor, _aten.embedding.default, _aten.exp.default,
-    _aten.expand_as.default, _aten.full_like.default, _aten.gather.default, _aten.gt.Scalar, _aten.index_select.default,
-    _aten.leaky_relu.default, _aten.linalg_vector_norm.default, _aten.linear.default, _aten.log1p.default,
-    _aten.lt.Scalar, _aten.matmul.default, _aten.mean.dim, _aten.minimum.default, _aten.mul.Tensor, _aten.ne.Scalar,
-    _aten.neg.default, _aten.new_zeros.default, _aten.ones_like.default, _aten.pad.default, _aten.pow.Tensor_Scalar,
-    _aten.reciprocal.default, _aten.relu.default, _aten.scatter.src, _aten.scatter.value, _aten.scatter_add.default,
-    _aten.select.int, _aten.sigmoid.default, _aten.slice.Tensor, _aten.sort.default, _aten.sqrt.default,
-    _aten.squeeze.dim, _aten.stack.default, _aten.sub.Tensor, _aten.sum.dim_IntList, _aten.sym_size.int,
-    _aten.topk.default, _aten.unbind.int, _aten.unsqueeze.default, _aten.where.self, _aten.zeros_like.default,
+    _aten.clamp_min.default, _aten.cumsum.default, _aten.div.Tensor, _aten.dropout.default, _aten.embedding.default,
+    _aten.exp.default, _aten.expand_as.default, _aten.full_like.default, _aten.gather.default, _aten.gt.Scalar,
+    _aten.index_select.default, _aten.leaky_relu.default, _aten.linalg_vector_norm.default, _aten.linear.default,
+    _aten.log1p.default, _aten.lt.Scalar, _aten.matmul.default, _aten.mean.dim, _aten.minimum.default, _aten.mul.Tensor,
+    _aten.ne.Scalar, _aten.neg.default, _aten.new_zeros.default, _aten.ones_like.default, _aten.pad.default,
+    _aten.pow.Tensor_Scalar, _aten.reciprocal.default, _aten.relu.default, _aten.scatter.src, _aten.scatter.value,
+    _aten.scatter_add.default, _aten.select.int, _aten.sigmoid.default, _aten.slice.Tensor, _aten.sort.default,
+    _aten.sqrt.default, _aten.squeeze.dim, _aten.stack.default, _aten.sub.Tensor, _aten.sum.dim_IntList,
+    _aten.sym_size.int, _aten.topk.default, _aten.unbind.int, _aten.unsqueeze.default, _aten.where.self,
+    _aten.zeros_like.default,
 })  # fmt: skip
 """What the exporter translates as it stands (or drops: the checks). An operator need only be here where exports meet
 it often: with any other, the step is done.
