@@ -23,8 +23,12 @@ from tests.shapes import recommender
 for name in (
     "networkx",
     "onnxruntime",
+    # It imports pandas, where there is one: a quarter of a second of every command that reads a table.
+    "pyarrow.dataset",
+    "rich.progress",
     "selfrec.api",
     "selfrec.cli.main",
+    "selfrec.export.job",
     "selfrec.fit_job.job",
     "selfrec.scoring.job",
 ):

@@ -32,14 +32,17 @@ class Ran:
     err: str
 
 
-def selfrec(*args: object, cwd: Path | None = None, venv: Path | None = None, timeout: int = 300) -> Ran:
+def selfrec(
+    *args: object, cwd: Path | None = None, venv: Path | None = None, path: Path | None = None, timeout: int = 300
+) -> Ran:
     """Run a command to its end, in the working folder and the environment of this process.
 
-    venv: a virtual environment; the command has its packages besides, and starts its Python.
+    venv: a virtual environment; the command has its packages besides, and starts its Python. path: a folder of packages
+    that comes before all others, as with PYTHONPATH.
     """
     with tempfile.TemporaryDirectory(prefix="program-") as streams:
         words, place = [str(arg) for arg in args], str(cwd or Path.cwd())
-        process = forked.Process(target=_program, args=(words, place, dict(os.environ), venv, streams, timeout))
+        process = forked.Process(target=_program, args=(words, place, dict(os.environ), venv, path, streams, timeout))
         process.start()
         process.join()
         out, err = ((Path(streams) / name).read_text(encoding="utf-8") for name in ("stdout", "stderr"))
@@ -54,7 +57,13 @@ def into_files(folder: str) -> None:
 
 
 def _program(
-    args: list[str], cwd: str, environment: Mapping[str, str], venv: Path | None, streams: str, timeout: int
+    args: list[str],
+    cwd: str,
+    environment: Mapping[str, str],
+    venv: Path | None,
+    path: Path | None,
+    streams: str,
+    timeout: int,
 ) -> NoReturn:
     """The child: what `python -m selfrec` does, in the place of the one that asked. SIGALRM ends it when it hangs."""
     signal.alarm(timeout)
@@ -66,6 +75,8 @@ def _program(
         for packages in venv.glob("lib/python*/site-packages"):
             site.addsitedir(str(packages))
         sys.executable = str(venv / "bin/python")
+    if path is not None:
+        sys.path.insert(0, str(path))
     sys.argv = ["selfrec", *args]
     runpy.run_module("selfrec", run_name="__main__", alter_sys=True)
     raise AssertionError("the program leaves by SystemExit")

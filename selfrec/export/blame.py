@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
+from selfrec.export.direct import traced_once
 from selfrec.export.quiet import quiet
 from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
 from selfrec.pipeline.batch import UserBatch
@@ -99,7 +100,7 @@ def part_graphs(recommender: Recommender) -> Iterator[tuple[Part, ModelProto | E
     for part in scoring_parts(recommender):
         given, shapes = arguments(part, recommender)
         try:
-            with quiet():
+            with quiet(), traced_once():
                 program = torch.onnx.export(
                     Face(part, recommender.n_items).eval(),
                     given,

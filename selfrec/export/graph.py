@@ -13,6 +13,7 @@ from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
 from selfrec.export.blame import explained
+from selfrec.export.direct import traced_once
 from selfrec.export.portable import zeros_by_expanding
 from selfrec.export.quiet import quiet
 from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
@@ -38,7 +39,7 @@ def to_graph(recommender: Recommender) -> ModelProto:
     arguments = _example(recommender, extras)
     dims = {"batch": Dim("batch"), "length": Dim("length"), "excluded": Dim("excluded")}
     shapes = {name: {axis: dims[dim] for axis, dim in _axes(name).items()} or None for name in arguments}
-    with quiet() as said:
+    with quiet() as said, traced_once():
         try:
             program = torch.onnx.export(
                 recommender,

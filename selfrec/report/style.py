@@ -12,6 +12,7 @@ from selfrec.errors import MissingExtraError
 
 try:
     from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 except ImportError as error:
     raise MissingExtraError("matplotlib", "train", "drawing a report") from error
@@ -93,12 +94,9 @@ def to_svg(drawn: Figure, label: str) -> str:
     Call inside the `with figure(...)` block.
     """
     buffer = StringIO()
-    layout = drawn.get_layout_engine()
-    if layout is not None:
-        # Laid out once; else savefig draws everything twice, the first time for the layout.
-        layout.execute(drawn)
-        drawn.set_layout_engine("none")
-    drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    # Not with savefig, which draws everything twice, the first time for the layout.
+    canvas: Any = FigureCanvasSVG(drawn)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

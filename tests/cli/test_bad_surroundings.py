@@ -18,11 +18,10 @@ from tests.cli.test_bad_input import snapshot
 from tests.program import Ran, selfrec
 
 
-def run(*args: str | bytes, cwd: str | bytes | Path | None = None, path: Path | None = None) -> Ran:
-    """The program in a process; `path` is put before the places that packages are found in."""
-    env = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+def run(*args: str | bytes, cwd: str | bytes | Path | None = None) -> Ran:
+    """The program started by these bytes."""
     command = [sys.executable, "-m", "selfrec", *args]
-    done = subprocess.run(command, capture_output=True, check=False, cwd=cwd, env=env, timeout=120)
+    done = subprocess.run(command, capture_output=True, check=False, cwd=cwd, timeout=120)
     return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -131,11 +130,11 @@ def plugin(folder: Path, name: str, source: str) -> Path:
 def test_a_plugin_that_does_not_load_breaks_what_names_it_and_nothing_else(model: Path, tmp_path: Path) -> None:
     site = plugin(tmp_path / "site", "broken", "import a_package_that_is_not_there\n")
     shop = write_shop(tmp_path / "shop.duckdb")
-    listed = run("plugins", "list", path=site)
+    listed = selfrec("plugins", "list", path=site)
     assert listed.code == 0
     assert "a_package_that_is_not_there" in listed.out
-    assert run("score", str(model), str(shop), "--into", "lists", path=site).code == 0
-    ran = run("fit", str(shop), "--out", "new", "-o", "pipeline.generators=broken", cwd=tmp_path, path=site)
+    assert selfrec("score", str(model), str(shop), "--into", "lists", path=site).code == 0
+    ran = selfrec("fit", str(shop), "--out", "new", "-o", "pipeline.generators=broken", cwd=tmp_path, path=site)
     failed(ran, 1, "'broken'", "a_package_that_is_not_there")
     assert not (tmp_path / "new").exists()
 
@@ -152,7 +151,7 @@ def test_a_plugin_that_fails_in_training_leaves_no_model(tmp_path: Path) -> None
     )
     shop = write_shop(tmp_path / "shop.duckdb")
     options = ["-o", "pipeline.generators=fails", "-o", "pipeline.extractors=", "-o", "pipeline.ranker=none"]
-    ran = run("fit", str(shop), "--out", "new", *options, cwd=tmp_path, path=site)
+    ran = selfrec("fit", str(shop), "--out", "new", *options, cwd=tmp_path, path=site)
     failed(ran, 1, "'fails'", "two lines")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.duckdb", "site"]
 
