@@ -31,6 +31,8 @@ class GeneratorChoice:
         self._pipeline = self._config.pipeline
         self._keep_all = self._pipeline.keep == "all"
         self._recency_is_open = recency_is_open
+        self._beaten: Chosen | None = None
+        """The best two generators, where the second of them alone was better on the validation rows."""
 
     def offer(self, chosen: Chosen, part: Part, validation: Holdout) -> None:
         """Find the generator's weight beside what is kept, and keep it if the lists get better."""
@@ -44,6 +46,8 @@ class GeneratorChoice:
         if self._keep_all or first_holds or wins(richest.measured, chosen.measured):
             chosen.generators, chosen.weights = richest.generators, richest.weights
             chosen.measured = richest.measured
+            if first and len(richest.generators) == 1:
+                self._beaten = max(trials[1:], key=_ndcg, default=None)
             if first and self._recency_is_open:
                 self._choose_recency(chosen, validation)
         elif first:
@@ -57,21 +61,39 @@ class GeneratorChoice:
             self._choose_recency(chosen, validation)
 
     def steady(self, chosen: Chosen, histories: Histories, validation: Holdout) -> None:
-        """Choose the weights on the window before the validation rows as well, where rows are split by time."""
-        config, fixed = self._config, self._pipeline.generator_weights
-        if config.split.kind != "temporal" or len(chosen.generators) < 2:
+        """Choose the weights on the window before the validation rows as well, where rows are split by time.
+
+        A generator that did better alone on the validation rows gets its companion back where they are better together
+        in that window: what everyone likes hits most in some weeks, and what one user likes goes on.
+        """
+        config, wanted = self._config, chosen
+        if len(chosen.generators) == 1 and self._beaten is not None:
+            wanted = replace(chosen, generators=self._beaten.generators, weights=self._beaten.weights)
+        if config.split.kind != "temporal" or len(wanted.generators) < 2:
             return
         most, share, recommender = config.training.validation_users, config.split.validation, self._crew.recommender
         # The lesson of a portable ranker hides the same rows, so that it finds these apprentices trained.
         for visible, holdout in islice(earlier_windows(histories, share, config.seed, most=most), 1):
-            windows = [(chosen, validation), (self._crew.apprentices(chosen, visible), holdout)]
+            earlier = self._crew.apprentices(wanted, visible)
+            windows = [(wanted, validation), (earlier, holdout)]
+            fixed = self._pipeline.generator_weights
             weights = steady_weights(windows, recommender, self._device, fixed=fixed, forced=self._keep_all)
+            if wanted is not chosen and not self._better_together(replace(earlier, weights=weights), holdout):
+                continue
             if weights != chosen.weights:
                 kept = [place for place, weight in enumerate(weights) if weight]
-                chosen.generators = [chosen.generators[place] for place in kept]
+                chosen.generators = [wanted.generators[place] for place in kept]
                 chosen.weights = [weights[place] for place in kept]
                 chosen.measured = self._board.measure(recommender(chosen).generator_scores, validation)
                 self._board.row("+ weights of two windows", chosen.measured)
+
+    def _better_together(self, two: Chosen, holdout: Holdout) -> bool:
+        """Whether two generators hit more than the second of them alone."""
+        alone = replace(two, generators=two.generators[1:], weights=[1.0])
+        both, second = (
+            self._board.measure(self._crew.recommender(stages).generator_scores, holdout) for stages in (two, alone)
+        )
+        return wins(both, second)
 
     def _trials(self, chosen: Chosen, part: Part, validation: Holdout) -> list[Chosen]:
         """The pipelines that the generator can make: with what is kept; or, where nothing is kept yet, alone and

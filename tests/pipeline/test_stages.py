@@ -149,12 +149,14 @@ class TestSelection:
 
 
 class Fixed(torch.nn.Module):
-    """One item first, for everyone; the twenty last items before the rest."""
+    """The same scores for everyone: the given ones, and the twenty last items before the rest."""
 
-    def __init__(self, item: int, items: int) -> None:
+    def __init__(self, given: dict[int, float], items: int) -> None:
         super().__init__()
         scores = torch.zeros(items)
-        scores[item], scores[-20:] = 1.0, 0.1
+        scores[-20:] = 0.1
+        for item, score in given.items():
+            scores[item] = score
         self.register_buffer("scores", scores)
 
     scores: torch.Tensor
@@ -163,9 +165,11 @@ class Fixed(torch.nn.Module):
         return self.scores.expand(len(batch.history), -1)
 
 
-def fixed(name: str, item: int) -> Generator:
+def fixed(name: str, item: int, *next_ones: int) -> Generator:
+    """The item first; the next ones, if any, with half of its score and a thousandth less each time."""
+    given = {item: 1.0} | {other: 0.5 - 0.001 * place for place, other in enumerate(next_ones)}
     return Generator(
-        name=name, summary="", options=NoOptions, build=lambda options, sizes: Fixed(item, sizes.items),
+        name=name, summary="", options=NoOptions, build=lambda options, sizes: Fixed(given, sizes.items),
         trainer=keep_as_built,
     )  # fmt: skip
 

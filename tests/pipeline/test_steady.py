@@ -12,6 +12,7 @@ from torch import Tensor
 
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.combine import RATIOS, steady_weight
+from selfrec.pipeline.hiding import joined
 from selfrec.pipeline.measure import ScoreAll
 from selfrec.plugin import UserBatch
 from tests.pipeline.test_stages import fixed, trainer
@@ -63,6 +64,19 @@ def at(days: float, items: Sequence[int]) -> Histories:
     return replace(row, ages=np.array([50.0, 40.0, *[days] * len(items)], dtype=np.float32))
 
 
+def window_before(item: int) -> tuple[Histories, Histories]:
+    """30 users who took the item in the window before, 30 who have been shown old items; and these 30 alone."""
+    users = [at(10.0, [item])] * 30 + [at(0.0, [])] * 30
+    histories = Histories(
+        n_items=ITEMS,
+        offsets=np.concatenate([[0], np.cumsum([len(row.items) for row in users])]).astype(np.int64),
+        items=np.concatenate([row.items for row in users]),
+        weights=np.concatenate([row.weights for row in users]),
+        ages=np.concatenate([row.ages for row in users]),
+    )
+    return histories, histories.take(np.arange(30, 60))
+
+
 @pytest.mark.parametrize(
     ("kind", "before", "weights", "rows"),
     [
@@ -75,15 +89,7 @@ def test_a_temporal_split_looks_at_the_window_before_too(
     kind: str, before: int, weights: list[float], rows: list[str]
 ) -> None:
     """Most of those to choose on took item 2; what everyone took in the window before says how much that means."""
-    users = [at(10.0, [before])] * 30 + [at(0.0, [])] * 30
-    histories = Histories(
-        n_items=ITEMS,
-        offsets=np.concatenate([[0], np.cumsum([len(row.items) for row in users])]).astype(np.int64),
-        items=np.concatenate([row.items for row in users]),
-        weights=np.concatenate([row.weights for row in users]),
-        ages=np.concatenate([row.ages for row in users]),
-    )
-    shown = histories.take(np.arange(30, 60))
+    histories, shown = window_before(before)
     validation = Holdout(shown, Histories.from_rows([[2]] * 18 + [[1]] * 12, ITEMS))
     pipeline = {"extractors": (), "generators": ("one", "two"), "recency": "none", "keep": "all"}
     stages = trainer(toys=Toys(fixed("one", 1), fixed("two", 2)), items=ITEMS, pipeline=pipeline, split={"kind": kind})
@@ -91,3 +97,25 @@ def test_a_temporal_split_looks_at_the_window_before_too(
     assert chosen.weights == pytest.approx(weights)
     assert [part.label for part in chosen.generators] == ["one", "two"]
     assert [stage.name for stage in stages.table] == ["popularity", "one", "+ two", *rows]
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "kept"),
+    [("temporal", 30, ["one", "two"]), ("temporal", 2, ["two"]), ("leave-last", 30, ["two"])],
+)
+def test_a_companion_comes_back_where_both_are_better_in_the_window_before(
+    kind: str, before: int, kept: list[str]
+) -> None:
+    """Of those to choose on some took item 20, which is before item 30 only where `two` is alone."""
+    histories, shown = window_before(before)
+    histories = joined(histories, Histories.from_rows([[2]] * 10, ITEMS))
+    histories.ages[-10:] = 45.0
+    validation = Holdout(shown, Histories.from_rows([[2]] * 20 + [[20]] * 10, ITEMS))
+    toys = Toys(fixed("one", 30), fixed("two", 2, 20, 30))
+    pipeline = {"extractors": (), "generators": ("one", "two"), "recency": "none"}
+    stages = trainer(toys=toys, items=ITEMS, pipeline=pipeline, split={"kind": kind})
+    chosen = stages.select(histories, validation)
+    assert [part.label for part in chosen.generators] == kept
+    assert len(chosen.weights) == len(kept)
+    [exported] = [stage.name for stage in stages.table if stage.kept]
+    assert exported == ("+ weights of two windows" if len(kept) == 2 else "two")
