@@ -6,30 +6,19 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from selfrec.cli.group import Group, show_version
 from selfrec.cli.state import State
+from selfrec.cli.stopping import Stopped, stop, stopped_by
 from selfrec.errors import SelfrecError, one_line, shortened
 
 DONE, FAILED, USAGE = 0, 1, 2
 
 BY_SIGNAL = 128
 """A job that was stopped by signal n leaves with this + n, as shells have it: 130 for SIGINT, 143 for SIGTERM."""
-
-
-class Stopped(KeyboardInterrupt):
-    """A signal asked the program to stop. No Exception, so that nothing on the way takes it for a failure.
-
-    Python itself drops any other exception that a signal raises in some places (while it folds the constants of a
-    module that it compiles, for one), and the job would go on.
-    """
-
-
-_stopped_by: list[int] = []
-"""The signals that came. Engines may turn the exception into one of their own, so it is also noted here."""
 
 
 @click.command(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,15 +36,8 @@ def cli() -> None:
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program and leave with its exit code. SIGINT and SIGTERM stop it in order."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     sys.exit(run(args))
-
-
-def _stop(number: int, _: Any) -> NoReturn:
-    _stopped_by.append(number)
-    # One more ends the program at once, which loses nothing that was there.
-    signal.signal(number, signal.SIG_DFL)
-    raise Stopped
 
 
 def run(args: Sequence[str] | None = None) -> int:
@@ -85,7 +67,7 @@ def _open_streams() -> None:
 
 def _stopping(state: State) -> tuple[str, int]:
     """Text and exit code of a job that was told to stop."""
-    number = _stopped_by[0] if _stopped_by else signal.SIGINT
+    number = stopped_by[0] if stopped_by else signal.SIGINT
     name = signal.Signals(number).name
     again = ", with --resume to go on" if state.resumes else ""
     return f"stopped by {name}; nothing is half done; run it again{again}", BY_SIGNAL + number
@@ -93,7 +75,7 @@ def _stopping(state: State) -> tuple[str, int]:
 
 def outcome(error: BaseException, state: State) -> tuple[str, int]:
     """Text and exit code of whatever ended a job."""
-    if _stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
+    if stopped_by or not isinstance(error, Exception) or isinstance(error, click.Abort):
         return _stopping(state)
     text, code = _failure(error, state)
     return shortened(text), code

@@ -11,6 +11,7 @@ import click
 
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State
+from selfrec.cli.stopping import go_on
 from selfrec.settings.search import in_short
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class FitDisplay:
         self._above(f"{name}: {figures}")
 
     def working(self, text: str) -> None:
-        """Say what is being done, as long as it is."""
+        """Say what is being done, as long as it is. Raises Stopped where a signal was lost in what was done before."""
+        go_on()
         self._wait(text)
 
     def message(self, text: str) -> None:

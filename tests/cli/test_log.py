@@ -119,9 +119,9 @@ def test_a_signal_while_a_module_is_compiled() -> None:
     # Python drops what a signal raises while it folds constants, unless it is a KeyboardInterrupt.
     program = """
 import signal
-from selfrec.cli.main import _stop
+from selfrec.cli.stopping import stop
 source = "x = 7 ** 40\\n" * 100_000
-signal.signal(signal.SIGALRM, _stop)
+signal.signal(signal.SIGALRM, stop)
 signal.setitimer(signal.ITIMER_REAL, 0.1)
 compile(source, "folded", "exec")
 print("went on")
@@ -129,7 +129,30 @@ print("went on")
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert ran.returncode != 0
     assert ran.stdout == ""
-    assert ran.stderr.splitlines()[-1] == "selfrec.cli.main.Stopped"
+    assert ran.stderr.splitlines()[-1] == "selfrec.cli.stopping.Stopped"
+
+
+def test_a_signal_that_an_export_has_swallowed(shop: Path, tmp_path: Path) -> None:
+    """Python drops what is raised while an object is freed; torch that is told of a failure tries another way."""
+    program = """
+import os, signal, sys
+from selfrec.cli.main import main
+from selfrec.fit_job import job
+export = job.to_graph
+def swallowing(recommender):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        pass
+    return export(recommender)
+job.to_graph = swallowing
+main(sys.argv[1:])
+"""
+    command = [sys.executable, "-c", program, "fit", str(shop), "--out", str(tmp_path / "new"), *QUICK]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 143
+    assert "stopped by SIGTERM; nothing is half done" in ran.stderr
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.fixture
