@@ -65,7 +65,7 @@ def score_table(
     target.check(source_path=source_path, source_table=source.table)
     rules, user_table = ItemRules(deny, allow, boost), user_table_of(model, user_features)
     job = _Job(model, target, settings, source, users, rules, user_table, changed_only)
-    with Staging(target.staging, wait=wait) as staging:
+    with Staging(target.staging, target.name, wait=wait) as staging:
         earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
         with job.open_source(source_path, wait) as opened:

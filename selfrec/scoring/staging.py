@@ -33,7 +33,7 @@ _PAUSE = 0.1
 class Staging:
     """Holds the lock of one target while a run writes to it.
 
-        with Staging(target.staging) as staging:
+        with Staging(target.staging, target.name) as staging:
             staging.begin(identity, options, resume=True)
             staging.part(3)           a path
             staging.reusable(3, hash) what an earlier run left for this shard
@@ -42,10 +42,10 @@ class Staging:
     Left without `finish`, the finished parts stay for the next run: to go on from with `resume`, else to be removed.
     """
 
-    def __init__(self, folder: Path, *, wait: float = 0.0) -> None:
-        """wait: seconds to wait for another run that writes the same target."""
+    def __init__(self, folder: Path, target: str, *, wait: float = 0.0) -> None:
+        """target: what the user calls it. wait: seconds to wait for another run that writes the same target."""
         self.folder = folder
-        self._wait = wait
+        self._target, self._wait = target, wait
         self.parts = folder / "parts"
         self.run_id = uuid.uuid4().hex
         self.started = datetime.now(UTC)
@@ -133,7 +133,7 @@ class Staging:
                 return
             if time.monotonic() >= end:
                 raise TargetError(
-                    f"{self.folder}: another run (PID {self._pid()}) is writing this target; wait until it ends, "
+                    f"{self._target}: another run (PID {self._pid()}) is writing this target; wait until it ends, "
                     "or let --wait SECONDS do so"
                 )
             time.sleep(_PAUSE)

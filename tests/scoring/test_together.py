@@ -88,7 +88,7 @@ def test_a_second_run_refuses_or_waits(model: Model, shop: str, kind: str) -> No
     assert second.returncode == 1
     assert second.stdout == ""
     [line] = second.stderr.splitlines()
-    assert line.startswith("Error: ")
+    assert line.startswith(f"Error: {target_of(shop, kind).name}: ")
     assert f"another run (PID {first.pid}) is writing this target; wait until it ends, or let --wait" in line
     # Readers are served the old result all the while.
     assert rows_of(shop, kind) == old
