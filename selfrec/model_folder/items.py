@@ -38,7 +38,8 @@ def _read(place: Path, n_items: int, item_type: str) -> pa.Table:
         _check_types(place, schema, carried_type(item_type))
         texts = [field.name for field in schema if pa.types.is_string(field.type)]
     # Text as a dictionary: a few bytes can say that one long text stands in every row.
-    packed = pq.read_table(place, read_dictionary=texts, partitioning=None)
+    with pq.ParquetFile(place, read_dictionary=texts) as file:
+        packed = file.read()
     unpacked = packed.nbytes + sum(_text_bytes(packed.column(name)) for name in texts)
     if unpacked > MAX_UNPACKED:
         raise _too_large(place, unpacked)

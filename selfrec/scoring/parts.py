@@ -166,7 +166,8 @@ def result_columns(path: Path) -> tuple[str, ...]:
 def read_parts(parts: Iterable[Path]) -> Iterator[pa.Table]:
     """All parts, in order; one is in memory at a time."""
     for part in parts:
-        yield pq.read_table(part).replace_schema_metadata(None)
+        with pq.ParquetFile(part) as file:
+            yield file.read().replace_schema_metadata(None)
 
 
 def join_tables(tables: Iterator[pa.Table], path: Path, note: dict[str, str] | None = None) -> int:
