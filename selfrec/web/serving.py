@@ -22,6 +22,12 @@ class _Handler(SimpleHTTPRequestHandler):
         ".svg": "image/svg+xml",
     }
 
+    def end_headers(self) -> None:
+        # Browsers would keep a graph for a while, and dates in HTTP are whole seconds: after a new export a
+        # kept graph would meet the new items.
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing of single requests."""
 
