@@ -32,7 +32,7 @@ def selfrec_generators() -> Iterator[Generator]:
     """The generator `popularity`."""
     yield Generator(
         name="popularity",
-        summary="The same scores for everyone: log of the time-decayed number of users who chose each item.",
+        summary="The same scores for everyone: the time-decayed number of users who chose each item.",
         options=PopularityOptions,
         build=build,
         trainer=train,

@@ -11,7 +11,11 @@ class PopularityOptions(PartOptions):
     """How popularity becomes a score."""
 
     exponent: float = Field(
-        1.0, gt=0, le=10, description="Power of the scaled log popularity; above 1 favours the few at the top more."
+        1.0,
+        gt=0,
+        le=10,
+        description="Power of an item's popularity as a share of the most popular one's; above 1 favours the few at "
+        "the top more, below 1 less.",
     )
     half_life_days: float | None = Field(
         None,

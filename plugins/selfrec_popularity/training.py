@@ -1,4 +1,4 @@
-"""The closed form: scaled log popularity of the training rows, recent choices counting more."""
+"""The closed form: popularity of the training rows, recent choices counting more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def fill_in(module: Popularity, fitting: Fitting) -> None:
-    """scores = (log(1 + p) / max log(1 + p)) ^ exponent, with p the recent popularity."""
+    """scores = (p / max p) ^ exponent, with p the recent popularity.
+
+    Beside another generator the few items that many choose now come first, and the rest of the list is left to what
+    one user likes; logarithms, which rank the same alone, would lift everything that is known.
+    """
     rows, options = fitting.histories, fitting.options
     half_lives = fitting.half_lives
     if half_lives and options.half_life_days is not None:
@@ -23,8 +27,7 @@ def fill_in(module: Popularity, fitting: Fitting) -> None:
     span = {"shortest_half_life_days": min(half_lives), "longest_half_life_days": max(half_lives)} if half_lives else {}
     for epoch in fitting.epochs(module, 1):
         popularity = recent_popularity(rows, half_lives)
-        logs = torch.log1p(popularity)
-        module.scores.copy_((logs / logs.max().clamp_min(1e-12)) ** options.exponent)
+        module.scores.copy_((popularity / popularity.max().clamp_min(1e-300)) ** options.exponent)
         epoch.report(loss=_surprise(rows, popularity), **span)
 
 

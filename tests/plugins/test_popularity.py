@@ -32,11 +32,11 @@ def scores_of(rows: list[list[int]], ages: list[float] | None = None, **options:
 SEVEN_TO_ONE = [[0]] * 6 + [[0, 1]]
 
 
-def test_scaled_log_of_popularity_for_everyone() -> None:
+def test_share_of_the_most_popular_for_everyone() -> None:
     scores = scores_of(SEVEN_TO_ONE)
     assert torch.equal(scores[0], scores[1])
     assert torch.equal(scores[0], scores[2])
-    torch.testing.assert_close(scores[0], torch.tensor([1.0, math.log(2) / math.log(8), 0.0]))
+    torch.testing.assert_close(scores[0], torch.tensor([1.0, 1 / 7, 0.0]))
 
 
 def test_old_choices_count_less() -> None:
@@ -56,16 +56,15 @@ ROWS = aged([0, 0, 0, 0, 1, 1], [80.0, 80, 80, 80, 0, 0])
 def test_the_half_life_is_the_one_the_stages_have_chosen() -> None:
     part = built(RECORD, SIZES)
     trained(part, replace(fitting_of(part, ROWS, SIZES), half_lives=(20.0,)))
-    # 4 choices of 80 days ago count a sixteenth each, which with the one added is 1.25; 2 of today are 3.
-    torch.testing.assert_close(part.module.scores, torch.tensor([math.log(1.25) / math.log(3), 1.0, 0.0]))
+    # 4 choices of 80 days ago count a sixteenth each, beside 2 of today.
+    torch.testing.assert_close(part.module.scores, torch.tensor([1 / 8, 1.0, 0.0]))
 
 
 def test_several_half_lives() -> None:
     part = built(RECORD, SIZES)
     fitting = trained(part, replace(fitting_of(part, ROWS, SIZES), half_lives=(80.0, 20.0)))
     # 4 choices count 2 at 80 days and 1/4 at 20, beside 2 of today: shares of 1/2 and 1/9, times the mean of 4 and 9/4.
-    old, new = 11 / 36 * 25 / 8, 25 / 36 * 25 / 8
-    torch.testing.assert_close(part.module.scores, torch.tensor([math.log1p(old) / math.log1p(new), 1.0, 0.0]))
+    torch.testing.assert_close(part.module.scores, torch.tensor([11 / 25, 1.0, 0.0]))
     [curve] = fitting.curves
     assert (curve["shortest_half_life_days"], curve["longest_half_life_days"]) == (20, 80)
     assert curve["loss"] == pytest.approx(-(4 * math.log(11 / 36) + 2 * math.log(25 / 36)) / 6)
@@ -81,11 +80,11 @@ def test_a_given_half_life_goes_before_it() -> None:
 
 def test_a_given_half_life_without_ages_counts_every_choice_alike() -> None:
     scores = scores_of([[0], [0], [1]], half_life_days=10)
-    torch.testing.assert_close(scores[0], torch.tensor([1.0, math.log(2) / math.log(3), 0.0]))
+    torch.testing.assert_close(scores[0], torch.tensor([1.0, 1 / 2, 0.0]))
 
 
 def test_exponent() -> None:
-    torch.testing.assert_close(scores_of(SEVEN_TO_ONE, exponent=2)[0], torch.tensor([1.0, 1 / 9, 0.0]))
+    torch.testing.assert_close(scores_of(SEVEN_TO_ONE, exponent=2)[0], torch.tensor([1.0, 1 / 49, 0.0]))
 
 
 def test_nothing_popular_gives_zeros() -> None:
