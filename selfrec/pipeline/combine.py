@@ -30,6 +30,9 @@ ENOUGH = 0.5
 SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
 
+NOTHING = 0.01
+"""A difference of two weights' shares that is none: the smaller weight leaves more of the list to what went before."""
+
 FLAT = 1e-6
 """A standard deviation that is this share of the largest score, or less, is rounding."""
 
@@ -79,7 +82,8 @@ def steady_weight(
     windows: Sequence[tuple[ScoreAll, ScoreAll, Holdout]], device: torch.device, *, forced: bool
 ) -> float:
     """The weight of a generator that loses least in the stretch of time where it loses most, as a share of what the
-    best one has there (NDCG@20). A mean would give up one stretch for another, and nobody knows which one comes next.
+    best one has there (NDCG@20); of several that are as good, the smallest. A mean would give up one stretch for
+    another, and nobody knows which one comes next.
 
     windows: what it stands beside, the generator, and the rows to measure on; the first one's spreads give the weights
     that are tried. forced: never 0.
@@ -92,7 +96,7 @@ def steady_weight(
         hits = np.array([found.metrics["ndcg@20"] for found in measured.values()])
         if hits.max() > 0:
             least = np.minimum(least, hits / hits.max())
-    return ratios[int(np.argmax(least))] * spread
+    return ratios[int(np.argmax(least >= least.max() - NOTHING))] * spread
 
 
 def _by_ratio(

@@ -48,6 +48,9 @@ def chosen_then(*items: int) -> Holdout:
         (([2, 2, 1], [2, 2, 2]), 1.7),
         # In the mean 1.7 has .908 of each window's best and .2 has .895; in the last window 1.7 has .631 of it.
         (([2, 2, 1], [2, 2, 1], [2, 2, 1], [1, 1, 1]), 0.2),
+        # One user of 50 who finds item 2 at second place is more than a hundredth of all, one of 100 is less.
+        (([1] * 49 + [2],), 0.2),
+        (([1] * 99 + [2],), 0.0),
         # Nobody chose anything that either has.
         (([2, 2], [3, 3]), 1.7),
     ],
