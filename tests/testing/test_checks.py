@@ -214,6 +214,19 @@ def test_a_broken_part_is_found(name: str) -> None:
     assert "\n" not in reason
 
 
+class WithoutDefault(PartOptions):
+    shrink: float = Field(description="Added to the counts.")
+
+
+def test_an_option_without_a_default_is_found_and_named() -> None:
+    reasons = failures(Bench(record(options=WithoutDefault)))
+    assert reasons["options_documented"] == "option 'shrink' has no default: write Field(default, description=...)"
+    assert reasons["trains_with_finite_losses"] == (
+        "generator.toy.shrink has no default: give it a value with -o generator.toy.shrink=...; "
+        "see `selfrec plugins show toy`"
+    )
+
+
 class Gru(Neighbours):
     """onnxruntime's GRU aborts the process when it is given no users."""
 
