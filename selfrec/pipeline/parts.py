@@ -202,9 +202,12 @@ class Part:
     def _method(self, name: str) -> Callable[..., Any]:
         method = getattr(self.module, name, None)
         if not callable(method):
+            other = {"query": "item_factors", "item_factors": "query"}
+            half = next((one for one in other if name == "generate" and hasattr(self.module, one)), None)
+            missing, beside = (name, "") if half is None else (other[half], f" beside `{half}`")
             raise PluginError(
-                f"{self.name}: its module {type(self.module).__name__} has no method `{name}`; the contract wants "
-                f"{wanted_of(self.kind, name)}"
+                f"{self.name}: its module {type(self.module).__name__} has no method `{missing}`{beside}; the contract "
+                f"wants {wanted_of(self.kind, missing)}"
             )
         return method  # type: ignore[no-any-return]
 
