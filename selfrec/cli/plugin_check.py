@@ -50,6 +50,8 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
             outcomes = run_checks(bench, lambda outcome, task=task, bars=bars: bars.update(task, advance=1))  # type: ignore[misc]
         results.append((bench.record, outcomes))
     _show(results, as_json)
+    if state.verbose:
+        _show_tracebacks(results)
     failed = sum(outcome.bad for _, outcomes in results for outcome in outcomes)
     if failed:
         raise PluginError(f"{name!r} fails {failed} of {sum(len(o) for _, o in results)} checks; the reasons are above")
@@ -89,6 +91,13 @@ def _show(results: list[tuple[PartRecord, list[Outcome]]], as_json: bool) -> Non
     for record, outcomes in results:
         print_table((f"{record.kind} {record.name}", "", "why"), _rows(outcomes))
         click.echo()
+
+
+def _show_tracebacks(results: list[tuple[PartRecord, list[Outcome]]]) -> None:
+    """Where parts fell, on stderr; what many checks fell over is shown once."""
+    for record, outcomes in results:
+        for told in {outcome.reason: outcome for outcome in reversed(outcomes) if outcome.traceback}.values():
+            click.echo(f"{record.kind} {record.name}, {told.check.replace('_', ' ')}:\n{told.traceback}", err=True)
 
 
 def _rows(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:

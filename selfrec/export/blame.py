@@ -12,6 +12,7 @@ from torch.export import Dim
 from selfrec.errors import ExportError, one_line
 from selfrec.export.direct import traced_once
 from selfrec.export.quiet import quiet
+from selfrec.host.lines import line_of
 from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.parts import Part
@@ -71,18 +72,24 @@ def explained(error: Exception, recommender: Recommender) -> ExportError:
     """The error of an export, with the part that it comes from and the innermost reason."""
     for part, outcome in part_graphs(recommender):
         if isinstance(outcome, Exception):
+            where = line_of(outcome, part.record)
             return ExportError(
-                f"export: {part.name} does not become a graph ({reason(outcome)}); the contract wants code whose "
-                f"course no value and no size decides: `selfrec plugins check {part.record.name}`"
+                f"export: {part.name} does not become a graph ({reason(outcome)}){where}; the contract wants code "
+                f"whose course no value and no size decides: `selfrec plugins check {part.record.name}`"
             )
     return ExportError(f"export: the pipeline does not become a graph ({reason(error)})")
 
 
 def reason(error: BaseException) -> str:
-    """The first lines of the innermost exception; torch wraps it in its own several times."""
+    """The first words of the innermost exception; torch wraps it in its own several times, and adds where in torch."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {one_line(error)[:300]}"
+    return f"{type(error).__name__}: {_shortened(one_line(error).partition(' Caused by: ')[0])}"
+
+
+def _shortened(text: str, longest: int = 300) -> str:
+    """Cut between two words, and visibly."""
+    return text if len(text) <= longest else f"{text[:longest].rpartition(' ')[0]} ..."
 
 
 def scoring_parts(recommender: Recommender) -> list[Part]:

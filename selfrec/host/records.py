@@ -56,7 +56,7 @@ class PartRecord:
     summary: str
     """One line for `selfrec plugins show`."""
     options: type[PartOptions]
-    """The class of its options; every field has a description."""
+    """The class of its options; every field has a description and a default."""
     build: Callable[[Any, Sizes], nn.Module]
     """build(options, sizes) -> the module."""
     trainer: Callable[[Any, Fitting], None] | None = None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Float32, Histories, Holdout
+from selfrec.host.lines import line_of
 from selfrec.host.records import ExtraInput, Kind, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint, Workshop
@@ -270,6 +271,6 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
         if short is not None:
             raise PluginError(f"{part.name}: {what} {short}") from error
         raise PluginError(
-            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants {wanted} to "
-            "run to its end: --verbose shows the traceback"
+            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}{line_of(error, part.record)}; the "
+            f"contract wants {wanted} to run to its end: --verbose shows the traceback"
         ) from error

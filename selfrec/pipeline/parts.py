@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError, SettingsError, one_line
+from selfrec.host.lines import line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
@@ -106,8 +107,8 @@ class Part:
             if short is not None:
                 raise PluginError(f"{self.name}: {what} {short}") from error
             raise PluginError(
-                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}; the contract wants "
-                f"{wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
+                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}{line_of(error, self.record)}; "
+                f"the contract wants {wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
             ) from error
         changed = [name for (name, old), (_, new) in zip(before, _versions(args), strict=True) if old != new]
         if changed:
@@ -201,9 +202,12 @@ class Part:
     def _method(self, name: str) -> Callable[..., Any]:
         method = getattr(self.module, name, None)
         if not callable(method):
+            other = {"query": "item_factors", "item_factors": "query"}
+            half = next((one for one in other if name == "generate" and hasattr(self.module, one)), None)
+            missing, beside = (name, "") if half is None else (other[half], f" beside `{half}`")
             raise PluginError(
-                f"{self.name}: its module {type(self.module).__name__} has no method `{name}`; the contract wants "
-                f"{wanted_of(self.kind, name)}"
+                f"{self.name}: its module {type(self.module).__name__} has no method `{missing}`{beside}; the contract "
+                f"wants {wanted_of(self.kind, missing)}"
             )
         return method  # type: ignore[no-any-return]
 
@@ -264,10 +268,13 @@ def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]
         return record.options.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(place) for place in first["loc"])
+        where = ".".join([record.kind, label, *map(str, first["loc"])])
+        if first["type"] == "missing":
+            raise SettingsError(
+                f"{where} has no default: give it a value with -o {where}=...; see `selfrec plugins show {record.name}`"
+            ) from error
         raise SettingsError(
-            f"{record.kind}.{label}.{where}: {first['msg']} (got {first.get('input')!r}); "
-            f"see `selfrec plugins show {record.name}`"
+            f"{where}: {first['msg']} (got {first.get('input')!r}); see `selfrec plugins show {record.name}`"
         ) from error
 
 
@@ -300,8 +307,8 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
             if short is not None:
                 raise PluginError(f"{name}: build {short}") from error
             raise PluginError(
-                f"{name}: build failed: {type(error).__name__}: {one_line(error)}; {wanted}: --verbose shows the "
-                "traceback"
+                f"{name}: build failed: {type(error).__name__}: {one_line(error)}{line_of(error, record)}; {wanted}: "
+                "--verbose shows the traceback"
             ) from error
     if not isinstance(module, nn.Module):
         raise PluginError(f"{name}: build returned a {type(module).__name__}; {wanted}")

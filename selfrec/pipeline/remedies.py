@@ -21,7 +21,10 @@ _ASKED = re.compile(r"tried to allocate ([0-9]+ bytes|[0-9.]+ [KMGT]iB)", re.IGN
 def against_infinity(options: PartOptions, table: str) -> str:
     """The next step where training ended in NaN or infinity; `table` is the options' name in the configuration."""
     changed = [line for line, value, _ in _changed(options, table) if isinstance(value, float)]
-    return _nearer(changed) if changed else "try a smaller learning rate"
+    if changed:
+        return _nearer(changed)
+    by_steps = "learning_rate" in type(options).model_fields
+    return "try a smaller learning rate" if by_steps else "look for a division by 0, or a logarithm or root of one"
 
 
 def lack_of_memory(error: BaseException, options: PartOptions, table: str) -> str | None:

@@ -202,8 +202,10 @@ def _data_sections(data: ReportData) -> Iterable[Section]:
 
 
 _STAGES_TEXT = (
-    "Each stage adds a part to the one before and is measured on the validation part. The marked line is the pipeline "
-    "in the graph: a stage that makes lists worse is not exported, unless the settings ask for it."
+    "Each line tries one part more beside those kept by then, measured on the validation part. A part is kept where it "
+    "raises NDCG@20 by more than one standard error of the users' differences (the first one unless it lowers it by as "
+    "much), or where the settings ask for it. The marked line is the pipeline in the graph; another may stand higher "
+    "by chance."
 )
 
 

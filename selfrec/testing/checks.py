@@ -40,10 +40,11 @@ HEAVY = ("torch", "onnx", "onnxruntime", "matplotlib", "pandas", "sklearn", "sci
 
 
 def check_options_documented(bench: Bench) -> None:
-    """Every option has a description, and the defaults are valid."""
+    """Every option has a description and a default, and the defaults are valid."""
     options = bench.record.options
     for name, field in options.model_fields.items():
         assert field.description, f"option {name!r} has no description: write Field(..., description=...)"
+        assert not field.is_required(), f"option {name!r} has no default: write Field(default, description=...)"
     validated(options, {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import Any
 
 from selfrec.errors import PluginError, SelfrecError, one_line
@@ -26,6 +27,8 @@ class Outcome:
     """Why not."""
     excused: str = ""
     """Why the part need not pass, as its record says."""
+    traceback: str = ""
+    """Where the part fell, if it did; a check that finds something else has none."""
 
     @property
     def word(self) -> str:
@@ -78,14 +81,19 @@ def run_checks(bench: Bench, told: Callable[[Outcome], None] = lambda outcome: N
 def outcome_of(check: Check, bench: Bench) -> Outcome:
     """Run one check. A failure is an assertion of the check, or an error of the part."""
     name, promise = name_of(check), (check.__doc__ or "").strip()
-    reason = ""
+    reason = traceback = ""
     try:
         check(bench)
     except (AssertionError, SelfrecError) as error:
         reason = one_line(error)
+        traceback = "" if error.__cause__ is None else _traceback(error.__cause__)
     except Exception as error:
-        reason = f"{type(error).__name__}: {one_line(error)}"
-    return Outcome(name, promise, not reason, reason, bench.record.excused.get(name, ""))
+        reason, traceback = f"{type(error).__name__}: {one_line(error)}", _traceback(error)
+    return Outcome(name, promise, not reason, reason, bench.record.excused.get(name, ""), traceback)
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(format_exception(error))
 
 
 def name_of(check: Check) -> str:

@@ -189,6 +189,34 @@ def test_options_of_any_form_are_a_table_of_few_lines(
     assert len(options["long"]["default"]) == 602
 
 
+FALLS = """
+from selfrec.plugin import Generator, PartOptions, hookimpl
+
+def build(options, sizes):
+    raise LookupError("no colours")
+
+@hookimpl
+def selfrec_generators():
+    yield Generator(name="falls", summary="Falls.", options=PartOptions, build=build)
+"""
+
+
+def test_check_shows_where_a_part_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    info = tmp_path / "falls-1.0.dist-info"
+    info.mkdir()
+    (tmp_path / "selfrec_falls.py").write_text(FALLS)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: falls\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[selfrec]\nfalls = selfrec_falls\n")
+    ran = cli("plugins", "check", "falls")
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    assert "LookupError: no colours (selfrec_falls.py, line 5)" in " ".join(ran.out.split())
+    told = cli("plugins", "check", "falls", "--verbose").err
+    assert told.count("LookupError: no colours\n") == 1
+    assert 'selfrec_falls.py", line 5, in build' in told
+
+
 def test_a_reason_that_many_checks_have_is_said_once() -> None:
     given = [
         Outcome("light_import", "", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,8 @@ def test_code_that_values_decide_names_its_part() -> None:
     text = str(exported(DependsOnValues))
     assert text.startswith("export: generator 'broken' does not become a graph (")
     assert "data-dependent" in text
+    assert "Caused by" not in text
+    assert re.search(r"\) \(test_culprits\.py, line \d+\); the contract wants ", text)
     assert text.endswith("code whose course no value and no size decides: `selfrec plugins check broken`")
     assert "\n" not in text
 

@@ -46,6 +46,10 @@ def test_infinity_names_the_numbers_that_are_not_as_by_default(given: dict[str, 
     assert against_infinity(options(**given), "generator.x") == told
 
 
+def test_infinity_of_a_closed_form_is_no_matter_of_a_learning_rate() -> None:
+    assert against_infinity(Inner(), "generator.x") == "look for a division by 0, or a logarithm or root of one"
+
+
 @pytest.mark.parametrize(
     ("error", "given", "told"),
     [

@@ -18,7 +18,7 @@ from selfrec.report.figures import history_lengths
 from selfrec.report.page import TEMPLATES, render, write_report
 from tests.report.sample import sample_data
 
-VOID = {"meta", "link", "br", "img", "hr", "input"}
+VOID = {"meta", "link", "br", "img", "hr", "input", "wbr"}
 DATA = sample_data()
 PAGE = render(DATA)
 

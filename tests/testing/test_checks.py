@@ -214,6 +214,37 @@ def test_a_broken_part_is_found(name: str) -> None:
     assert "\n" not in reason
 
 
+class WithoutDefault(PartOptions):
+    shrink: float = Field(description="Added to the counts.")
+
+
+def test_an_option_without_a_default_is_found_and_named() -> None:
+    reasons = failures(Bench(record(options=WithoutDefault)))
+    assert reasons["options_documented"] == "option 'shrink' has no default: write Field(default, description=...)"
+    assert reasons["trains_with_finite_losses"] == (
+        "generator.toy.shrink has no default: give it a value with -o generator.toy.shrink=...; "
+        "see `selfrec plugins show toy`"
+    )
+
+
+class QueryAlone(nn.Module):
+    """Half of a factored generator."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__()
+
+    def query(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return batch.weights[:, :1]
+
+
+def test_half_of_a_pair_of_methods_is_told_which_one_lacks() -> None:
+    broken = replace(record(), build=QueryAlone, trainer=lambda module, fitting: None)
+    assert failures(Bench(broken))["shapes_and_dtypes"] == (
+        "generator 'toy': its module QueryAlone has no method `item_factors` beside `query`; the contract wants "
+        "item_factors() -> float32[N, d]"
+    )
+
+
 class Gru(Neighbours):
     """onnxruntime's GRU aborts the process when it is given no users."""
 

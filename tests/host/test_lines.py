@@ -1,0 +1,77 @@
+"""An error of a plugin's code names the file and the line that the author has to look at."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from selfrec.errors import PluginError
+from selfrec.host.lines import line_of
+from selfrec.testing import benches
+
+MODULE = """from selfrec.plugin import Generator, PartOptions, hookimpl
+
+
+def build(options, sizes):
+    import torch
+
+    class Falls(torch.nn.Module):
+        def generate(self, batch, features):
+            return inner(batch.history)
+
+    return Falls()
+
+
+def inner(history):
+    import torch
+
+    return torch.zeros(3)[history + 1_000_000]
+
+
+def train(module, fitting):
+    return None
+
+
+@hookimpl
+def selfrec_generators():
+    yield Generator(name="falls", summary="Falls.", options=PartOptions, build=build, trainer=train)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> ModuleType:
+    path = tmp_path / "selfrec_falls.py"
+    path.write_text(MODULE, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("selfrec_falls", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_innermost_line_of_the_plugin_is_named(plugin: ModuleType) -> None:
+    (bench,) = benches(plugin.selfrec_generators())
+    with pytest.raises(
+        PluginError, match=r"generate failed: IndexError: .+ \(selfrec_falls\.py, line 17\); the contract"
+    ):
+        _ = bench.fitted
+
+
+def test_an_error_from_elsewhere_has_no_line(plugin: ModuleType) -> None:
+    (record,) = plugin.selfrec_generators()
+    with pytest.raises(TypeError) as raised:
+        plugin.inner()
+    assert line_of(raised.value, record) == ""
+
+
+def test_what_an_error_was_raised_from_is_looked_at(plugin: ModuleType) -> None:
+    (record,) = plugin.selfrec_generators()
+    with pytest.raises(TypeError) as inner:
+        plugin.inner("text")
+    with pytest.raises(ValueError, match="torch's own words") as raised:
+        raise ValueError("torch's own words") from inner.value
+    assert line_of(raised.value, record) == " (selfrec_falls.py, line 17)"
