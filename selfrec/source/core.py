@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfrec.settings.tables import CleaningSettings
+from selfrec.settings.tables import CleaningSettings, Config
 from selfrec.source.cleaning import Cleaned
 from selfrec.source.rules import plural
 from selfrec.source.splits import Part
@@ -18,12 +18,12 @@ def parts_sql(parts: Sequence[Part]) -> str:
     return f"({', '.join(str(int(part)) for part in parts)})"
 
 
-def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], cleaning: CleaningSettings) -> None:
+def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], config: Config) -> None:
     """Fold the events of these parts to pairs and cut them to their k-core. Raises EmptyDataError.
 
     Only rows the model learns from count here, so the promise of min_users_per_item holds for the model itself.
     """
-    connection, report = cleaned.source.connection, cleaned.report
+    connection, report, cleaning = cleaned.source.connection, cleaned.report, config.cleaning
     [(events,)] = connection.execute(
         f"SELECT count(*) FROM fit_split WHERE strength > 0 AND part IN {parts_sql(parts)}"
     ).fetchall()
@@ -42,10 +42,12 @@ def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], cleaning: CleaningSet
         "added to the pair's weight" if cleaning.fold != "one" else "",
         hint="there are no events",
     )
-    _core(cleaned, cleaning)
+    last = config.split.last_items
+    _core(cleaned, cleaning, "" if last is None else f", or split.last_items (now {last})")
 
 
-def _core(cleaned: Cleaned, cleaning: CleaningSettings) -> None:
+def _core(cleaned: Cleaned, cleaning: CleaningSettings, otherwise: str) -> None:
+    """otherwise: what else leaves too little."""
     connection = cleaned.source.connection
     rules = (("i", cleaning.min_users_per_item), ("u", cleaning.min_items_per_user))
     rows = {"i": 0, "u": 0}
@@ -76,5 +78,5 @@ def _core(cleaned: Cleaned, cleaning: CleaningSettings) -> None:
             option,
             rows[column],
             f"{plural(gone[column], one)} with fewer than {least} {of}{note}",
-            hint=f"lower {option} (now {least})",
+            hint=f"lower {option} (now {least}){otherwise}",
         )

@@ -79,6 +79,22 @@ def split_events(cleaned: Cleaned, config: Config) -> Split:
     return Split(kind, makers[kind](cleaned, config.split))
 
 
+def check_last_items(cleaned: Cleaned, split: Split, settings: SplitSettings) -> None:
+    """Raises EmptyDataError where split.last_items is more than the longest history has beside an item to learn from
+    and one to choose on."""
+    last = settings.last_items
+    if split.kind != "leave-last" or last is None or settings.test == 0:
+        return
+    [(longest,)] = cleaned.source.connection.execute(
+        "SELECT max(n) FROM (SELECT count(DISTINCT i) AS n FROM fit_split WHERE strength > 0 GROUP BY u)"
+    ).fetchall()
+    if longest is not None and 2 < longest < last + 2:
+        raise EmptyDataError(
+            f"{cleaned.source.name}: split.last_items = {last} leaves nothing to choose on, for the longest history "
+            f"has {longest:,} items; set split.last_items to {longest - 2} or less"
+        )
+
+
 def hidden_sql(share: float, count: str) -> str:
     """How many of a user's items are hidden: the share rounded half up, at least 1 of 5 or more."""
     if share == 0:
