@@ -16,6 +16,7 @@ from selfrec import columns
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.files import Files, find_files
+from selfrec.source.headers import file_columns
 from selfrec.source.mapping import Mapping, is_number, map_columns
 from selfrec.source.naming import find_column, find_columns
 from selfrec.source.partitions import Partitions, find_partitions
@@ -271,9 +272,7 @@ def _check_every_file(
     connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str], partitions: Partitions
 ) -> None:
     """A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later."""
-    if len(files.paths) == 1:
-        return
-    headers = files.headers(ids) if files.kind == "csv" else _parquet_columns(connection, files)
+    headers = file_columns(connection, files, ids)
     for wanted in ids:
         if find_column(partitions.types, wanted) is not None:
             continue
@@ -283,12 +282,6 @@ def _check_every_file(
                 f"{without[0]}: has no column {wanted!r}, which others beside it have; leave it out of the glob, or "
                 f"mend its header. Its columns: {', '.join(map(repr, headers[without[0]][:20]))}"
             )
-
-
-def _parquet_columns(connection: duckdb.DuckDBPyConnection, files: Files) -> dict[str, list[str]]:
-    """Columns of each file, by its path."""
-    sql = f"SELECT file_name, list(name) FROM parquet_schema({files.listed}) WHERE num_children IS NULL GROUP BY 1"
-    return dict(sorted(connection.execute(sql).fetchall()))
 
 
 def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:

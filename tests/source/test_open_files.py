@@ -6,6 +6,8 @@ import gzip
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from selfrec.settings.tables import SourceSettings
@@ -96,6 +98,22 @@ def test_csv_errors(tmp_path: Path) -> None:
     assert "Its columns: 'user', 'item'" in error(path)
     path.write_bytes(b"user_id,item_id\xff\xfe\n")
     assert "UTF-8" in error(path)
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    """DuckDB would take the first for the item and the second for another column."""
+    path = tmp_path / "events.csv"
+    for header, both in (("item_id,item_id", "'item_id'"), ("item_id,Item_ID", "'item_id' and 'Item_ID'")):
+        path.write_text(f"user_id,{header}\n1,2,3\n")
+        assert f"events.csv: has two columns {both}; rename one" in error(path)
+        named = ["user_id", *header.split(",")]
+        pq.write_table(pa.Table.from_arrays([pa.array([1])] * 3, names=named), tmp_path / "events.parquet")
+        assert f"events.parquet: has two columns {both}; rename one" in error(tmp_path / "events.parquet")
+    # A spreadsheet leaves columns without a name, and what stands inside a column is none.
+    path.write_text("user_id,item_id,,,\n1,2,,,\n")
+    assert read(path) == [(1, 2, None, None, None)]
+    parquet(tmp_path / "nested.parquet", "SELECT {'item_id': [3, 4], 'b': 5} AS item, 2 AS item_id, 1 AS user_id")
+    assert read(tmp_path / "nested.parquet") == [(1, 2, None, None, None)]
 
 
 def test_a_file_of_a_glob_without_an_id_column_is_named(tmp_path: Path) -> None:
