@@ -13,6 +13,7 @@ import onnx
 from onnx import ModelProto
 
 from selfrec.errors import ExportError, SettingsError
+from selfrec.export.earlier import data_place
 from selfrec.export.half import HalfAgreement, measure_half, to_half
 from selfrec.export.raw_ids import id_table, padding_id, with_ids
 from selfrec.export.reduced import reduce_catalog
@@ -91,7 +92,7 @@ def write_form(graph: ModelProto, target: Path, *, external: bool) -> list[Path]
                               "add --external-data")  # fmt: skip
         write_whole(target, graph.SerializeToString(deterministic=True))
         return [target]
-    data = target.with_name(f"{target.name}.data")
+    data = data_place(target)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         made = Path(folder)
         # onnx gives the weights away to the file, so it gets a copy.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from selfrec.catalog import Catalog
 from selfrec.errors import EmptyDataError, SettingsError, TargetError, one_line
 from selfrec.export.conformance import write_cases
+from selfrec.export.earlier import earlier_data
 from selfrec.export.golden import golden_batches
 from selfrec.export.item_table import TableFacts, renumbered, write_item_table
 from selfrec.export.running import Agreement, agreement, command_of, installed
@@ -114,6 +115,15 @@ def _kept(model: Model, place: str, notes: list[str]) -> Int64:
 
 
 def _write(model: Model, form: Form | None, target: Path, *, external: bool) -> list[Path]:
+    """Write the graph in the place of an earlier one and its data; the places, data first."""
+    before = earlier_data(target)
+    places = _write_graph(model, form, target, external=external)
+    if before is not None and before not in places:
+        before.unlink()
+    return places
+
+
+def _write_graph(model: Model, form: Form | None, target: Path, *, external: bool) -> list[Path]:
     if form is not None:
         from selfrec.export.forms import write_form
 
