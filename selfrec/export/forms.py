@@ -24,6 +24,7 @@ from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.surface import Surface
 from selfrec.settings.forms import ExportSettings
+from selfrec.source.rules import plural
 
 _LARGEST = 2**31 - 1
 """Bytes of a protobuf message."""
@@ -57,10 +58,10 @@ def make_form(model: Model, settings: ExportSettings, kept: npt.NDArray[np.int64
     if settings.k is not None and settings.k > model.top_k:
         longer = f"-o pipeline.top_k={settings.k}"
         if settings.k > model.n_items:
-            longer = f"more items (there are only {model.n_items})"
+            longer = f"more items (the catalog has only {model.n_items})"
         raise SettingsError(
-            f"-k {settings.k}: the model's lists have {model.top_k} items; ask for at most {model.top_k}, or fit with "
-            f"{longer}"
+            f"-k {settings.k}: the model's lists have {plural(model.top_k, 'item')}; ask for at most {model.top_k}, or "
+            f"fit with {longer}"
         )
     graph, surface = onnx.load(str(model.path / GRAPH)), model.surface
     whole = RUNTIMES["onnxruntime"].open(model.path / GRAPH)

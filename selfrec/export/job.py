@@ -22,6 +22,7 @@ from selfrec.model_folder.reading import Model
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.forms import ExportSettings
 from selfrec.source.item_lists import read_items
+from selfrec.source.rules import plural
 from selfrec.web.folder import OtherGraph
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _form(model: Model, settings: ExportSettings, notes: list[str]) -> Form:
     form = make_form(model, settings, kept)
     if kept is not None:
         notes.append(
-            f"{len(kept):,} of the model's {model.n_items:,} items; a history item outside them counts for nothing"
+            f"{len(kept):,} of the model's {plural(model.n_items, 'item')}; "
+            "a history item outside them counts for nothing"
         )
     if form.half is not None:
         notes.append(form.half.line())
@@ -110,7 +112,7 @@ def _kept(model: Model, place: str, notes: list[str]) -> Int64:
     if not len(listed.numbers):
         raise EmptyDataError(f"--allow {place}: none of its items is in the model's catalog; check the ids")
     if listed.unknown:
-        notes.append(f"--allow {place}: {listed.unknown:,} ids are not in the catalog")
+        notes.append(f"--allow {place}: {plural(listed.unknown, 'id')} not in the catalog")
     return listed.numbers
 
 

@@ -69,14 +69,14 @@ def _core(cleaned: Cleaned, cleaning: CleaningSettings, otherwise: str) -> None:
     emptied = rows["i"] + rows["u"] == cleaned.report.rows
     order = ("u", "i") if emptied and rows["i"] > rows["u"] else ("i", "u")
     named = {
-        "i": ("item", "cleaning.min_users_per_item", cleaning.min_users_per_item, "users"),
-        "u": ("user", "cleaning.min_items_per_user", cleaning.min_items_per_user, "items"),
+        "i": ("item", "cleaning.min_users_per_item", cleaning.min_users_per_item, "user"),
+        "u": ("user", "cleaning.min_items_per_user", cleaning.min_items_per_user, "item"),
     }
     for column in order:
         one, option, least, of = named[column]
         cleaned.report.drop(
             option,
             rows[column],
-            f"{plural(gone[column], one)} with fewer than {least} {of}{note}",
+            f"{plural(gone[column], one)} with fewer than {plural(least, of)}{note}",
             hint=f"lower {option} (now {least}){otherwise}",
         )

@@ -21,6 +21,7 @@ from selfrec.source.mapping import Mapping, is_number, map_columns
 from selfrec.source.naming import find_column, find_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
+from selfrec.source.rules import plural
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
 _VIEW = "selfrec_events"
@@ -114,8 +115,8 @@ class Source:
         for count, least, what in wrong:
             if count > times / 2:
                 raise ColumnError(
-                    f"{self.name}: column {column!r} holds {least:.0f} and the like in {count:,} of {times:,} rows, "
-                    f"which is {what}"
+                    f"{self.name}: column {column!r} holds {least:.0f} and the like in {count:,} of "
+                    f"{plural(times, 'row')}, which is {what}"
                 )
         return Span(rows, 0 if column is None else rows - known, first, last, whole)
 

@@ -82,7 +82,9 @@ def test_longer_list_than_the_model_has_is_refused(model: Model, tmp_path: Path)
     with pytest.raises(SettingsError, match=r"-k 11: the model's lists have 10 items"):
         export_graph(model, ExportSettings(k=11), tmp_path / "g.onnx")
     beyond = model.n_items + 1
-    with pytest.raises(SettingsError, match=rf"at most 10, or fit with more items \(there are only {beyond - 1}\)"):
+    with pytest.raises(
+        SettingsError, match=rf"at most 10, or fit with more items \(the catalog has only {beyond - 1}\)"
+    ):
         export_graph(model, ExportSettings(k=beyond), tmp_path / "g.onnx")
 
 
@@ -198,7 +200,7 @@ class TestReducedCatalog:
         assert said["items"]["item_number"] == [0, 1, 2]
         assert said["items"]["model_item_number"] == [3, 7, 55]
         assert pq.read_table(tmp_path / "g.items.parquet").column("item_id").to_pylist() == [1003, 1007, 1055]
-        assert "1 ids are not in the catalog" in done.notes[0]
+        assert "1 id not in the catalog" in done.notes[0]
         assert said["notes"] == done.notes
 
     def test_what_cannot_be_is_said(self, tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_everything_denied_gives_an_empty_result(model: Model, shop: str, tmp_pa
     for target in (parse_target(shop, into="lists"), parse_target(shop, to=str(tmp_path / "lists.parquet"))):
         summary = score_table(model, shop, target, K2, deny=str(deny))
         assert (summary.users, summary.rows) == (3, 0)
-        assert summary.notes == (f"--deny {deny}: holds all 6 items of the catalog, so the result is empty",)
+        assert summary.notes == (f"--deny {deny}: holds the whole catalog (6 items), so the result is empty",)
     assert read_rows(Path(shop), "lists") == read_rows(tmp_path / "lists.parquet") == []
 
 

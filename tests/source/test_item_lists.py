@@ -95,7 +95,7 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ColumnError, match="has no column 'item_id'"):
         read_items(str(tmp_path / "two.csv"), CATALOG)
     (tmp_path / "nan.csv").write_text("item_id,weight\n7,nan\n")
-    with pytest.raises(ColumnError, match="1 values that are null or not finite"):
+    with pytest.raises(ColumnError, match="is null or not finite in 1 row;"):
         read_items(str(tmp_path / "nan.csv"), CATALOG, weighted=True)
     with pytest.raises(SourceError, match="no such file"):
         read_items(str(tmp_path / "none.txt"), CATALOG)
