@@ -17,7 +17,7 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.files import Files, find_files
 from selfrec.source.headers import file_columns
-from selfrec.source.mapping import Mapping, is_number, map_columns
+from selfrec.source.mapping import Mapping, exact_types, is_number, map_columns
 from selfrec.source.naming import find_column, find_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
@@ -250,11 +250,10 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, path: str, files: File
     partitions = find_partitions(connection, files, ids)
     partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
     _check_every_file(connection, files, ids, partitions)
-    relation = files.sql(ids, ids, partitions.types)
     if files.kind == "parquet":
-        return relation
+        return files.sql(ids, ids, partitions.types)
     try:
-        connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {relation}")
+        _read_csv(connection, files, partitions, settings)
     except duckdb.Error:
         # A guess of types that failed at a ragged row does not say which; plain reading does.
         for table in files.csv_as_text_sql():
@@ -267,6 +266,22 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, path: str, files: File
     casts = ", ".join(f"CAST({identifier(name)} AS BIGINT) AS {identifier(name)}" for name in whole)
     connection.execute(f"CREATE TEMP VIEW {_CSV_TABLE}_typed AS SELECT * REPLACE ({casts}) FROM {_CSV_TABLE}")
     return f"{_CSV_TABLE}_typed"
+
+
+def _read_csv(
+    connection: duckdb.DuckDBPyConnection, files: Files, partitions: Partitions, settings: SourceSettings
+) -> None:
+    """Fill the temporary table, with types that hold whatever comes after the rows that DuckDB guesses from."""
+    ids = (settings.user_column, settings.item_column)
+    guessed = files.sql(ids, ids, partitions.types)
+    types = column_types(connection, guessed)
+    own = {name: sql_type for name, sql_type in types.items() if name not in partitions.types}
+    create = f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM "
+    try:
+        connection.execute(create + files.sql(ids, ids, partitions.types, exact_types(own, settings)))
+    except duckdb.ConversionException:
+        # Days written like 31/12/2026: DuckDB finds how, and then takes nothing else in their place.
+        connection.execute(create + guessed)
 
 
 def _check_every_file(

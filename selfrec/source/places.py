@@ -146,7 +146,7 @@ def _open_files(place: str, source: Source | None, id_columns: Sequence[str]) ->
         with reading(place):
             partitions = find_partitions(connection, files, tuple(id_columns))
             file_columns(connection, files, tuple(id_columns))
-        opened = _place(place, connection, files.sql(tuple(id_columns), text, partitions.types))
+        opened = _place(place, connection, files.sql(tuple(id_columns), text, partitions.types, guess_from_all=True))
         yield replace(opened, folders=frozenset(partitions.types))
     finally:
         connection.close()

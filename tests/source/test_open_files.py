@@ -100,6 +100,38 @@ def test_csv_errors(tmp_path: Path) -> None:
     assert "UTF-8" in error(path)
 
 
+FURTHER_DOWN = [
+    ("weight", "2", "1.75", (None, 1.75)),
+    ("weight", "2", "x", "Could not convert string"),
+    ("timestamp", "1767268800", "1767268800.75", (1767268800.75, None)),
+    ("timestamp", "2026-01-01", "2026-01-01 12:00:00", (1767268800.0, None)),
+    ("timestamp", "2026-01-01", "2026-01-01T12:00:00+02:00", (1767261600.0, None)),
+    ("timestamp", "2026-01-01 10:00:00", "2026-01-01 12:00:00+02", (1767261600.0, None)),
+    ("timestamp", "01/02/2026", "31/12/2025", (1767139200.0, None)),
+    ("timestamp", "01/02/2026", "31/12/2025 12:00", "Could not convert string"),
+]
+
+
+@pytest.mark.parametrize(("column", "usual", "last", "wanted"), FURTHER_DOWN, ids=lambda value: str(value))
+def test_what_comes_after_the_rows_that_types_are_guessed_from(
+    tmp_path: Path, column: str, usual: str, last: str, wanted: tuple[float | None, ...] | str
+) -> None:
+    """A whole number, a day or a time without an offset would be made of it, without a word."""
+    path = tmp_path / "events.csv"
+    path.write_text(f"user_id,item_id,{column}\n" + f"1,1,{usual}\n" * 25_000 + f"2,2,{last}\n")
+    if isinstance(wanted, str):
+        assert wanted in error(path)
+    else:
+        epoch, weight = wanted
+        assert read(path)[-1] == (2, 2, epoch, None, weight)
+
+
+def test_a_name_that_another_column_has_too(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,weight,timestamp\n1,2,3\n")
+    assert read(path, item_column="weight", event_column="timestamp") == [(1, 2, None, "3", None)]
+
+
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     """DuckDB would take the first for the item and the second for another column."""
     path = tmp_path / "events.csv"
