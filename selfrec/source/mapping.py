@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from selfrec import columns
 from selfrec.errors import ColumnError
 from selfrec.settings.tables import SourceSettings
-from selfrec.source.ids import id_type
+from selfrec.source.ids import id_type, is_one
 from selfrec.source.naming import find_column
 from selfrec.source.quoting import identifier
 
@@ -32,12 +32,12 @@ _LATEST = 9e12
 
 def is_number(sql_type: str) -> bool:
     """Whether a column of this type can be a weight or epoch seconds."""
-    return sql_type in (*_INTEGERS, "FLOAT", "DOUBLE") or sql_type.startswith("DECIMAL(")
+    return sql_type in (*_INTEGERS, "FLOAT", "DOUBLE") or is_one(sql_type, "DECIMAL(")
 
 
 def is_time(sql_type: str) -> bool:
     """Whether a column of this type is a moment on the calendar."""
-    return sql_type == "DATE" or sql_type.startswith("TIMESTAMP")
+    return sql_type == "DATE" or is_one(sql_type, "TIMESTAMP")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +181,7 @@ def _optional(
 
 
 def _is_label(sql_type: str) -> bool:
-    return sql_type in ("VARCHAR", "BOOLEAN", *_INTEGERS) or sql_type.startswith("ENUM")
+    return sql_type in ("VARCHAR", "BOOLEAN", *_INTEGERS) or is_one(sql_type, "ENUM(")
 
 
 _USABLE: dict[str, tuple[Callable[[str], bool], str]] = {
