@@ -163,7 +163,8 @@ def log_page() -> str:
     lines = [MADE, "", "# The log", ""]
     lines += ["`fit`, `score` and `evaluate` take `--log-json FILE`. They append one line of JSON an event, at once."]
     lines += [
-        "A file that cannot be appended to is an error before anything runs. Numbers that are none (NaN) are null."
+        "A file that cannot be appended to is an error before anything runs. Numbers that are none (NaN) are null.",
+        "`--log-json -` is stderr, without progress; the line `Error:` of a job that failed stands there as well.",
     ]
     lines += ["", "Every line has:", ""]
     lines += [f"- `{name}`: {meaning}" for name, meaning in COMMON.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,7 +24,11 @@ EXTRA_OF = {
 
 @contextmanager
 def extra_needed(purpose: str) -> Iterator[None]:
-    """Turn a missing package of an extra into MissingExtraError; `purpose` is what needs it ("fit")."""
+    """Turn a missing package of an extra into MissingExtraError; `purpose` is what needs it ("fit").
+
+    Raises FileNotFoundError where the working folder was removed: torch would end the program with a line of oneMKL's.
+    """
+    os.getcwd()
     try:
         yield
     except ModuleNotFoundError as error:

@@ -102,6 +102,10 @@ _FIRST = b'{"time": "'
 """How every log begins. Less would not do: a DuckDB file begins with a checksum, which may well be a brace."""
 
 
+STDERR = "-"
+"""The path that is no file: stdout is for the result alone."""
+
+
 class EventLog:
     """Appends events to a file, each at once, in one write: jobs that share a file do not mix their lines."""
 
@@ -174,6 +178,7 @@ def log_option(function: F) -> F:
     @functools.wraps(function)
     def logged(state: State, *args: Any, log_json: str | None, **kwargs: Any) -> Any:
         log = EventLog(log_json, click.get_current_context().command.name or "")
+        state.quiet |= log_json == STDERR
         if log_json is not None:
             import selfrec
 
@@ -187,7 +192,10 @@ def log_option(function: F) -> F:
         return done
 
     option = click.option(
-        "--log-json", metavar="FILE", type=click.Path(), help="Append what the job does, one line of JSON an event."
+        "--log-json",
+        metavar="FILE",
+        type=click.Path(),
+        help="Append what the job does, one line of JSON an event; `-` is stderr, in place of progress.",
     )
     return option(logged)  # type: ignore[return-value]
 
@@ -195,6 +203,8 @@ def log_option(function: F) -> F:
 def _open(path: str) -> int:
     """A handle to append to: a new file, a log of earlier jobs, or a pipe or terminal that somebody reads."""
     try:
+        if path == STDERR:
+            return os.dup(sys.stderr.fileno())
         # Without O_NONBLOCK, a named pipe that nobody reads would stop the job before it starts.
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
         os.set_blocking(handle, True)

@@ -13,6 +13,7 @@ import onnx
 from onnx import ModelProto
 
 from selfrec.errors import ExportError, SettingsError
+from selfrec.export.earlier import data_place
 from selfrec.export.half import HalfAgreement, measure_half, to_half
 from selfrec.export.raw_ids import id_table, padding_id, with_ids
 from selfrec.export.reduced import reduce_catalog
@@ -23,6 +24,7 @@ from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.surface import Surface
 from selfrec.settings.forms import ExportSettings
+from selfrec.source.rules import plural
 
 _LARGEST = 2**31 - 1
 """Bytes of a protobuf message."""
@@ -56,10 +58,10 @@ def make_form(model: Model, settings: ExportSettings, kept: npt.NDArray[np.int64
     if settings.k is not None and settings.k > model.top_k:
         longer = f"-o pipeline.top_k={settings.k}"
         if settings.k > model.n_items:
-            longer = f"more items (there are only {model.n_items})"
+            longer = f"more items (the catalog has only {model.n_items})"
         raise SettingsError(
-            f"-k {settings.k}: the model's lists have {model.top_k} items; ask for at most {model.top_k}, or fit with "
-            f"{longer}"
+            f"-k {settings.k}: the model's lists have {plural(model.top_k, 'item')}; ask for at most {model.top_k}, or "
+            f"fit with {longer}"
         )
     graph, surface = onnx.load(str(model.path / GRAPH)), model.surface
     whole = RUNTIMES["onnxruntime"].open(model.path / GRAPH)
@@ -91,7 +93,7 @@ def write_form(graph: ModelProto, target: Path, *, external: bool) -> list[Path]
                               "add --external-data")  # fmt: skip
         write_whole(target, graph.SerializeToString(deterministic=True))
         return [target]
-    data = target.with_name(f"{target.name}.data")
+    data = data_place(target)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
         made = Path(folder)
         # onnx gives the weights away to the file, so it gets a copy.

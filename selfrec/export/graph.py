@@ -14,6 +14,7 @@ from torch.export import Dim
 from selfrec.errors import ExportError, one_line
 from selfrec.export.blame import explained
 from selfrec.export.direct import traced_once
+from selfrec.export.earlier import PRODUCER
 from selfrec.export.portable import zeros_by_expanding
 from selfrec.export.quiet import quiet
 from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
@@ -21,7 +22,6 @@ from selfrec.host.records import ExtraInput
 from selfrec.pipeline.recommender import Recommender
 
 OPSET = 18
-PRODUCER = "selfrec"
 IR_VERSION = 10
 EXTERNAL_BYTES = 1_500_000_000
 """Past this size the weights stand in model.onnx.data: protobuf ends at 2 GiB."""

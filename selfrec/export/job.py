@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from selfrec.catalog import Catalog
 from selfrec.errors import EmptyDataError, SettingsError, TargetError, one_line
 from selfrec.export.conformance import write_cases
+from selfrec.export.earlier import earlier_data
 from selfrec.export.golden import golden_batches
 from selfrec.export.item_table import TableFacts, renumbered, write_item_table
 from selfrec.export.running import Agreement, agreement, command_of, installed
@@ -21,6 +22,7 @@ from selfrec.model_folder.reading import Model
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.forms import ExportSettings
 from selfrec.source.item_lists import read_items
+from selfrec.source.rules import plural
 from selfrec.web.folder import OtherGraph
 
 if TYPE_CHECKING:
@@ -97,7 +99,8 @@ def _form(model: Model, settings: ExportSettings, notes: list[str]) -> Form:
     form = make_form(model, settings, kept)
     if kept is not None:
         notes.append(
-            f"{len(kept):,} of the model's {model.n_items:,} items; a history item outside them counts for nothing"
+            f"{len(kept):,} of the model's {plural(model.n_items, 'item')}; "
+            "a history item outside them counts for nothing"
         )
     if form.half is not None:
         notes.append(form.half.line())
@@ -109,11 +112,20 @@ def _kept(model: Model, place: str, notes: list[str]) -> Int64:
     if not len(listed.numbers):
         raise EmptyDataError(f"--allow {place}: none of its items is in the model's catalog; check the ids")
     if listed.unknown:
-        notes.append(f"--allow {place}: {listed.unknown:,} ids are not in the catalog")
+        notes.append(f"--allow {place}: {plural(listed.unknown, 'id')} not in the catalog")
     return listed.numbers
 
 
 def _write(model: Model, form: Form | None, target: Path, *, external: bool) -> list[Path]:
+    """Write the graph in the place of an earlier one and its data; the places, data first."""
+    before = earlier_data(target)
+    places = _write_graph(model, form, target, external=external)
+    if before is not None and before not in places:
+        before.unlink()
+    return places
+
+
+def _write_graph(model: Model, form: Form | None, target: Path, *, external: bool) -> list[Path]:
     if form is not None:
         from selfrec.export.forms import write_form
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from selfrec.errors import ModelError, one_line
 from selfrec.files import is_worked_in, locked, recover, remove_leftovers, replace_path, sync_tree, write_whole
 from selfrec.model_folder.manifest import GRAPH, ITEMS, MANIFEST, FileEntry, Manifest, parse_manifest
+from selfrec.model_folder.outside import check_apart
 
 _CHUNK = 1 << 20
 
@@ -47,6 +48,7 @@ class ModelWriter:
 
     def __enter__(self) -> ModelWriter:
         try:
+            check_apart(self.target)
             self.target.parent.mkdir(parents=True, exist_ok=True)
             recover(self.target)
             self._check_target()

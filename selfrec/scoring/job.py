@@ -27,6 +27,7 @@ from selfrec.source.fingerprints import Compared
 from selfrec.source.mapping import missed
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
+from selfrec.source.rules import plural
 from selfrec.source.stray_times import stray_times
 
 
@@ -166,9 +167,8 @@ class _Job:
         """That nothing is left to recommend: what was asked for, or a mistake in what makes the list."""
         if begun.items_left:
             return None
-        return (
-            f"--deny {self.rules.deny}: holds all {self.model.n_items:,} items of the catalog, so the result is empty"
-        )
+        catalog = plural(self.model.n_items, "item")
+        return f"--deny {self.rules.deny}: holds the whole catalog ({catalog}), so the result is empty"
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
         """What shows once everybody is scored: ids that are written otherwise than the fit's make all users cold."""
@@ -229,7 +229,7 @@ def _tell_begin(tell: Tell | None, begun: _Begun, notes: tuple[str, ...]) -> Non
         tell("warning", text=note)
     for name, count in begun.unknown.items():
         if count:
-            tell("warning", text=f"--{name}: {count:,} ids are not in the catalog")
+            tell("warning", text=f"--{name}: {plural(count, 'id')} not in the catalog")
 
 
 def _summary(

@@ -19,6 +19,7 @@ from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots, check_numbers, pieces, plan_batches
 from selfrec.scoring.running import Feeds, GraphRunner
 from selfrec.settings.tables import ScoringSettings
+from selfrec.source.rules import plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
@@ -70,7 +71,7 @@ class Scorer:
         if settings.k > model.top_k:
             longer = f"fit with -o pipeline.top_k={settings.k}"
             if settings.k > model.n_items:
-                longer = f"fit with more items (there are only {model.n_items} items)"
+                longer = f"fit with more items (the catalog has only {plural(model.n_items, 'item')})"
             raise SettingsError(
                 f"k = {settings.k}, but the model {str(model.path)!r} gives lists of at most {model.top_k}; "
                 f"ask for fewer or {longer}"

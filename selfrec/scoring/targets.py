@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from selfrec.errors import SettingsError
+from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
 from selfrec.scoring.parts import IdForm
@@ -54,11 +55,13 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     """The target of `--into TABLE`, `--into FILE.duckdb::TABLE`, `--to FILE.parquet` or `--to FOLDER`.
 
     wait: seconds to wait for a database that another process has open, where that is longer than the usual minute.
+    Raises SettingsError, TargetError for a place in a model folder, which the next fit takes away.
     """
     if (into is None) == (to is None):
         raise SettingsError("name one target: --into TABLE, or --to FILE.parquet or a folder")
     if to is not None:
         path = Path(to).resolve()
+        check_outside(path)
         if path.name.lower().endswith((".parquet", ".pq")):
             return FileTarget(path)
         if path.name.lower().endswith((".csv", ".tsv", ".json", ".csv.gz")) and not path.is_dir():
@@ -75,4 +78,5 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         database = source_path
     if not table or not database:
         raise SettingsError(f"--into {into!r}: name a table, or FILE.duckdb::TABLE")
+    check_outside(Path(database))
     return TableTarget(Path(database).resolve(), table, wait_seconds=max(WAIT_SECONDS, wait))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfrec.settings.tables import CleaningSettings
+from selfrec.settings.tables import CleaningSettings, Config
 from selfrec.source.cleaning import Cleaned
 from selfrec.source.rules import plural
 from selfrec.source.splits import Part
@@ -18,12 +18,12 @@ def parts_sql(parts: Sequence[Part]) -> str:
     return f"({', '.join(str(int(part)) for part in parts)})"
 
 
-def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], cleaning: CleaningSettings) -> None:
+def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], config: Config) -> None:
     """Fold the events of these parts to pairs and cut them to their k-core. Raises EmptyDataError.
 
     Only rows the model learns from count here, so the promise of min_users_per_item holds for the model itself.
     """
-    connection, report = cleaned.source.connection, cleaned.report
+    connection, report, cleaning = cleaned.source.connection, cleaned.report, config.cleaning
     [(events,)] = connection.execute(
         f"SELECT count(*) FROM fit_split WHERE strength > 0 AND part IN {parts_sql(parts)}"
     ).fetchall()
@@ -42,10 +42,12 @@ def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], cleaning: CleaningSet
         "added to the pair's weight" if cleaning.fold != "one" else "",
         hint="there are no events",
     )
-    _core(cleaned, cleaning)
+    last = config.split.last_items
+    _core(cleaned, cleaning, "" if last is None else f", or split.last_items (now {last})")
 
 
-def _core(cleaned: Cleaned, cleaning: CleaningSettings) -> None:
+def _core(cleaned: Cleaned, cleaning: CleaningSettings, otherwise: str) -> None:
+    """otherwise: what else leaves too little."""
     connection = cleaned.source.connection
     rules = (("i", cleaning.min_users_per_item), ("u", cleaning.min_items_per_user))
     rows = {"i": 0, "u": 0}
@@ -67,14 +69,14 @@ def _core(cleaned: Cleaned, cleaning: CleaningSettings) -> None:
     emptied = rows["i"] + rows["u"] == cleaned.report.rows
     order = ("u", "i") if emptied and rows["i"] > rows["u"] else ("i", "u")
     named = {
-        "i": ("item", "cleaning.min_users_per_item", cleaning.min_users_per_item, "users"),
-        "u": ("user", "cleaning.min_items_per_user", cleaning.min_items_per_user, "items"),
+        "i": ("item", "cleaning.min_users_per_item", cleaning.min_users_per_item, "user"),
+        "u": ("user", "cleaning.min_items_per_user", cleaning.min_items_per_user, "item"),
     }
     for column in order:
         one, option, least, of = named[column]
         cleaned.report.drop(
             option,
             rows[column],
-            f"{plural(gone[column], one)} with fewer than {least} {of}{note}",
-            hint=f"lower {option} (now {least})",
+            f"{plural(gone[column], one)} with fewer than {plural(least, of)}{note}",
+            hint=f"lower {option} (now {least}){otherwise}",
         )

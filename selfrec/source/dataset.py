@@ -18,7 +18,7 @@ from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
 from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, told
-from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, split_events
+from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
 from selfrec.source.vocabulary import build_catalog, use_catalog
 
 __all__ = ["Dataset", "RuleCount", "load_dataset"]
@@ -101,7 +101,8 @@ def load_dataset(
         learned = tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
         if catalog is None:
             with reading(source.name):
-                fold_and_core(cleaned, learned, config.cleaning)
+                check_last_items(cleaned, split, config.split)
+                fold_and_core(cleaned, learned, config)
             built = build_catalog(cleaned, config, items, item_column, item_columns)
         else:
             built = catalog

@@ -67,19 +67,25 @@ class Files:
         wanted: tuple[str, ...] = (),
         text_columns: tuple[str, ...] = (),
         partitions: Mapping[str, str] | None = None,
+        exact: Mapping[str, str] | None = None,
+        *,
+        guess_from_all: bool = False,
     ) -> str:
         """A table function that reads Parquet or CSV files.
 
         wanted: columns whose presence tells a CSV file's delimiter; text_columns: read these as text. Letter case
-        aside, as columns are found later. partitions: columns in the names of folders, and their SQL types.
+        aside, as columns are found later. partitions: columns in the names of folders, and their SQL types. exact: SQL
+        types of columns of CSV files; guess_from_all: guess the others from all rows, which takes a second reading.
         """
         types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in (partitions or {}).items())
         folders = f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
         if self.kind == "parquet":
             return f"read_parquet({self.listed}, union_by_name = true, {folders})"
         header, delimiter = csv_header(self.paths[0], wanted)
-        types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in find_columns(header, text_columns))
+        stated = dict.fromkeys(find_columns(header, text_columns), "VARCHAR") | dict(exact or {})
+        types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in stated.items())
         types_option = f", types = {{{types}}}" if types else ""
+        types_option += ", sample_size = -1" if guess_from_all else ""
         return (
             f"read_csv({self.listed}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
             f"comment = '', union_by_name = true, {folders}{types_option})"

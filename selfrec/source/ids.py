@@ -36,7 +36,12 @@ def id_type(sql_type: str) -> str | None:
     """
     if sql_type in _ARROW or sql_type in _AS_TEXT or _WHOLE_DECIMAL.fullmatch(sql_type):
         return sql_type
-    return "VARCHAR" if sql_type.startswith("ENUM") else None
+    return "VARCHAR" if is_one(sql_type, "ENUM(") else None
+
+
+def is_one(sql_type: str, start: str) -> bool:
+    """Whether a type's name begins like this, and it is no list or array of that type."""
+    return sql_type.startswith(start) and not sql_type.endswith("]")
 
 
 def carried_type(sql_type: str) -> pa.DataType:

@@ -18,6 +18,7 @@ from selfrec.source.naming import find_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
+from selfrec.source.rules import plural
 from selfrec.source.session import reading
 
 
@@ -63,8 +64,8 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
     weights = np.asarray(table.column("weight").to_numpy(), dtype=np.float32)
     if not np.isfinite(weights).all():
         raise ColumnError(
-            f"{opened.name}: column 'weight' has {int((~np.isfinite(weights)).sum())} values that are "
-            "null or not finite; give every item a number"
+            f"{opened.name}: column 'weight' is null or not finite in "
+            f"{plural(int((~np.isfinite(weights)).sum()), 'row')}; give every item a number"
         )
     return _numbered(table.column("id").combine_chunks(), weights, catalog)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from selfrec import columns
 from selfrec.errors import ColumnError
 from selfrec.settings.tables import SourceSettings
-from selfrec.source.ids import id_type
+from selfrec.source.ids import id_type, is_one
 from selfrec.source.naming import find_column
 from selfrec.source.quoting import identifier
 
@@ -32,12 +32,12 @@ _LATEST = 9e12
 
 def is_number(sql_type: str) -> bool:
     """Whether a column of this type can be a weight or epoch seconds."""
-    return sql_type in (*_INTEGERS, "FLOAT", "DOUBLE") or sql_type.startswith("DECIMAL(")
+    return sql_type in (*_INTEGERS, "FLOAT", "DOUBLE") or is_one(sql_type, "DECIMAL(")
 
 
 def is_time(sql_type: str) -> bool:
     """Whether a column of this type is a moment on the calendar."""
-    return sql_type == "DATE" or sql_type.startswith("TIMESTAMP")
+    return sql_type == "DATE" or is_one(sql_type, "TIMESTAMP")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +113,26 @@ def missed(fitted: abc.Mapping[str, str | None], found: abc.Mapping[str, str | N
     ]
 
 
+_HOLDS = {
+    columns.TIMESTAMP: {"BIGINT": "DOUBLE", "DATE": "TIMESTAMPTZ", "TIMESTAMP": "TIMESTAMPTZ"},
+    columns.WEIGHT: {"BIGINT": "DOUBLE"},
+}
+
+
+def exact_types(guessed: dict[str, str], settings: SourceSettings) -> dict[str, str]:
+    """Types in the place of those that were guessed from the first rows of a CSV file, as far as rows further down
+    would be rounded to them without a word: 1.75 to a whole number, a moment to its day, or to one without its offset.
+    """
+    named = (settings.user_column, settings.item_column, settings.event_column or columns.EVENT)
+    others = {find_column(guessed, name) for name in named}
+    exact = {}
+    for default, name in ((columns.TIMESTAMP, settings.timestamp_column), (columns.WEIGHT, settings.weight_column)):
+        column = find_column(guessed, name or default)
+        if column is not None and column not in others and guessed[column] in _HOLDS[default]:
+            exact[column] = _HOLDS[default][guessed[column]]
+    return exact
+
+
 def require_column(what: str, types: dict[str, str], name: str, option: str) -> str:
     """The column of this name (letter case aside), or an error listing what there is."""
     found = find_column(types, name)
@@ -161,7 +181,7 @@ def _optional(
 
 
 def _is_label(sql_type: str) -> bool:
-    return sql_type in ("VARCHAR", "BOOLEAN", *_INTEGERS) or sql_type.startswith("ENUM")
+    return sql_type in ("VARCHAR", "BOOLEAN", *_INTEGERS) or is_one(sql_type, "ENUM(")
 
 
 _USABLE: dict[str, tuple[Callable[[str], bool], str]] = {

@@ -16,10 +16,12 @@ from selfrec import columns
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.files import Files, find_files
-from selfrec.source.mapping import Mapping, is_number, map_columns
+from selfrec.source.headers import file_columns
+from selfrec.source.mapping import Mapping, exact_types, is_number, map_columns
 from selfrec.source.naming import find_column, find_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
+from selfrec.source.rules import plural
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
 _VIEW = "selfrec_events"
@@ -113,8 +115,8 @@ class Source:
         for count, least, what in wrong:
             if count > times / 2:
                 raise ColumnError(
-                    f"{self.name}: column {column!r} holds {least:.0f} and the like in {count:,} of {times:,} rows, "
-                    f"which is {what}"
+                    f"{self.name}: column {column!r} holds {least:.0f} and the like in {count:,} of "
+                    f"{plural(times, 'row')}, which is {what}"
                 )
         return Span(rows, 0 if column is None else rows - known, first, last, whole)
 
@@ -248,11 +250,10 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, path: str, files: File
     partitions = find_partitions(connection, files, ids)
     partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
     _check_every_file(connection, files, ids, partitions)
-    relation = files.sql(ids, ids, partitions.types)
     if files.kind == "parquet":
-        return relation
+        return files.sql(ids, ids, partitions.types)
     try:
-        connection.execute(f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM {relation}")
+        _read_csv(connection, files, partitions, settings)
     except duckdb.Error:
         # A guess of types that failed at a ragged row does not say which; plain reading does.
         for table in files.csv_as_text_sql():
@@ -267,13 +268,27 @@ def _file_relation(connection: duckdb.DuckDBPyConnection, path: str, files: File
     return f"{_CSV_TABLE}_typed"
 
 
+def _read_csv(
+    connection: duckdb.DuckDBPyConnection, files: Files, partitions: Partitions, settings: SourceSettings
+) -> None:
+    """Fill the temporary table, with types that hold whatever comes after the rows that DuckDB guesses from."""
+    ids = (settings.user_column, settings.item_column)
+    guessed = files.sql(ids, ids, partitions.types)
+    types = column_types(connection, guessed)
+    own = {name: sql_type for name, sql_type in types.items() if name not in partitions.types}
+    create = f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM "
+    try:
+        connection.execute(create + files.sql(ids, ids, partitions.types, exact_types(own, settings)))
+    except duckdb.ConversionException:
+        # Days written like 31/12/2026: DuckDB finds how, and then takes nothing else in their place.
+        connection.execute(create + guessed)
+
+
 def _check_every_file(
     connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str], partitions: Partitions
 ) -> None:
     """A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later."""
-    if len(files.paths) == 1:
-        return
-    headers = files.headers(ids) if files.kind == "csv" else _parquet_columns(connection, files)
+    headers = file_columns(connection, files, ids)
     for wanted in ids:
         if find_column(partitions.types, wanted) is not None:
             continue
@@ -283,12 +298,6 @@ def _check_every_file(
                 f"{without[0]}: has no column {wanted!r}, which others beside it have; leave it out of the glob, or "
                 f"mend its header. Its columns: {', '.join(map(repr, headers[without[0]][:20]))}"
             )
-
-
-def _parquet_columns(connection: duckdb.DuckDBPyConnection, files: Files) -> dict[str, list[str]]:
-    """Columns of each file, by its path."""
-    sql = f"SELECT file_name, list(name) FROM parquet_schema({files.listed}) WHERE num_children IS NULL GROUP BY 1"
-    return dict(sorted(connection.execute(sql).fetchall()))
 
 
 def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:

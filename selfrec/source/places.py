@@ -12,6 +12,7 @@ import duckdb
 
 from selfrec.errors import ColumnError, SourceError
 from selfrec.source.files import csv_header, find_files
+from selfrec.source.headers import file_columns
 from selfrec.source.ids import id_type
 from selfrec.source.naming import find_columns
 from selfrec.source.open import Source, column_types, find_table, list_tables
@@ -144,7 +145,8 @@ def _open_files(place: str, source: Source | None, id_columns: Sequence[str]) ->
         lock_down(connection, files.allowed)
         with reading(place):
             partitions = find_partitions(connection, files, tuple(id_columns))
-        opened = _place(place, connection, files.sql(tuple(id_columns), text, partitions.types))
+            file_columns(connection, files, tuple(id_columns))
+        opened = _place(place, connection, files.sql(tuple(id_columns), text, partitions.types, guess_from_all=True))
         yield replace(opened, folders=frozenset(partitions.types))
     finally:
         connection.close()

@@ -33,7 +33,7 @@ class Report:
         self.lines.append(RuleCount(rule=rule, rows_before=self.rows, rows_dropped=rows, note=note))
         before, self.rows = self.rows, self.rows - rows
         if self.rows <= 0:
-            raise EmptyDataError(f"{self.source}: the rule {rule!r} dropped all {before} rows; {hint}")
+            raise EmptyDataError(f"{self.source}: the rule {rule!r} dropped all {plural(before, 'row')}; {hint}")
 
     def tell(self, rule: str, note: str) -> None:
         """Add a line of a rule that drops no rows."""

@@ -18,7 +18,7 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32
 from selfrec.side_columns import SideColumn, SideTable, numeric_column
 from selfrec.source.files import find_files
-from selfrec.source.ids import exact_sql
+from selfrec.source.ids import exact_sql, is_one
 from selfrec.source.mapping import is_number, require_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
@@ -206,7 +206,7 @@ def _kinds(place: Place, key: str, wanted: Sequence[str], side: Side) -> tuple[K
 def _kind(sql_type: str) -> Literal["numeric", "categorical"] | None:
     if is_number(sql_type):
         return "numeric"
-    return "categorical" if sql_type in ("VARCHAR", "BOOLEAN", "UUID") or sql_type.startswith("ENUM") else None
+    return "categorical" if sql_type in ("VARCHAR", "BOOLEAN", "UUID") or is_one(sql_type, "ENUM(") else None
 
 
 def _check_kinds(place: Place, kinds: Kinds) -> None:

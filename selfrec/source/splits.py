@@ -15,6 +15,7 @@ from selfrec import columns
 from selfrec.errors import ColumnError, EmptyDataError
 from selfrec.settings.tables import Config, SplitKind, SplitSettings
 from selfrec.source.cleaning import Cleaned
+from selfrec.source.rules import plural
 
 
 class Part(IntEnum):
@@ -77,6 +78,22 @@ def split_events(cleaned: Cleaned, config: Config) -> Split:
         "column": partial(_column, validation_users=most),
     }
     return Split(kind, makers[kind](cleaned, config.split))
+
+
+def check_last_items(cleaned: Cleaned, split: Split, settings: SplitSettings) -> None:
+    """Raises EmptyDataError where split.last_items is more than the longest history has beside an item to learn from
+    and one to choose on."""
+    last = settings.last_items
+    if split.kind != "leave-last" or last is None or settings.test == 0:
+        return
+    [(longest,)] = cleaned.source.connection.execute(
+        "SELECT max(n) FROM (SELECT count(DISTINCT i) AS n FROM fit_split WHERE strength > 0 GROUP BY u)"
+    ).fetchall()
+    if longest is not None and 2 < longest < last + 2:
+        raise EmptyDataError(
+            f"{cleaned.source.name}: split.last_items = {last} leaves nothing to choose on, for the longest history "
+            f"has {longest:,} items; set split.last_items to {longest - 2} or less"
+        )
 
 
 def hidden_sql(share: float, count: str) -> str:
@@ -165,8 +182,8 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
         if not found:
             [(moments,)] = connection.execute("SELECT count(*) FROM fit_moments").fetchall()
             raise EmptyDataError(
-                f"{cleaned.source.name}: split.kind = 'temporal' finds only {moments} different times, too few to "
-                "cut; set split.kind = 'random'"
+                f"{cleaned.source.name}: split.kind = 'temporal' finds only {plural(moments, 'different time')}, too "
+                "few to cut; set split.kind = 'random'"
             )
         cuts[part], hidden = found[0]
     cases = " ".join(
@@ -191,8 +208,8 @@ def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> 
     ).fetchall()
     if eligible < 2 + (split.test > 0):
         raise EmptyDataError(
-            f"{cleaned.source.name}: split.kind = 'users' finds {eligible} users with 2 or more items, too few to hold "
-            "any out; set split.kind = 'random'"
+            f"{cleaned.source.name}: split.kind = 'users' finds {plural(eligible, 'user')} with 2 or more items, too "
+            "few to hold any out; set split.kind = 'random'"
         )
     test = 0 if split.test == 0 else max(1, min(int(split.test * users + 0.5), eligible - 2))
     validation = max(1, min(int(split.validation * users + 0.5), eligible - test - 1, validation_users))

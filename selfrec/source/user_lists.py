@@ -11,6 +11,7 @@ from selfrec.source.lines import INSTEAD, is_text_file, read_lines
 from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
+from selfrec.source.rules import plural
 from selfrec.source.session import reading
 
 LISTED = "selfrec_listed_users"
@@ -41,8 +42,8 @@ def list_users(source: Source, place: str | None) -> int:
             f"SELECT min(user_id), count(DISTINCT user_id) FROM {_TEXT} WHERE {exact} IS NULL"
         ).fetchall()
         raise SourceError(
-            f"{name}: {bad:,} user ids, such as {such!r:.60}, are no {source.user_type}, as the source's are; "
-            "correct them or leave them out"
+            f"{name}: {such!r:.60} is no {source.user_type}, as the source's user ids are ({plural(bad, 'such id')} in "
+            "all); correct them or leave them out"
         )
     [(rows,)] = connection.execute(
         f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {LISTED})"

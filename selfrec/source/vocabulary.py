@@ -16,7 +16,7 @@ from selfrec.errors import ColumnError
 from selfrec.settings.tables import Config
 from selfrec.source.cleaning import Cleaned
 from selfrec.source.folding import SECONDS_A_DAY
-from selfrec.source.ids import carried_sql, exact_sql
+from selfrec.source.ids import carried_sql, exact_sql, is_one
 from selfrec.source.mapping import is_number, is_time, require_column
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
@@ -136,7 +136,7 @@ def _chosen(place: Place, key: str, wanted: tuple[str, ...], cleaned: Cleaned) -
 def _simple(sql_type: str) -> bool:
     return (
         sql_type in ("VARCHAR", "BOOLEAN", "UUID")
-        or sql_type.startswith("ENUM")
+        or is_one(sql_type, "ENUM(")
         or is_number(sql_type)
         or is_time(sql_type)
         or _is_vector(sql_type)
@@ -150,7 +150,7 @@ def _is_vector(sql_type: str) -> bool:
 
 def _plain(name: str, sql_type: str) -> str:
     """The column in a type that every reader of Parquet has."""
-    if sql_type.startswith("ENUM") or sql_type in ("UUID", "HUGEINT", "UHUGEINT"):
+    if is_one(sql_type, "ENUM(") or sql_type in ("UUID", "HUGEINT", "UHUGEINT"):
         return f"CAST({identifier(name)} AS VARCHAR)"
     if _is_vector(sql_type):
         return f"CAST({identifier(name)} AS FLOAT[])"

@@ -327,7 +327,12 @@ INTO_A_MODEL = [
     Case(
         "evaluate model shop.duckdb --log-json model/manifest.json", 2, ("manifest.json", "something else than a log")
     ),
-    Case("score model shop.duckdb --to model/items.parquet", 1, ("items.parquet", "no earlier result")),
+    Case("score model shop.duckdb --to model/items.parquet", 1, IN_A_MODEL),
+    Case("score model shop.duckdb --to model/parts", 1, IN_A_MODEL),
+    Case("score model shop.duckdb --to model", 1, IN_A_MODEL),
+    Case("score model shop.duckdb --into model/lists.duckdb::lists", 1, IN_A_MODEL),
+    Case("fit shop.duckdb --out model/new", 1, IN_A_MODEL),
+    Case("fit shop.duckdb --out model/deep/new", 1, IN_A_MODEL),
 ]
 
 CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL]

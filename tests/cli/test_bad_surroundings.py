@@ -78,10 +78,12 @@ def test_the_working_folder_is_not_replaced(model: Path, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "shop.duckdb"]
 
 
-def test_a_working_folder_that_was_removed(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("args", ["export {model} x.onnx", "fit {shop} --out {shop}.model", "tune {shop} --out x"])
+def test_a_working_folder_that_was_removed(model: Path, tmp_path: Path, args: str) -> None:
     (tmp_path / "here").mkdir()
+    shop = write_shop(tmp_path / "shop.duckdb")
     done = subprocess.run(
-        ["sh", "-c", f"rmdir ../here; {sys.executable} -m selfrec export {model} x.onnx"],
+        ["sh", "-c", f"rmdir ../here; {sys.executable} -m selfrec {args.format(model=model, shop=shop)}"],
         cwd=tmp_path / "here", capture_output=True, check=False,
     )  # fmt: skip
     ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -82,6 +82,21 @@ def test_fit(cli: Cli, shop: Path, tmp_path: Path) -> None:
     assert any(stage["chosen"] for stage in lines[-1]["result"]["stages"])
 
 
+def test_the_log_on_stderr(cli: Cli, shop: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    ran = cli("evaluate", model, shop, "--json", "--log-json", "-")
+    assert ran.code == 0
+    lines = [json.loads(line) for line in ran.err.splitlines()]
+    assert names(lines) == ["started", "finished"]
+    assert lines[-1]["result"] == json.loads(ran.out)
+    ran = cli("evaluate", model, "no.duckdb", "--log-json", "-")
+    *logged, said = ran.err.splitlines()
+    assert names([json.loads(line) for line in logged]) == ["started", "failed"]
+    assert said == f"Error: {json.loads(logged[-1])['text']}"
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_job_that_fails(cli: Cli, shop: Path, model: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     ran = cli("score", model, tmp_path / "no.duckdb", "--to", tmp_path / "lists.parquet", "--log-json", log)

@@ -237,5 +237,5 @@ def test_lists_know_an_id_in_every_spelling(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("user_id\n2\n1.4\n")
     ran = cli(*score, "--users", tmp_path / "users.csv")
     assert (ran.code, ran.out) == (1, "")
-    assert "users.csv: 1 user ids, such as '1.4', are no BIGINT" in ran.err
+    assert "users.csv: '1.4' is no BIGINT, as the source's user ids are (1 such id in all)" in ran.err
     assert len(read_rows(tmp_path / "shop.duckdb", "lists")) == 3

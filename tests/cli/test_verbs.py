@@ -40,7 +40,7 @@ def test_a_length_is_given_or_refused(cli: Cli, tmp_path: Path) -> None:
     ):
         assert len(json.loads(cli(*call, "--json").out)["items"]) == 4
         assert len(json.loads(cli(*call, "--json", "-k", 3).out)["items"]) == 3
-        for k, more in ((5, "fit with -o pipeline.top_k=5"), (7, "fit with more items (there are only 6 items)")):
+        for k, more in ((5, "fit with -o pipeline.top_k=5"), (7, "fit with more items (the catalog has only 6 items)")):
             said = f"Error: k = {k}, but the model {str(model)!r} gives lists of at most 4; ask for fewer or {more}\n"
             assert cli(*call, "-k", k) == Ran(2, "", said)
 

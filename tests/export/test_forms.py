@@ -82,7 +82,9 @@ def test_longer_list_than_the_model_has_is_refused(model: Model, tmp_path: Path)
     with pytest.raises(SettingsError, match=r"-k 11: the model's lists have 10 items"):
         export_graph(model, ExportSettings(k=11), tmp_path / "g.onnx")
     beyond = model.n_items + 1
-    with pytest.raises(SettingsError, match=rf"at most 10, or fit with more items \(there are only {beyond - 1}\)"):
+    with pytest.raises(
+        SettingsError, match=rf"at most 10, or fit with more items \(the catalog has only {beyond - 1}\)"
+    ):
         export_graph(model, ExportSettings(k=beyond), tmp_path / "g.onnx")
 
 
@@ -198,7 +200,7 @@ class TestReducedCatalog:
         assert said["items"]["item_number"] == [0, 1, 2]
         assert said["items"]["model_item_number"] == [3, 7, 55]
         assert pq.read_table(tmp_path / "g.items.parquet").column("item_id").to_pylist() == [1003, 1007, 1055]
-        assert "1 ids are not in the catalog" in done.notes[0]
+        assert "1 id not in the catalog" in done.notes[0]
         assert said["notes"] == done.notes
 
     def test_what_cannot_be_is_said(self, tmp_path: Path) -> None:
@@ -219,6 +221,29 @@ def test_external_data_moves_with_its_graph(model: Model, tmp_path: Path) -> Non
     for feeds in sample_histories(model.surface, 5):
         found, wanted = session(tmp_path / "there" / "g.onnx").run(None, feeds), model.session().run(None, feeds)
         assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
+def test_an_export_takes_the_place_of_an_earlier_one_and_its_data(model: Model, tmp_path: Path) -> None:
+    graph, data = tmp_path / "g.onnx", tmp_path / "g.onnx.data"
+    for later in ({}, {"half": True}, {"raw_ids": True}):
+        export_graph(model, ExportSettings(external_data=True, raw_ids=True), graph)
+        assert data.exists()
+        export_graph(model, ExportSettings(**later), graph)
+        assert not data.exists(), later
+        # The graph has no data, so the file beside it is somebody else's.
+        data.write_bytes(b"of somebody else")
+        export_graph(model, ExportSettings(**later), graph)
+        assert data.read_bytes() == b"of somebody else"
+    # So it is where the graph is another program's, or no graph.
+    foreign = helper.make_graph([], "foreign", [], [], [numpy_helper.from_array(np.zeros(2000, np.float32), "w")])
+    onnx.save_model(
+        helper.make_model(foreign, producer_name="pytorch"), graph, save_as_external_data=True, location=data.name
+    )
+    for content in (graph.read_bytes(), b"no graph", b""):
+        data.write_bytes(b"of somebody else")
+        graph.write_bytes(content)
+        export_graph(model, ExportSettings(), graph)
+        assert data.read_bytes() == b"of somebody else"
 
 
 def test_external_data_that_is_not_written_is_not_listed(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_everything_denied_gives_an_empty_result(model: Model, shop: str, tmp_pa
     for target in (parse_target(shop, into="lists"), parse_target(shop, to=str(tmp_path / "lists.parquet"))):
         summary = score_table(model, shop, target, K2, deny=str(deny))
         assert (summary.users, summary.rows) == (3, 0)
-        assert summary.notes == (f"--deny {deny}: holds all 6 items of the catalog, so the result is empty",)
+        assert summary.notes == (f"--deny {deny}: holds the whole catalog (6 items), so the result is empty",)
     assert read_rows(Path(shop), "lists") == read_rows(tmp_path / "lists.parquet") == []
 
 
@@ -281,8 +281,8 @@ def test_k_beyond_the_model(model: Model, shop: str, tmp_path: Path) -> None:
         ("a_view", None, "is a view"),
         ("Mart.lists", None, "go into the schema main; choose a name without 'Mart.'"),
         ("{tmp}/no/such.duckdb::lists", None, "no such folder"),
-        ("{tmp}/model/manifest.json::lists", None, "cannot be opened"),
-        (None, "{tmp}/model", "no part of a result"),
+        ("{tmp}/photos/cat.jpg::lists", None, "cannot be opened"),
+        (None, "{tmp}/photos", "no part of a result"),
         (None, "{tmp}/folder.parquet", "is a folder"),
         (None, "{tmp}/other.parquet", "no earlier result"),
         (None, "{tmp}/shop.duckdb", "is a file"),
@@ -296,6 +296,8 @@ def test_targets_that_hold_something_else(
         connection.execute("CREATE TABLE products (user_id INTEGER); CREATE VIEW a_view AS SELECT * FROM products")
         connection.execute("CREATE SCHEMA mart; CREATE TABLE mart.lists AS SELECT 1 AS x")
     (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_text("a cat")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     target = parse_target(shop, into=into and into.format(tmp=tmp_path), to=to and to.format(tmp=tmp_path))

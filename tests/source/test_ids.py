@@ -48,7 +48,19 @@ def test_round_trip(sql_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql_type", ["DOUBLE", "FLOAT", "BOOLEAN", "INTEGER[]", "STRUCT(a INTEGER)", "DECIMAL(18,3)", "DATE", "BLOB"]
+    "sql_type",
+    [
+        "DOUBLE",
+        "FLOAT",
+        "BOOLEAN",
+        "INTEGER[]",
+        "STRUCT(a INTEGER)",
+        "DECIMAL(18,3)",
+        "DATE",
+        "BLOB",
+        "ENUM('a')[]",
+        "ENUM('a')[2]",
+    ],
 )
 def test_types_that_name_nothing(sql_type: str) -> None:
     assert id_type(sql_type) is None
@@ -58,6 +70,7 @@ def test_types_that_name_nothing(sql_type: str) -> None:
 
 def test_enums_become_text() -> None:
     assert id_type("ENUM('a', 'b')") == "VARCHAR"
+    assert id_type("ENUM('[a]')") == "VARCHAR"
     assert carried_type("VARCHAR") == pa.string()
 
 

@@ -78,6 +78,12 @@ def test_the_only_column_is_that_of_the_files(tmp_path: Path) -> None:
     assert read_items(f"{tmp_path}/*/deny.csv", CATALOG).numbers.tolist() == [2]
 
 
+def test_a_fraction_after_thousands_of_whole_weights(tmp_path: Path) -> None:
+    """DuckDB guesses types from the first 20,480 rows, and rounds what comes after them."""
+    (tmp_path / "boost.csv").write_text("item_id,weight\n" + "none,1\n" * 25_000 + "7,0.25\n")
+    assert read_items(str(tmp_path / "boost.csv"), CATALOG, weighted=True).weights.tolist() == [0.25]
+
+
 def test_tables_of_the_source(tmp_path: Path) -> None:
     path = make_table(tmp_path / "shop.duckdb", {"user_id": "INTEGER", "sku": "VARCHAR"}, [(1, "7")])
     make_table(Path(path), {"sku": "VARCHAR", "note": "VARCHAR"}, [("7", "x"), (None, "y")], "sold out")
@@ -95,7 +101,7 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ColumnError, match="has no column 'item_id'"):
         read_items(str(tmp_path / "two.csv"), CATALOG)
     (tmp_path / "nan.csv").write_text("item_id,weight\n7,nan\n")
-    with pytest.raises(ColumnError, match="1 values that are null or not finite"):
+    with pytest.raises(ColumnError, match="is null or not finite in 1 row;"):
         read_items(str(tmp_path / "nan.csv"), CATALOG, weighted=True)
     with pytest.raises(SourceError, match="no such file"):
         read_items(str(tmp_path / "none.txt"), CATALOG)

@@ -96,6 +96,17 @@ def test_default_columns_are_used_where_they_fit(tmp_path: Path) -> None:
         assert "no column 'nope'" in error(path, **{f"{option}_column": "nope"})
 
 
+def test_lists_are_no_times_events_and_weights(tmp_path: Path) -> None:
+    types = ("TIMESTAMP[]", "ENUM('a')[]", "DECIMAL(2,1)[]")
+    columns = {**TWO, **dict(zip(("timestamp", "event", "weight"), types, strict=True))}
+    path = make_table(tmp_path / "shop.duckdb", columns, [(1, "a", "[2026-01-01]", "[a]", "[1.5]")])
+    with open_source(path, SourceSettings()) as source:
+        assert rows(source) == [(1, "a", None, None, None)]
+        assert len(source.mapping.notes) == 3
+    for option in ("timestamp", "event", "weight"):
+        assert f"--{option}-column" in error(path, **{f"{option}_column": option})
+
+
 def test_enum_ids_and_events(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
         connection.execute(

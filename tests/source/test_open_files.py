@@ -6,6 +6,8 @@ import gzip
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from selfrec.settings.tables import SourceSettings
@@ -96,6 +98,54 @@ def test_csv_errors(tmp_path: Path) -> None:
     assert "Its columns: 'user', 'item'" in error(path)
     path.write_bytes(b"user_id,item_id\xff\xfe\n")
     assert "UTF-8" in error(path)
+
+
+FURTHER_DOWN = [
+    ("weight", "2", "1.75", (None, 1.75)),
+    ("weight", "2", "x", "Could not convert string"),
+    ("timestamp", "1767268800", "1767268800.75", (1767268800.75, None)),
+    ("timestamp", "2026-01-01", "2026-01-01 12:00:00", (1767268800.0, None)),
+    ("timestamp", "2026-01-01", "2026-01-01T12:00:00+02:00", (1767261600.0, None)),
+    ("timestamp", "2026-01-01 10:00:00", "2026-01-01 12:00:00+02", (1767261600.0, None)),
+    ("timestamp", "01/02/2026", "31/12/2025", (1767139200.0, None)),
+    ("timestamp", "01/02/2026", "31/12/2025 12:00", "Could not convert string"),
+]
+
+
+@pytest.mark.parametrize(("column", "usual", "last", "wanted"), FURTHER_DOWN, ids=lambda value: str(value))
+def test_what_comes_after_the_rows_that_types_are_guessed_from(
+    tmp_path: Path, column: str, usual: str, last: str, wanted: tuple[float | None, ...] | str
+) -> None:
+    """A whole number, a day or a time without an offset would be made of it, without a word."""
+    path = tmp_path / "events.csv"
+    path.write_text(f"user_id,item_id,{column}\n" + f"1,1,{usual}\n" * 25_000 + f"2,2,{last}\n")
+    if isinstance(wanted, str):
+        assert wanted in error(path)
+    else:
+        epoch, weight = wanted
+        assert read(path)[-1] == (2, 2, epoch, None, weight)
+
+
+def test_a_name_that_another_column_has_too(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,weight,timestamp\n1,2,3\n")
+    assert read(path, item_column="weight", event_column="timestamp") == [(1, 2, None, "3", None)]
+
+
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    """DuckDB would take the first for the item and the second for another column."""
+    path = tmp_path / "events.csv"
+    for header, both in (("item_id,item_id", "'item_id'"), ("item_id,Item_ID", "'item_id' and 'Item_ID'")):
+        path.write_text(f"user_id,{header}\n1,2,3\n")
+        assert f"events.csv: has two columns {both}; rename one" in error(path)
+        named = ["user_id", *header.split(",")]
+        pq.write_table(pa.Table.from_arrays([pa.array([1])] * 3, names=named), tmp_path / "events.parquet")
+        assert f"events.parquet: has two columns {both}; rename one" in error(tmp_path / "events.parquet")
+    # A spreadsheet leaves columns without a name, and what stands inside a column is none.
+    path.write_text("user_id,item_id,,,\n1,2,,,\n")
+    assert read(path) == [(1, 2, None, None, None)]
+    parquet(tmp_path / "nested.parquet", "SELECT {'item_id': [3, 4], 'b': 5} AS item, 2 AS item_id, 1 AS user_id")
+    assert read(tmp_path / "nested.parquet") == [(1, 2, None, None, None)]
 
 
 def test_a_file_of_a_glob_without_an_id_column_is_named(tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def test_listed_users_of_a_text_file(tmp_path: Path) -> None:
     [shard] = read(path, loose(**EVENTS), users=str(users))
     assert {user: len(slots) for user, slots in rows(shard).items()} == {99: 0, 3: 1, 1: 3}
     users.write_text("3\nbob\n")
-    with pytest.raises(SourceError, match=r"users.txt: 1 user ids, such as 'bob', are no INTEGER"):
+    with pytest.raises(SourceError, match=r"users.txt: 'bob' is no INTEGER, .* \(1 such id in all\)"):
         read(path, loose(), users=str(users))
     with pytest.raises(SourceError, match=r"no.txt: there is no such file"):
         read(path, loose(), users=str(tmp_path / "no.txt"))
@@ -316,7 +316,7 @@ def test_nobody_is_taken_for_somebody_near(tmp_path: Path) -> None:
     config = loose(**EVENTS)
     [shard] = read(path, config, users="spelt")
     assert sorted(rows(shard)) == [1, 3]
-    with pytest.raises(SourceError, match=r"'near' of .*: 3 user ids, such as '0x3', are no INTEGER, .*; correct them"):
+    with pytest.raises(SourceError, match=r"'near' of .*: '0x3' is no INTEGER, .* \(3 such ids in all\); correct them"):
         read(path, config, users="near")
     with open_source(path, config.source) as source:
         reader = HistoryReader(source, config, ABC)

@@ -150,6 +150,11 @@ class TestRefused:
         with pytest.raises(ColumnError, match="has no column 'household' or 'user_id'; name its key like the source's"):
             load(shop)
 
+    def test_lists_are_not_taken(self, shop: str) -> None:
+        columns = {"household": "VARCHAR", "n": "INTEGER", "d": "DECIMAL(2,1)[]", "e": "ENUM('a')[]"}
+        make_table(Path(shop), columns, [("a", 1, "[1.5]", "[a]")], "people")
+        assert load(shop).user_table.labels == ("n",)
+
     def test_a_missing_table(self, shop: str) -> None:
         with pytest.raises(SourceError, match="has no table 'poeple'"):
             load(shop, user_features="poeple")

@@ -49,6 +49,22 @@ def test_leave_last_hides_the_newest_items(tmp_path: Path) -> None:
     assert data.train.ages.tolist()[-1] == 5  # the newest training event is item 8's
 
 
+@pytest.mark.parametrize("last", [4, 99999])
+def test_last_items_beyond_every_history(tmp_path: Path, last: int) -> None:
+    """With 3 of the 5 items to measure on, one is left to choose on and one to learn from."""
+    rows = [(1, item, item) for item in range(5)]
+    config = loose(split={"last_items": last}, cleaning={"min_users_per_item": 5})
+    path = make_table(tmp_path / "shop.duckdb", COLUMNS, rows)
+    with pytest.raises(EmptyDataError) as caught:
+        load_dataset(path, config)
+    assert f"split.last_items = {last} leaves nothing to choose on" in str(caught.value)
+    assert str(caught.value).endswith("the longest history has 5 items; set split.last_items to 3 or less")
+    data = load(tmp_path, rows, last_items=3)
+    assert ids(data, data.validation.targets) == [[1]]
+    with pytest.raises(EmptyDataError, match=r"now 5\), or split.last_items \(now 3\)"):
+        load_dataset(path, loose(split={"last_items": 3}, cleaning={"min_users_per_item": 5}))
+
+
 def test_leave_last_items(tmp_path: Path) -> None:
     rows = [(user, item, item) for user in range(1, 6) for item in range(user)]
     data = load(tmp_path, rows, last_items=2)

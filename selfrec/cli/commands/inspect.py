@@ -44,8 +44,11 @@ def command(state: State, model: str, as_json: bool) -> None:
 
 
 def _print_facts(model: Model) -> None:
+    from selfrec.source.rules import plural
+
     manifest = model.manifest
     data = manifest.data
+    counted = f"{plural(data.rows, 'event')} of {plural(data.users, 'user')}"
     span = f", {data.first} to {data.last}" if data.first else ""
     print_pairs(
         [
@@ -57,8 +60,8 @@ def _print_facts(model: Model) -> None:
             ("plugins", ", ".join(f"{name} {version}" for name, version in manifest.plugins.items()) or "none"),
             ("preset, seed", f"{manifest.config.preset}, {manifest.seed}"),
             ("pipeline", _pipeline(model)),
-            ("fitted on", f"{data.rows:,} events of {data.users:,} users and {data.items:,} items{span}"),
-            ("catalog", f"{model.n_items:,} items; {_privacy(model)}"),
+            ("fitted on", f"{counted} and {plural(data.items, 'item')}{span}"),
+            ("catalog", f"{plural(model.n_items, 'item')}; {_privacy(model)}"),
             ("columns", ", ".join(f"{key} = {value}" for key, value in _columns(model).items())),
         ]
     )

@@ -120,6 +120,8 @@ def _columns() -> tuple[Any, ...]:
 
 
 def _print(summary: RunSummary) -> None:
+    from selfrec.source.rules import plural
+
     print_pairs(
         [
             ("written", summary.target),
@@ -132,7 +134,10 @@ def _print(summary: RunSummary) -> None:
             ("rows", f"{summary.rows:,}"),
             ("time", f"{summary.seconds:,.1f} s, {summary.users_per_second:,.0f} users per second"),
             ("peak memory", f"{summary.peak_memory / 1e6:,.0f} MB"),
-            *((f"--{name}", f"{count:,} ids are not in the catalog") for name, count in summary.unknown_items.items()),
+            *(
+                (f"--{name}", f"{plural(count, 'id')} not in the catalog")
+                for name, count in summary.unknown_items.items()
+            ),
             *(("note", note) for note in summary.notes),
         ]
     )
