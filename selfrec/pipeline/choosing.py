@@ -47,7 +47,7 @@ class GeneratorChoice:
             chosen.generators, chosen.weights = richest.generators, richest.weights
             chosen.measured = richest.measured
             if first and len(richest.generators) == 1:
-                self._beaten = max(trials[1:], key=_ndcg, default=None)
+                self._beaten = _best_pair(trials[1:])
             if first and self._recency_is_open:
                 self._choose_recency(chosen, validation)
         elif first:
@@ -156,11 +156,16 @@ def _sum(before: ScoreAll, new: ScoreAll, weight: float) -> ScoreAll:
 def _richest(trials: Sequence[Chosen]) -> Chosen:
     """The best of the trials with two generators, unless the generator alone is better by more than chance."""
     alone, *pairs = trials
-    if not pairs:
-        return alone
-    pair = max(pairs, key=_ndcg)
-    return alone if wins(alone.measured, pair.measured) else pair
+    pair = _best_pair(pairs)
+    return alone if pair is None or wins(alone.measured, pair.measured) else pair
 
 
-def _ndcg(chosen: Chosen) -> float:
-    return 0.0 if chosen.measured is None else chosen.measured.metrics["ndcg@20"]
+def _best_pair(pairs: Sequence[Chosen]) -> Chosen | None:
+    """The first one, which has the generator that comes first in the options, until another is better by more than
+    chance.
+    """
+    best: Chosen | None = None
+    for pair in pairs:
+        if best is None or wins(pair.measured, best.measured):
+            best = pair
+    return best
