@@ -190,6 +190,18 @@ def test_what_lost_alone_is_tried_beside_what_is_kept() -> None:
     assert chosen.benched[0].label == "two"
 
 
+@pytest.mark.parametrize(("threes", "first"), [(10, "two"), (11, "two"), (16, "three")])
+def test_the_first_companion_stands_until_another_is_surely_better(threes: int, first: str) -> None:
+    """30 users have item 1 hidden, 10 item 2: one more who has item 3 is chance, six more are not."""
+    items, users = 60, 40 + threes
+    hidden = Histories.from_rows([[1]] * 30 + [[2]] * 10 + [[3]] * threes, items)
+    toys = Toys(fixed("two", 2), fixed("three", 3), fixed("one", 1))
+    stages = trainer(toys=toys, items=items, pipeline={"extractors": (), "generators": ("two", "three", "one")})
+    train = Histories.from_rows([[0, 1]] * 20, items)
+    chosen = stages.select(train, Holdout(Histories.from_rows([[0]] * users, items), hidden))
+    assert [part.label for part in chosen.generators[:2]] == [first, "one"]
+
+
 class TestRecency:
     """Hidden is the newest item's follower: what came before the newest only misleads."""
 
