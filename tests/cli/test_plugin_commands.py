@@ -166,15 +166,20 @@ def selfrec_generators():
 """
 
 
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    """A distribution of one module in the folder, as pip would leave it."""
+    monkeypatch.syspath_prepend(str(folder))
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (folder / f"selfrec_{name}.py").write_text(text)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[selfrec]\n{name} = selfrec_{name}\n")
+
+
 def test_options_of_any_form_are_a_table_of_few_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    info = tmp_path / "forms-1.0.dist-info"
-    info.mkdir()
-    (tmp_path / "selfrec_forms.py").write_text(OPTIONS)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: forms\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[selfrec]\nforms = selfrec_forms\n")
+    install(tmp_path, monkeypatch, "forms", OPTIONS)
     lines = cli("plugins", "show", "forms").out.splitlines()
     assert lines[5:8] == ["generator bare: bare", "", "It has no options."]
     assert lines[-1] == "Set one with -o generator.full.inner.depth=VALUE or under [generator.full]."
@@ -202,12 +207,7 @@ def selfrec_generators():
 
 
 def test_check_shows_where_a_part_falls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    info = tmp_path / "falls-1.0.dist-info"
-    info.mkdir()
-    (tmp_path / "selfrec_falls.py").write_text(FALLS)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: falls\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[selfrec]\nfalls = selfrec_falls\n")
+    install(tmp_path, monkeypatch, "falls", FALLS)
     ran = cli("plugins", "check", "falls")
     assert ran.code == 1
     assert "Traceback" not in ran.err
