@@ -1,6 +1,7 @@
 """Where the time of scoring a table goes: CPU seconds of each part, the whole job on one thread in this process.
 
-Users of whom a screen is never sure are scored by the graph as it is; their time counts as "padding".
+What a screen does after its first product, the masking included, counts as "top-k"; so does scoring users of whom it is
+never sure by the graph as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ import onnxruntime
 
 from selfrec.model_folder import reading, session
 from selfrec.model_folder.reading import Model, open_model
+from selfrec.scoring import running
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.parts import PartNote, hash_shard, result_table, write_part
 from selfrec.scoring.targets import RunRow, TableTarget
@@ -69,6 +71,25 @@ class _Profiled:
 
 
 @contextmanager
+def _choosing(clock: _Clock) -> Iterator[None]:
+    """What a screen does outside of its sessions counts as "top-k" instead of "padding"."""
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            before = clock.parts["top-k"]
+            with clock.of("top-k"):
+                result = function(*arguments)
+            clock.parts["padding"] -= clock.parts["top-k"] - before
+            return result
+
+        return run
+
+    functions = {name: counted(getattr(running, name)) for name in ("mask", "highest")}
+    with patch.multiple(running, **functions):
+        yield
+
+
+@contextmanager
 def _profiled(folder: Path) -> Iterator[list[_Profiled]]:
     """The sessions that are started meanwhile."""
     started: list[_Profiled] = []
@@ -87,7 +108,7 @@ def _of_the_graph(sessions: list[_Profiled]) -> dict[str, float]:
     spent = [session.spent() for session in sessions if session.seconds]
     found = dict.fromkeys(("encoder", "product", "mask", "top-k"), 0.0)
     products = ("Gemm", "MatMul", "MatMulIntegerToFloat")
-    # The head of a graph in two has a product as well, but in the tail there is a costlier one.
+    # The head of a graph in two has a product as well, but in the next session there is a costlier one.
     dearest = max((one[key], number, key) for number, one in enumerate(spent) for key in one if key[1] in products)
     for number, one in enumerate(spent):
         order = list(one)
@@ -97,7 +118,8 @@ def _of_the_graph(sessions: list[_Profiled]) -> dict[str, float]:
             elif key[1] == "ScatterElements":
                 part = "mask"
             else:
-                part = "encoder" if number != dearest[1] or place < order.index(dearest[2]) else "top-k"
+                before = number < dearest[1] or (number == dearest[1] and place < order.index(dearest[2]))
+                part = "encoder" if before else "top-k"
             found[part] += one[key]
     return found
 
@@ -123,7 +145,8 @@ def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
                 with clock.of("reading"):
                     shard = reader.read(number)
                     inputs = hash_shard(shard)
-                with clock.of("padding"):  # And what is inside the sessions, which is taken off below.
+                # And what is inside the sessions, which is taken off below.
+                with clock.of("padding"), _choosing(clock):
                     lists = scorer.score(shard.histories(model.n_items, model.config.cleaning.max_history))
                 with clock.of("writing"):
                     table = result_table(lists, shard.user_ids, model.catalog.item_ids)
@@ -134,7 +157,8 @@ def breakdown(model_path: Path, shop: Path, *, k: int) -> dict[str, float]:
             types = (source.user_type, model.manifest.columns.item_type)
         with clock.of("publishing"):
             target.publish(parts, types, _row(model, reader.users, rows))
-        clock.parts |= _of_the_graph(sessions)
+        for part, seconds in _of_the_graph(sessions).items():
+            clock.parts[part] += seconds
     clock.parts["padding"] -= sum(session.seconds for session in sessions)
     return clock.parts
 

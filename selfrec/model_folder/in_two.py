@@ -10,21 +10,18 @@ the product likes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from selfrec.model_folder.building import Kind, entry, output
+from selfrec.model_folder.cutting import part_of
 from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import FLOAT, Graph, Node, stored_tensor, value_info
-from selfrec.model_folder.wire import Pieces, blob, field_of, fields, text, varint_of
+from selfrec.model_folder.graph import FLOAT, Graph, Node
 
 SLOTWISE = ("history", "weights", "ages")
 """Inputs [B, H] that the head may read: all are cut where a row's padding begins."""
-
-_NODE, _TENSOR, _INPUT, _OUTPUT = 1, 5, 11, 12
-_GRAPH = 7
 
 
 @dataclass(frozen=True)
@@ -88,60 +85,6 @@ def _slotwise(graph: Graph, makers: Mapping[str, Node], node: Node) -> bool:
 def in_two(edited: Edited, pooling: Pooling) -> InTwo:
     """Cut what was made of the graph in which the pooling was found; each half has what it needs and nothing else."""
     kind: Kind = (np.dtype(np.float32), ("batch", "pooled_rows", pooling.width))
-    head, head_inputs = _part(edited, [pooling.name], output(pooling.name, kind), ())
-    tail, tail_inputs = _part(edited, None, entry(pooling.name, kind), (pooling.name,))
+    head, head_inputs = part_of(edited, output(pooling.name, kind), wanted=[pooling.name])
+    tail, tail_inputs = part_of(edited, entry(pooling.name, kind), given=[pooling.name])
     return InTwo(pooling, head, head_inputs, tail, tail_inputs)
-
-
-def _part(
-    edited: Edited, wanted: Iterable[str] | None, surface: Pieces, given: tuple[str, ...]
-) -> tuple[Edited, tuple[str, ...]]:
-    """The file of what these names depend on, and its inputs beside those given.
-
-    wanted: None for the outputs of the graph. surface: a further field of the graph.
-    """
-    top = list(fields(memoryview(edited.content)))
-    graph = next(blob(value) for tag, value in top if tag == _GRAPH)
-    parts = [(tag, blob(value)) for tag, value in fields(graph) if not isinstance(value, int)]
-    outputs = {value_info(message)[0] for tag, message in parts if tag == _OUTPUT}
-    needed, kept_nodes = _needed(parts, outputs if wanted is None else set(wanted), set(given))
-    inputs, kept = [], list(surface)
-    for place, (tag, message) in enumerate(parts):
-        if tag == _NODE:
-            keep = place in kept_nodes
-        elif tag == _TENSOR:
-            keep = stored_tensor(message).name in needed
-        elif tag == _INPUT:
-            name = value_info(message)[0]
-            keep = name in needed
-            inputs += [name] if keep else []
-        elif tag == _OUTPUT:
-            keep = wanted is None
-        else:
-            keep = True
-        kept += field_of(tag, [message]) if keep else []
-    whole: Pieces = []
-    for tag, value in top:
-        if tag == _GRAPH:
-            whole += field_of(tag, kept)
-        elif not isinstance(value, int):
-            whole += field_of(tag, [value])
-        else:
-            whole += varint_of(tag, value)
-    tensors = {name: values for name, values in edited.tensors.items() if name in needed}
-    return Edited(b"".join(whole), tensors), tuple(inputs)
-
-
-def _needed(parts: list[tuple[int, memoryview]], wanted: set[str], given: set[str]) -> tuple[set[str], set[int]]:
-    """All names that these depend on, up to what is given, and the places of the operations that make them."""
-    needed, kept = wanted - given, set()
-    # An operation stands after those whose outputs it reads.
-    for place in range(len(parts) - 1, -1, -1):
-        tag, message = parts[place]
-        if tag != _NODE:
-            continue
-        read, made = ({text(value) for number, value in fields(message) if number == field} for field in (1, 2))
-        if made & needed:
-            kept.add(place)
-            needed |= read - given - {""}
-    return needed, kept

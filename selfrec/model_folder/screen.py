@@ -1,4 +1,7 @@
-"""The operations of a screen (see screened.py), written into a graph one after the other."""
+"""The operations of a screen (see screened.py), written into a graph one after the other.
+
+They are two parts, between which the candidates are chosen (see scoring/candidates.py).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.model_folder.building import node, placeholder, tensor
+from selfrec.model_folder.building import graph_file, node, placeholder, tensor
 from selfrec.model_folder.bytes_table import BytesTable
 from selfrec.model_folder.wire import Pieces
 
@@ -16,19 +19,38 @@ BLOCK = 32
 """Bounds are searched by the best of so many neighbours first."""
 MICROSOFT = "com.microsoft"
 """The domain of onnxruntime's product of bytes with a unit for every column."""
-CANDIDATES = "screen_candidates"
-"""Input int64[1]: C, how many items are scored exactly; more of them make more users sure."""
 PREFIX = "screen_"
-"""What all further names begin with, but for SURE."""
-SURE = "sure"
-"""Output bool[B, 1]: whether a user's list is known to be the graph's."""
+"""What all names of a screen begin with."""
 
-_LOWEST = float(np.finfo(np.float32).min)
+BOUNDS = "screen_bounds"
+"""float32[B, blocks x BLOCK]: every item's bound in the user's unit, before the mask."""
+BEST = "screen_best"
+"""float32[B, blocks]: the highest of each block of bounds."""
+UNIT, MARGIN = "screen_unit", "screen_margin"
+"""float32[B, 1]: no item whose bound is b has a score above b x UNIT + MARGIN."""
+CHOSEN = "screen_chosen"
+"""int64[B, C] the candidates, in the order of their numbers, so that equal scores fall to the lower one."""
+ALLOWED = "screen_allowed"
+"""bool[B, C]: which of them are not masked."""
+
 _TURNING = 4e-5
 """R^T q is off by less than this share of |q| in float32: as much of |Q| is added to A."""
 
 _ADDING = 1e-5
 """Sums of what is added are off by less than this share of it."""
+
+
+def best_of_blocks(blocks: int) -> bytes:
+    """A file that takes BOUNDS and gives BEST."""
+    real = np.dtype(np.float32)
+    parts = [
+        tensor("shape", np.array([0, blocks, BLOCK])),
+        tensor("axis", np.array([2])),
+        node("Reshape", [BOUNDS, "shape"], ["blocks"]),
+        node("ReduceMax", ["blocks", "axis"], [BEST], keepdims=0),
+    ]
+    inputs = {BOUNDS: (real, ("batch", blocks * BLOCK))}
+    return graph_file(parts, inputs=inputs, outputs={BEST: (real, ("batch", blocks))})
 
 
 class Added(NamedTuple):
@@ -63,8 +85,8 @@ SEVEN_BITS = Form(most=63, candidates=1.5, worth=150_000)
 
 
 class Screen:
-    """Reads `query` float32[B, d], `factors` float32[columns, d], `bias` float32[columns], the mask's operands, and
-    what is added to the product.
+    """Reads `query` float32[B, d], `factors` float32[columns, d], `bias` float32[columns], and what is added to
+    the product.
     """
 
     def __init__(
@@ -75,11 +97,10 @@ class Screen:
         query: str,
         factors: str,
         bias: str,
-        mask: tuple[str, str],
         added: Added | None = None,
     ) -> None:
         self._form = form
-        self._table, self._query, self._factors, self._bias, self._mask = table, query, factors, bias, mask
+        self._table, self._query, self._factors, self._bias = table, query, factors, bias
         self._added = added
         self.fields: list[Pieces] = []
         """Fields of the graph, in an order in which each name is made before it is used."""
@@ -88,20 +109,19 @@ class Screen:
         self._made = 0
         self._known: dict[str, str] = {}
 
-    def write(self, columns: int, k: int) -> None:
-        """All operations, from the query to the outputs items, scores and SURE."""
-        query, unit = self._in_bytes()
-        bounds = self._bounds(query, unit, columns)
-        highest, items = self._highest(bounds)
-        worst = self._lists(highest, items, k)
-        self._sure(query, unit, highest, worst)
+    def write(self, k: int) -> None:
+        """All operations: from the query to BOUNDS, UNIT and MARGIN; from CHOSEN to the outputs items and scores."""
+        query = self._in_bytes()
+        self._bounds(query)
+        self._margin(query)
+        self._lists(k)
 
-    def _in_bytes(self) -> tuple[str, str]:
-        """u and the two columns of the bound, float32[B, d + 2]; a, float32[B, 1]."""
+    def _in_bytes(self) -> str:
+        """u and the two columns of the bound, float32[B, d + 2]; UNIT, which is a."""
         table, make = self._table, self._make
         turned = make("MatMul", self._query, self._constant("turn", table.turn))
         most = make("ReduceMax", make("Abs", turned), self._axis(1))
-        unit = make("Div", make("Max", most, self._real(1e-30)), self._real(self._form.most))
+        unit = make("Div", make("Max", most, self._real(1e-30)), self._real(self._form.most), name=UNIT)
         scaled = make("Div", turned, unit)
         whole = make("Round", scaled)
         rest = make("Sub", scaled, whole)
@@ -115,61 +135,48 @@ class Screen:
         second = make("Add", length, make("Div", rest_length, self._real(table.cosine)))
         first = make("Ceil", make("Mul", first, self._real(table.of_rest)))
         second = make("Ceil", make("Mul", second, self._real(table.of_length)))
-        return make("Concat", whole, first, second, axis=1), unit
+        return make("Concat", whole, first, second, axis=1)
 
-    def _bounds(self, query: str, unit: str, columns: int) -> str:
-        """Upper bounds of the scores in the query's unit, masked, float32[B, columns]."""
+    def _bounds(self, query: str) -> None:
+        """Upper bounds of the scores in the query's unit."""
         make = self._make
         raised = make("Add", query, self._real(self._form.zero))
-        # Past the form's range a bound would be too low; such a user is not sure (see _sure).
+        # Past the form's range a bound would be too low; such a user is not sure (see _margin).
         largest = self._form.zero + self._form.most
         shown = make("Cast", make("Clip", raised, self._real(0), self._real(largest)), to=2)
         weights = self._large("whole", self._table.whole)
         units = self._constant("unit", self._table.unit)
         zero = self._constant("zero", np.uint8(self._form.zero))
-        bounds = make(
-            "MatMulIntegerToFloat", shown, weights, self._real(1), units, zero, "", self._bias, domain=MICROSOFT
-        )
+        operands = (shown, weights, self._real(1), units, zero, "", self._bias)
+        if self._added is None:
+            make("MatMulIntegerToFloat", *operands, domain=MICROSOFT, name=BOUNDS)
+            return
+        bounds = make("MatMulIntegerToFloat", *operands, domain=MICROSOFT)
+        values = make("Div", self._added.values, UNIT)
+        values = make("Add", values, make("Mul", make("Abs", values), self._real(_ADDING)))
+        make("ScatterElements", bounds, self._added.items, values, axis=1, reduction="add", name=BOUNDS)
+
+    def _margin(self, query: str) -> None:
+        """What a score may be above its bound; without end where the query is out of range."""
+        make, table = self._make, self._table
+        middle = make("MatMul", self._query, self._constant("mean", table.mean[:, None]))
+        rounding = make("Mul", make("ReduceL2", self._query, self._axis(1)), self._real(table.rounding))
         if self._added is not None:
-            values = make("Div", self._added.values, unit)
-            values = make("Add", values, make("Mul", make("Abs", values), self._real(_ADDING)))
-            bounds = make("ScatterElements", bounds, self._added.items, values, axis=1, reduction="add")
-        masked = make("ScatterElements", bounds, *self._mask, axis=1)
-        return make("Reshape", masked, self._constant("blocks", np.array([0, columns // BLOCK, BLOCK])))
+            total = make("ReduceSum", make("Abs", self._added.values), self._axis(1))
+            rounding = make("Add", rounding, make("Mul", total, self._real(_ADDING)))
+        whole = make("LessOrEqual", make("ReduceMax", query, self._axis(1)), self._real(self._form.most))
+        make("Where", whole, make("Add", middle, rounding), self._real(np.inf), name=MARGIN)
 
-    def _highest(self, bounds: str) -> tuple[str, str]:
-        """The C highest bounds float32[B, C] and whose they are, int64[B, C]."""
-        make, block = self._make, self._constant("block", np.int64(BLOCK))
-        best = make("ReduceMax", bounds, self._axis(2), keepdims=0)
-        # Best blocks first: the heap that looks for the best items then soon holds them.
-        blocks = make("TopK", best, CANDIDATES, outs=2)
-        kept = make("GatherND", bounds, make("Unsqueeze", blocks, self._axis(2)), batch_dims=1)
-        places = make(
-            "TopK",
-            make("Flatten", kept, axis=1),
-            CANDIDATES,
-            outs=2,
-            names=("screen_highest", ""),
-            sorted=0,
-        )
-        start = make("Mul", self._pick(blocks, make("Div", places, block)), block)
-        return "screen_highest", make("Add", start, make("Mod", places, block))
-
-    def _lists(self, highest: str, items: str, k: int) -> str:
-        """The outputs items and scores; the k-th best score float32[B, 1]."""
+    def _lists(self, k: int) -> None:
+        """The outputs items and scores: the k best of the candidates."""
         make = self._make
-        rows = make("Gather", self._factors, items, axis=0)
+        rows = make("Gather", self._factors, CHOSEN, axis=0)
         scores = make("MatMul", rows, make("Unsqueeze", self._query, self._axis(2)))
-        left = make("Greater", highest, self._real(_LOWEST))
-        scores = make("Squeeze", self._with_added(scores, items), self._axis(2))
-        scores = make("Where", left, scores, self._real(-np.inf))
-        # In the order of their numbers, so that equal scores fall to the lower item number.
-        order = make("TopK", items, CANDIDATES, outs=2, largest=0)
-        best = make("TopK", self._pick(scores, order), self._count(k), outs=2, names=("scores", ""))
-        make(
-            "GatherND", self._pick(items, order), make("Unsqueeze", best, self._axis(2)), names=("items",), batch_dims=1
-        )
-        return make("ReduceMin", "scores", self._axis(1))
+        scores = make("Squeeze", self._with_added(scores, CHOSEN), self._axis(2))
+        scores = make("Where", ALLOWED, scores, self._real(-np.inf))
+        best = self._made_up()
+        self.fields.append(node("TopK", [scores, self._count(k)], ["scores", best]))
+        make("GatherND", CHOSEN, make("Unsqueeze", best, self._axis(2)), name="items", batch_dims=1)
 
     def _with_added(self, scores: str, items: str) -> str:
         """float32[B, C, 1]: the products and what is added to items int64[B, C]."""
@@ -180,39 +187,15 @@ class Screen:
         same = make("Cast", make("Equal", own, make("Unsqueeze", self._added.items, self._axis(1))), to=1)
         return make("Add", scores, make("MatMul", same, make("Unsqueeze", self._added.values, self._axis(2))))
 
-    def _sure(self, query: str, unit: str, highest: str, worst: str) -> None:
-        """Whether nothing that was left out can be in the list: its score is at most that of the lowest bound kept."""
-        make, table = self._make, self._table
-        lowest = make("ReduceMin", highest, self._axis(1))
-        middle = make("MatMul", self._query, self._constant("mean", table.mean[:, None]))
-        rounding = make("Mul", make("ReduceL2", self._query, self._axis(1)), self._real(table.rounding))
-        if self._added is not None:
-            total = make("ReduceSum", make("Abs", self._added.values), self._axis(1))
-            rounding = make("Add", rounding, make("Mul", total, self._real(_ADDING)))
-        bound = make("Add", make("Add", make("Mul", lowest, unit), middle), rounding)
-        whole = make("LessOrEqual", make("ReduceMax", query, self._axis(1)), self._real(self._form.most))
-        above = make("And", make("Greater", worst, bound), whole)
-        make("Or", above, make("Less", lowest, self._real(_LOWEST)), names=(SURE,))
+    def _make(self, op: str, *inputs: str, name: str = "", domain: str = "", **attributes: int | str) -> str:
+        """Add an operation; the name of its output, where it is not given one."""
+        output = name or self._made_up()
+        self.fields.append(node(op, list(inputs), [output], domain=domain, **attributes))
+        return output
 
-    def _pick(self, values: str, places: str) -> str:
-        """Of each row of a matrix those at these places."""
-        return self._make("GatherND", values, self._make("Unsqueeze", places, self._axis(2)), batch_dims=1)
-
-    def _make(
-        self,
-        op: str,
-        *inputs: str,
-        names: tuple[str, ...] = (),
-        outs: int = 1,
-        domain: str = "",
-        **attributes: int | str,
-    ) -> str:
-        """Add an operation; the name of its last output. names: its outputs, where they are to have some."""
-        outputs = [f"screen_{self._made + place}" for place in range(outs)]
-        outputs = [given or name for given, name in zip(names or outputs, outputs, strict=True)]
-        self._made += outs
-        self.fields.append(node(op, list(inputs), outputs, domain=domain, **attributes))
-        return outputs[-1]
+    def _made_up(self) -> str:
+        self._made += 1
+        return f"{PREFIX}{self._made}"
 
     def _constant(self, name: str, values: npt.ArrayLike) -> str:
         """The name of a stored tensor, which is written once."""

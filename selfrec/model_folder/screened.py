@@ -1,10 +1,11 @@
 """The graph with a first product in 8 bits: it bounds every item's score, and the few that may be in a list are scored
 as before. The lists are those of the graph; their scores are summed in another order, so the last bits may differ.
 
-    8-bit bounds of all items -> mask -> the C highest -> their scores in float32 -> the k best
+    8-bit bounds of all items | mask -> the C highest | their scores in float32 -> the k best
 
-Whether the k-th best score is above the bound of all that was left out is an output, for each user; where it is not,
-the graph itself has to be asked. The first product takes a third to two thirds of the time of the one in float32, by
+The graph is cut where the candidates are chosen, for which there are quicker ways than its operations (see
+scoring/candidates.py). For a user whose k-th best score is below the bound of what was left out the graph itself has to
+be asked. The first product takes a third to two thirds of the time of the one in float32, by
 the processor (see scoring/processor.py); on a large catalog that is most of a job [measured].
 """
 
@@ -14,11 +15,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrec.model_folder.building import entry, opset, output
+from selfrec.model_folder.building import Kind, entry, opset, output
 from selfrec.model_folder.bytes_table import bytes_table
+from selfrec.model_folder.cutting import part_of
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
-from selfrec.model_folder.screen import BLOCK, CANDIDATES, EIGHT_BITS, MICROSOFT, PREFIX, SURE, Added, Form, Screen
+from selfrec.model_folder.screen import (
+    ALLOWED,
+    BLOCK,
+    BOUNDS,
+    CHOSEN,
+    EIGHT_BITS,
+    MARGIN,
+    MICROSOFT,
+    PREFIX,
+    UNIT,
+    Added,
+    Form,
+    Screen,
+    best_of_blocks,
+)
 from selfrec.model_folder.surface import TOP_K
 from selfrec.model_folder.unbiased import adds, product_place
 
@@ -28,14 +44,25 @@ _TWO_STAGES = (
 )
 """What selfrec.export.top_k.in_two_stages writes."""
 
+_REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
 _WIDER = 4
 """How many times as many candidates make the others sure."""
 
 
 @dataclass(frozen=True)
-class Screened(Edited):
-    """A graph with a screen; its further input is CANDIDATES, its further output SURE."""
+class Screened:
+    """A graph as two, between which candidates are chosen."""
 
+    bounds: Edited
+    """Gives BOUNDS, UNIT, MARGIN, the mask and what is passed on."""
+    best: Edited
+    """Takes BOUNDS, gives BEST. (In one graph with the first, the mask would be put on a copy of the bounds.)"""
+    exact: Edited
+    """Takes CHOSEN, ALLOWED and what is passed on; gives items and scores."""
+    mask: tuple[str, str]
+    """int64[B, X] the items that are masked, float32[B, X] what they get."""
+    passed: tuple[str, ...]
+    """The query, and what a sparse generator adds."""
     candidates: tuple[int, ...]
     """What C may be: the first for all users, the next for those of whom it is not sure, and so on."""
 
@@ -75,25 +102,51 @@ def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, f
         return None
     query, factors, bias = places.product.inputs
     added = None if places.added is None else Added(*places.added.inputs[1:3])
-    screen = Screen(
-        table,
-        form,
-        query=query,
-        factors=factors,
-        bias=bias,
-        mask=(places.mask.inputs[1], places.mask.inputs[2]),
-        added=added,
-    )
-    screen.write(places.factors.dims[0], k)
-    surface = [entry(CANDIDATES, (np.dtype(np.int64), (1,))), output(SURE, (np.dtype(np.bool_), ("batch", 1)))]
-    edited = edit(
+    screen = Screen(table, form, query=query, factors=factors, bias=bias, added=added)
+    screen.write(k)
+    kept = edit(
         source,
         lambda place, node: None if place in places.replaced else [node],
-        [*screen.fields, *surface],
+        screen.fields,
         [opset(MICROSOFT, 1)],
     )
+    whole = Edited(kept.content, {**kept.tensors, **screen.tensors})
+    passed, mask = _passed(query, places.factors.dims[1], added), (places.mask.inputs[1], places.mask.inputs[2])
+    bounds, exact = _cut(whole, passed, mask, blocks)
     candidates = tuple(sorted({few, min(_WIDER * few, blocks)}))
-    return Screened(edited.content, {**edited.tensors, **screen.tensors}, candidates)
+    best = Edited(best_of_blocks(blocks), {})
+    return Screened(bounds, best, exact, mask, tuple(passed), candidates)
+
+
+def _passed(query: str, width: int, added: Added | None) -> dict[str, Kind]:
+    """What the second part reads of the first."""
+    passed: dict[str, Kind] = {query: (_REAL, ("batch", width))}
+    if added is not None:
+        passed[added.items] = (_NUMBER, ("batch", "added"))
+        passed[added.values] = (_REAL, ("batch", "added"))
+    return passed
+
+
+def _cut(whole: Edited, passed: dict[str, Kind], mask: tuple[str, str], blocks: int) -> tuple[Edited, Edited]:
+    """What gives the bounds, and what scores candidates."""
+    given: dict[str, Kind] = {
+        BOUNDS: (_REAL, ("batch", blocks * BLOCK)),
+        UNIT: (_REAL, ("batch", 1)),
+        MARGIN: (_REAL, ("batch", 1)),
+        mask[0]: (_NUMBER, ("batch", "masked")),
+        mask[1]: (_REAL, ("batch", "masked")),
+        **passed,
+    }
+    taken: dict[str, Kind] = {
+        CHOSEN: (_NUMBER, ("batch", "candidates")),
+        ALLOWED: (np.dtype(np.bool_), ("batch", "candidates")),
+        **passed,
+    }
+    outputs = [piece for name, kind in given.items() for piece in output(name, kind)]
+    inputs = [piece for name, kind in taken.items() for piece in entry(name, kind)]
+    bounds, _ = part_of(whole, outputs, wanted=given)
+    exact, _ = part_of(whole, inputs, given=taken)
+    return bounds, exact
 
 
 def _worth(factors: Stored, candidates: int, form: Form) -> bool:
@@ -107,7 +160,7 @@ def _places(graph: Graph, n_items: int) -> _Places | None:
     """
     place = product_place(graph)
     names = {name for node in graph.nodes for name in node.outputs} | {stored.name for stored in graph.tensors}
-    if place is None or any(name == SURE or name.startswith(PREFIX) for name in names):
+    if place is None or any(name.startswith(PREFIX) for name in names):
         return None
     product = graph.nodes[place]
     factors = next((stored for stored in graph.tensors if stored.name == product.inputs[1]), None)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.histories import Float32
-from selfrec.model_folder.screen import CANDIDATES, SURE
-from selfrec.scoring.batches import Piece
+from selfrec.model_folder.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
+from selfrec.scoring.batches import PIECE_BYTES, Piece
+from selfrec.scoring.candidates import highest, mask
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from selfrec.model_folder.edited import Edited
     from selfrec.model_folder.in_two import InTwo
     from selfrec.model_folder.reading import Model
+    from selfrec.model_folder.screened import Screened
 
 Feeds = dict[str, npt.NDArray[Any]]
 Found = tuple[npt.NDArray[Any], npt.NDArray[Any]]
@@ -42,7 +44,7 @@ class GraphRunner:
         self._lock = threading.Lock()
         self._whole: _Whole | _InTwo | None = None
         self._beyond = np.array([], dtype=np.int64)
-        self._screen: _Whole | _InTwo | None = None
+        self._screen: _Screen | None = None
         self._head: InferenceSession | None = None
         self.pooled: int | None = None
         """d of the embeddings that are gathered piece by piece; None where they are not."""
@@ -74,9 +76,7 @@ class GraphRunner:
         candidates: one of `screens`; more of them make more rows sure.
         """
         assert self._screen is not None
-        feeds = feeds | {CANDIDATES: np.array([candidates])}
-        items, scores, sure = self._screen.run(["items", "scores", SURE], feeds, pieces)
-        return (items, scores), sure[:, 0]
+        return self._screen.run(feeds, candidates, pieces)
 
     def _make_screen(self, *, forced: bool) -> None:
         form = exact_form() if forced else quick_form()
@@ -86,7 +86,9 @@ class GraphRunner:
         # Last, for it takes a session to find out.
         if made is not None and adds_up(form):
             self.screens = made.candidates
-            self._screen = self._start(made)
+            bounds = self._start(made.bounds)
+            best, exact = (self._session(part, None) for part in (made.best, made.exact))
+            self._screen = _Screen(made, bounds, best, exact)
 
     def _made_whole(self) -> _Whole | _InTwo:
         """What scores every item in float32, made when it is first needed."""
@@ -139,6 +141,33 @@ class _InTwo:
         rows = {name: feeds[name][piece.start : piece.end, : piece.length] for name in self._inputs}
         pooled: npt.NDArray[Any] = self._head.run([self._name], rows)[0]
         return pooled
+
+
+class _Screen:
+    """A graph with a first product in 8 bits, and a second of the candidates."""
+
+    def __init__(
+        self, made: Screened, bounds: _Whole | _InTwo, best: InferenceSession, exact: InferenceSession
+    ) -> None:
+        self._mask, self._passed = made.mask, made.passed
+        self._bounds, self._best, self._exact = bounds, best, exact
+
+    def run(self, feeds: Feeds, candidates: int, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
+        names = [BOUNDS, UNIT, MARGIN, *self._mask, *self._passed]
+        bounds, unit, margin, masked, lowest, *passed = self._bounds.run(names, feeds, pieces)
+        mask(bounds, masked, lowest)
+        [best] = self._best.run([BEST], {BOUNDS: bounds})
+        chosen = highest(bounds, best, candidates)
+        given = dict(zip(self._passed, passed, strict=True)) | {CHOSEN: chosen.items, ALLOWED: chosen.allowed}
+        items, scores = self._scored(given, rows=max(1, PIECE_BYTES // (4 * passed[0].shape[1] * candidates)))
+        return (items, scores), chosen.sure(scores[:, -1], unit[:, 0], margin[:, 0])
+
+    def _scored(self, given: Feeds, rows: int) -> Found:
+        """The lists, so many users at a time that the candidates' factors stay in the cache."""
+        starts = range(0, len(given[CHOSEN]), rows)
+        pieces = [{name: values[start : start + rows] for name, values in given.items()} for start in starts]
+        items, scores = zip(*(self._exact.run(["items", "scores"], piece) for piece in pieces), strict=True)
+        return np.concatenate(items), np.concatenate(scores)
 
 
 def _bounded(item_bias: Float32) -> bool:

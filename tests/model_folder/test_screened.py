@@ -235,7 +235,7 @@ class TestLists:
 
 def of(graph: onnx.ModelProto, k: int = K) -> bytes | None:
     found = screened(Source(memoryview(graph.SerializeToString())), N, k, forced=True)
-    return None if found is None else found.content
+    return None if found is None else found.bounds.content
 
 
 def graph_of() -> onnx.ModelProto:
@@ -274,16 +274,18 @@ class TestEdited:
         content = memoryview(graph_of().SerializeToString())
         found = screened(Source(content), N, K, forced=True)
         assert found is not None
-        assert len(found.content) < 60_000
-        tables = [found.tensors[name] for name in ("encoder", "factors")]
+        assert len(found.bounds.content) + len(found.exact.content) < 60_000
+        tables = [found.bounds.tensors["encoder"], found.exact.tensors["factors"]]
         assert all(np.shares_memory(table, np.frombuffer(content, dtype=np.uint8)) for table in tables)
 
-    def test_it_is_a_whole_file_but_for_them(self) -> None:
+    def test_both_parts_are_whole_files_but_for_them(self) -> None:
         found = screened(Source(memoryview(graph_of().SerializeToString())), N, K, forced=True)
         assert found is not None
-        graph = onnx.load_from_string(found.content).graph
-        outside = {one.name: tuple(one.dims) for one in graph.initializer if one.data_location == one.EXTERNAL}
-        assert outside == {name: array.shape for name, array in found.tensors.items()}
+        for part, names in ((found.bounds, {"encoder", "screen_of_whole"}), (found.exact, {"factors"})):
+            graph = onnx.load_from_string(part.content).graph
+            outside = {one.name: tuple(one.dims) for one in graph.initializer if one.data_location == one.EXTERNAL}
+            assert outside == {name: array.shape for name, array in part.tensors.items()}
+            assert names <= outside.keys()
 
 
 class TestOtherGraphs:
