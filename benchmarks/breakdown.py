@@ -21,7 +21,8 @@ import onnxruntime
 
 from selfrec.model_folder import reading, session
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.scoring import running
+from selfrec.scoring import screening
+from selfrec.scoring.candidates import Bounds
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.parts import PartNote, hash_shard, result_table, write_part
 from selfrec.scoring.targets import RunRow, TableTarget
@@ -84,8 +85,11 @@ def _choosing(clock: _Clock) -> Iterator[None]:
 
         return run
 
-    functions = {name: counted(getattr(running, name)) for name in ("mask", "highest")}
-    with patch.multiple(running, **functions):
+    with (
+        patch.object(screening, "mask", counted(screening.mask)),
+        patch.object(Bounds, "highest", counted(Bounds.highest)),
+        patch.object(Bounds, "reaching", counted(Bounds.reaching)),
+    ):
         yield
 
 

@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.measure import about, machine, markdown, write_json
-from selfrec.histories import Histories
+from selfrec.histories import Float32, Histories, Int64
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.scoring.batches import Piece
+from selfrec.scoring.candidates import Bounds
 from selfrec.scoring.kernel import Scorer
-from selfrec.scoring.running import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader
@@ -38,19 +38,18 @@ def some_histories(model: Model, source: str, users: int) -> Histories:
     return rows.take(np.sort(np.random.default_rng(0).permutation(len(rows))[:users]))
 
 
-def count_doubtful(scorer: Scorer) -> list[int]:
-    """A list that grows by how many rows the first candidates were not enough for, whenever the scorer runs."""
+@contextmanager
+def count_doubtful() -> Iterator[list[int]]:
+    """A list that grows by how many rows the first candidates were not enough for, whenever a scorer runs."""
     doubtful: list[int] = []
-    ask = scorer.runner.run_screened
+    groups = Bounds.groups
 
-    def counting(feeds: Feeds, candidates: int, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
-        found, sure = ask(feeds, candidates, pieces)
-        if candidates == scorer.runner.screens[0]:
-            doubtful.append(int((~sure).sum()))
-        return found, sure
+    def counting(bounds: Bounds, rows: Int64, worst: Float32, most: int) -> list[Int64]:
+        doubtful.append(len(rows))
+        return groups(bounds, rows, worst, most)
 
-    scorer.runner.run_screened = counting  # type: ignore[method-assign]
-    return doubtful
+    with patch.object(Bounds, "groups", counting):
+        yield doubtful
 
 
 def measure(model: Model, rows: Histories, k: int, options: argparse.Namespace) -> dict[str, Any] | None:
@@ -58,21 +57,21 @@ def measure(model: Model, rows: Histories, k: int, options: argparse.Namespace) 
     screened, whole = (
         Scorer(model, ScoringSettings(k=k, threads=options.threads, screen=screen)) for screen in (True, False)
     )
-    if not screened.runner.screens:
+    if screened.runner.candidates is None:
         return None
-    doubtful = count_doubtful(screened)
     seconds: dict[Scorer, list[float]] = {screened: [], whole: []}
     lists = {}
-    for _ in range(options.repeats):
-        for scorer, times in seconds.items():
-            begin = time.perf_counter()
-            lists[scorer] = scorer.score(rows)
-            times.append((time.perf_counter() - begin) / len(rows) * 1e6)
+    with count_doubtful() as doubtful:
+        for _ in range(options.repeats):
+            for scorer, times in seconds.items():
+                begin = time.perf_counter()
+                lists[scorer] = scorer.score(rows)
+                times.append((time.perf_counter() - begin) / len(rows) * 1e6)
     left = np.isfinite(lists[whole].scores)
     gaps = np.abs(lists[screened].scores[left] - lists[whole].scores[left])
     return {
         "k": k,
-        "candidates": screened.runner.screens[0],
+        "candidates": screened.runner.candidates,
         "doubtful": sum(doubtful) / options.repeats / len(rows),
         "screened": median(seconds[screened]),
         "whole": median(seconds[whole]),

@@ -45,8 +45,8 @@ _TWO_STAGES = (
 """What selfrec.export.top_k.in_two_stages writes."""
 
 _REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
-_WIDER = 4
-"""How many times as many candidates make the others sure."""
+_SHARE = 64
+"""One of so many items is scored exactly in the time in which the graph scores all [measured]."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,10 @@ class Screened:
     """int64[B, X] the items that are masked, float32[B, X] what they get."""
     passed: tuple[str, ...]
     """The query, and what a sparse generator adds."""
-    candidates: tuple[int, ...]
-    """What C may be: the first for all users, the next for those of whom it is not sure, and so on."""
+    candidates: int
+    """C, for all users at first."""
+    most: int
+    """What C may be for those of whom it is not sure then: with more the graph itself costs less."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class _Places:
 
 def _candidates(k: int, form: Form) -> int:
     """C, with which all users of fitted models are sure, and .95 of those of models drawn at random [measured]."""
-    return int(form.candidates * (20 + k * 6 // 5))
+    return int(form.candidates * (8 + k * 9 // 5))
 
 
 def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, forced: bool = False) -> Screened | None:
@@ -113,9 +115,8 @@ def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, f
     whole = Edited(kept.content, {**kept.tensors, **screen.tensors})
     passed, mask = _passed(query, places.factors.dims[1], added), (places.mask.inputs[1], places.mask.inputs[2])
     bounds, exact = _cut(whole, passed, mask, blocks)
-    candidates = tuple(sorted({few, min(_WIDER * few, blocks)}))
     best = Edited(best_of_blocks(blocks), {})
-    return Screened(bounds, best, exact, mask, tuple(passed), candidates)
+    return Screened(bounds, best, exact, mask, tuple(passed), few, max(few, n_items // _SHARE))
 
 
 def _passed(query: str, width: int, added: Added | None) -> dict[str, Kind]:
@@ -151,7 +152,8 @@ def _cut(whole: Edited, passed: dict[str, Kind], mask: tuple[str, str], blocks: 
 
 def _worth(factors: Stored, candidates: int, form: Form) -> bool:
     columns, d = factors.dims
-    return columns * d > form.worth * candidates
+    least, each = form.worth
+    return columns * d > least + each * candidates
 
 
 def _places(graph: Graph, n_items: int) -> _Places | None:

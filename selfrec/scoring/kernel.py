@@ -17,7 +17,8 @@ from selfrec.errors import ModelError, SettingsError, one_line
 from selfrec.histories import Float32, Histories, Int64
 from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots, check_numbers, pieces, plan_batches
-from selfrec.scoring.running import Feeds, GraphRunner
+from selfrec.scoring.running import GraphRunner
+from selfrec.scoring.screening import Feeds
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.rules import plural
 
@@ -110,11 +111,11 @@ class Scorer:
         slots = Slots(histories)
         exclude_slots = slots if exclude is histories else Slots(exclude)
 
-        def run(batch: Batch, *, candidates: int | None) -> None:
+        def run(batch: Batch, *, screened: bool) -> None:
             feeds = self._feeds(batch, slots, exclude_slots, histories.user_features)
             count = len(batch.users)
             parts = () if self.runner.pooled is None else pieces(batch, lengths, self.runner.pooled)
-            (items, scores), sure = self._run(feeds, parts, count, candidates)
+            (items, scores), sure = self._run(feeds, parts, count, screened=screened)
             left = batch.users[sure]
             lists.items[left], lists.scores[left] = items[sure], scores[sure]
             done[left] = True
@@ -122,12 +123,12 @@ class Scorer:
                 on_users(len(left))
 
         done = np.zeros(users, dtype=np.bool_)
-        for candidates in (*self.runner.screens, None):
+        for screened in (False,) if self.runner.candidates is None else (True, False):
             asked = np.flatnonzero(~done)
             most = SLOTS if self.runner.pooled is None else SLOTS_IN_PIECES
             batches = plan_batches(lengths[asked], excluded[asked], n_items, self._batch_bytes, most)
             self._run_all(
-                partial(run, candidates=candidates), [replace(batch, users=asked[batch.users]) for batch in batches]
+                partial(run, screened=screened), [replace(batch, users=asked[batch.users]) for batch in batches]
             )
         return lists
 
@@ -177,15 +178,15 @@ class Scorer:
         return feeds
 
     def _run(
-        self, feeds: Feeds, parts: Sequence[Piece], users: int, candidates: int | None
+        self, feeds: Feeds, parts: Sequence[Piece], users: int, *, screened: bool
     ) -> tuple[Lists, npt.NDArray[np.bool_]]:
         """The checked lists of the first `users` rows, and which of them are to be kept: all, unless screened."""
         sure = np.ones(users, dtype=np.bool_)
         try:
-            if candidates is None:
-                items, scores = self.runner.run(feeds, parts)
+            if screened:
+                (items, scores), sure = self.runner.run_screened(feeds, parts)
             else:
-                (items, scores), sure = self.runner.run_screened(feeds, candidates, parts)
+                items, scores = self.runner.run(feeds, parts)
         except Exception as error:  # onnxruntime raises many classes of its own.
             if "Available memory of" in str(error):
                 raise ModelError(

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.histories import Float32
-from selfrec.model_folder.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
-from selfrec.scoring.batches import PIECE_BYTES, Piece
-from selfrec.scoring.candidates import highest, mask
+from selfrec.scoring.batches import Piece
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
+from selfrec.scoring.screening import Feeds, Found, Screening
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from selfrec.model_folder.edited import Edited
     from selfrec.model_folder.in_two import InTwo
     from selfrec.model_folder.reading import Model
-    from selfrec.model_folder.screened import Screened
-
-Feeds = dict[str, npt.NDArray[Any]]
-Found = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-"""Items and scores as a graph gives them."""
 
 
 class GraphRunner:
@@ -44,15 +38,15 @@ class GraphRunner:
         self._lock = threading.Lock()
         self._whole: _Whole | _InTwo | None = None
         self._beyond = np.array([], dtype=np.int64)
-        self._screen: _Screen | None = None
+        self._screening: Screening | None = None
         self._head: InferenceSession | None = None
         self.pooled: int | None = None
         """d of the embeddings that are gathered piece by piece; None where they are not."""
-        self.screens: tuple[int, ...] = ()
-        """How many candidates `run_screened` may be asked for, the fewest first; empty where there is no screen."""
+        self.candidates: int | None = None
+        """How many items `run_screened` looks at first; None where there is no screen."""
         if not few and screen is not False and _bounded(item_bias):
             self._make_screen(forced=screen is True)
-        if self._screen is None:
+        if self._screening is None:
             self._made_whole()
 
     def run(self, feeds: Feeds, pieces: Sequence[Piece] = ()) -> Found:
@@ -68,15 +62,10 @@ class GraphRunner:
         items, scores = graph.run(["items", "scores"], feeds, pieces)
         return items, scores
 
-    def run_screened(
-        self, feeds: Feeds, candidates: int, pieces: Sequence[Piece] = ()
-    ) -> tuple[Found, npt.NDArray[np.bool_]]:
-        """The same by the screen, and bool[B]: whether a row's list is known to be what `run` gives.
-
-        candidates: one of `screens`; more of them make more rows sure.
-        """
-        assert self._screen is not None
-        return self._screen.run(feeds, candidates, pieces)
+    def run_screened(self, feeds: Feeds, pieces: Sequence[Piece] = ()) -> tuple[Found, npt.NDArray[np.bool_]]:
+        """The same by the screen, and bool[B]: whether a row's list is known to be what `run` gives."""
+        assert self._screening is not None
+        return self._screening.run(feeds, pieces)
 
     def _make_screen(self, *, forced: bool) -> None:
         form = exact_form() if forced else quick_form()
@@ -85,10 +74,10 @@ class GraphRunner:
         made = self._model.screened(self._k, form=form, forced=forced)
         # Last, for it takes a session to find out.
         if made is not None and adds_up(form):
-            self.screens = made.candidates
+            self.candidates = made.candidates
             bounds = self._start(made.bounds)
             best, exact = (self._session(part, None) for part in (made.best, made.exact))
-            self._screen = _Screen(made, bounds, best, exact)
+            self._screening = Screening(made, bounds.run, best, exact)
 
     def _made_whole(self) -> _Whole | _InTwo:
         """What scores every item in float32, made when it is first needed."""
@@ -141,33 +130,6 @@ class _InTwo:
         rows = {name: feeds[name][piece.start : piece.end, : piece.length] for name in self._inputs}
         pooled: npt.NDArray[Any] = self._head.run([self._name], rows)[0]
         return pooled
-
-
-class _Screen:
-    """A graph with a first product in 8 bits, and a second of the candidates."""
-
-    def __init__(
-        self, made: Screened, bounds: _Whole | _InTwo, best: InferenceSession, exact: InferenceSession
-    ) -> None:
-        self._mask, self._passed = made.mask, made.passed
-        self._bounds, self._best, self._exact = bounds, best, exact
-
-    def run(self, feeds: Feeds, candidates: int, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
-        names = [BOUNDS, UNIT, MARGIN, *self._mask, *self._passed]
-        bounds, unit, margin, masked, lowest, *passed = self._bounds.run(names, feeds, pieces)
-        mask(bounds, masked, lowest)
-        [best] = self._best.run([BEST], {BOUNDS: bounds})
-        chosen = highest(bounds, best, candidates)
-        given = dict(zip(self._passed, passed, strict=True)) | {CHOSEN: chosen.items, ALLOWED: chosen.allowed}
-        items, scores = self._scored(given, rows=max(1, PIECE_BYTES // (4 * passed[0].shape[1] * candidates)))
-        return (items, scores), chosen.sure(scores[:, -1], unit[:, 0], margin[:, 0])
-
-    def _scored(self, given: Feeds, rows: int) -> Found:
-        """The lists, so many users at a time that the candidates' factors stay in the cache."""
-        starts = range(0, len(given[CHOSEN]), rows)
-        pieces = [{name: values[start : start + rows] for name, values in given.items()} for start in starts]
-        items, scores = zip(*(self._exact.run(["items", "scores"], piece) for piece in pieces), strict=True)
-        return np.concatenate(items), np.concatenate(scores)
 
 
 def _bounded(item_bias: Float32) -> bool:

@@ -134,8 +134,8 @@ def both(model: Model, rows: Histories, k: int = K, bias: np.ndarray | None = No
     """Screened and whole, and the scorer that screens."""
     screens = Scorer(model, ScoringSettings(k=k, threads=1, screen=True), item_bias=bias)
     whole = Scorer(model, ScoringSettings(k=k, threads=2, screen=False), item_bias=bias)
-    assert screens.runner.screens
-    assert not whole.runner.screens
+    assert screens.runner.candidates
+    assert whole.runner.candidates is None
     return screens.score(rows), whole.score(rows), screens
 
 
@@ -317,22 +317,22 @@ class TestChoice:
         return Scorer(a_model(folder), settings, item_bias=bias, few=few)
 
     def test_a_boost_is_in_no_unit_of_a_bound(self, tmp_path: Path) -> None:
-        assert not self.scorer(tmp_path / "model", np.full(N, 0.5, dtype=np.float32)).runner.screens
+        assert self.scorer(tmp_path / "model", np.full(N, 0.5, dtype=np.float32)).runner.candidates is None
 
     def test_few_users_take_the_graph_as_it_stands(self, tmp_path: Path) -> None:
-        assert not self.scorer(tmp_path / "model", few=True).runner.screens
+        assert self.scorer(tmp_path / "model", few=True).runner.candidates is None
 
     def test_a_processor_whose_sums_are_cut_off_screens_nothing(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(running, "exact_form", lambda: None)
-        assert not self.scorer(tmp_path / "model").runner.screens
+        assert self.scorer(tmp_path / "model").runner.candidates is None
 
     def test_fewer_bits_take_more_candidates(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With 20 + 10 x 6 / 5 = 32, and half as many again; 4,000 items are 126 blocks, of which 4 times as many."""
+        """8 + 10 x 9 / 5 = 26, and half as many again."""
         monkeypatch.setattr(running, "exact_form", lambda: SEVEN_BITS)
         monkeypatch.setattr(running, "adds_up", lambda form: True)
-        assert self.scorer(tmp_path / "model").runner.screens == (48, 126)
+        assert self.scorer(tmp_path / "model").runner.candidates == 39
 
     def test_the_coarser_form_is_exact_wherever_the_finer_is(self) -> None:
         assert not processor.adds_up(EIGHT_BITS) or processor.adds_up(SEVEN_BITS)
@@ -362,12 +362,12 @@ class TestChoice:
     def test_unset_it_is_the_processor_and_the_catalog_that_decide(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form | None
     ) -> None:
-        """7,000 x 1,024 factors are worth it in 8 bits, from 32 x 90,000, and in 7 with candidates for 48 x 150,000."""
+        """7,168 x 1,024 factors are worth it: 26 candidates in 8 bits, 39 in 7, of 120,000 each; 4,000 x 16 are not."""
         random = np.random.default_rng(3)
         wide = random.normal(size=(2, 7168, 1024)).astype(np.float32)
         write_model_folder(tmp_path / "wide", one_product_graph(*wide, K), n_items=7168, top_k=K)
         monkeypatch.setattr(running, "quick_form", lambda: form)
         monkeypatch.setattr(running, "adds_up", lambda form: True)
         scorer = Scorer(open_model(tmp_path / "wide"), ScoringSettings(k=K, threads=1))
-        assert bool(scorer.runner.screens) is (form is not None)
-        assert not Scorer(a_model(tmp_path / "small"), ScoringSettings(k=K, threads=1)).runner.screens
+        assert (scorer.runner.candidates is not None) is (form is not None)
+        assert Scorer(a_model(tmp_path / "small"), ScoringSettings(k=K, threads=1)).runner.candidates is None

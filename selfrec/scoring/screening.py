@@ -1,0 +1,68 @@
+"""Lists by a first product in 8 bits and exact scores of the few items whose bounds are highest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from selfrec.model_folder.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
+from selfrec.scoring.batches import PIECE_BYTES, Piece
+from selfrec.scoring.candidates import Bounds, Candidates, mask
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from selfrec.model_folder.screened import Screened
+
+Array = npt.NDArray[Any]
+Feeds = dict[str, Array]
+Found = tuple[Array, Array]
+"""Items and scores as a graph gives them."""
+
+
+class Screening:
+    """The parts of a screened graph, and the choice between them; `run` may be called from several threads at once."""
+
+    def __init__(
+        self,
+        made: Screened,
+        bounds: Callable[[list[str], Feeds, Sequence[Piece]], list[Array]],
+        best: InferenceSession,
+        exact: InferenceSession,
+    ) -> None:
+        """bounds: runs the first part."""
+        self._made, self._bounds, self._best, self._exact = made, bounds, best, exact
+
+    def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
+        """int64[B, k] items, float32[B, k] scores; bool[B] whether a row is known to be the graph's.
+
+        The k best of the first candidates tell which others can be in a list, so those are looked at as well; where
+        they are many, the graph itself costs less.
+        """
+        names = [BOUNDS, UNIT, MARGIN, *self._made.mask, *self._made.passed]
+        values, unit, margin, masked, never, *passed = self._bounds(names, feeds, pieces)
+        mask(values, masked, never)
+        [best] = self._best.run([BEST], {BOUNDS: values})
+        bounds = Bounds(np.arange(len(values)), values, best, unit[:, 0], margin[:, 0])
+        chosen = bounds.highest(self._made.candidates)
+        items, scores = self._scored(passed, chosen)
+        sure = bounds.sure(chosen.lowest, scores[:, -1])
+        for rows in bounds.groups(np.flatnonzero(~sure), scores[:, -1], self._made.most):
+            again, worst = bounds.of(rows), scores[rows, -1]
+            chosen_again = again.reaching(worst, self._made.candidates, self._made.most)
+            if chosen_again is not None:
+                items[rows], scores[rows] = self._scored([values[rows] for values in passed], chosen_again)
+                sure[rows] = again.sure(chosen_again.lowest, scores[rows, -1])
+        return (items, scores), sure
+
+    def _scored(self, passed: list[Array], chosen: Candidates) -> Found:
+        """The lists, of so many users at a time that the candidates' factors stay in the cache."""
+        given = dict(zip(self._made.passed, passed, strict=True)) | {CHOSEN: chosen.items, ALLOWED: chosen.allowed}
+        rows = max(1, PIECE_BYTES // (4 * passed[0].shape[1] * chosen.items.shape[1]))
+        starts = range(0, len(chosen.items), rows)
+        pieces = [{name: values[start : start + rows] for name, values in given.items()} for start in starts]
+        items, scores = zip(*(self._exact.run(["items", "scores"], piece) for piece in pieces), strict=True)
+        return np.concatenate(items), np.concatenate(scores)
