@@ -24,6 +24,7 @@ from selfrec.model_folder.manifest import (
     Manifest,
     parse_manifest,
 )
+from selfrec.model_folder.scored import Scored, scored
 from selfrec.model_folder.screen import EIGHT_BITS, Form
 from selfrec.model_folder.screened import Screened, screened
 from selfrec.model_folder.session import WORKING_BYTES, start_session
@@ -98,13 +99,20 @@ class Model:
         """
         return screened(self._source(), self.n_items, k, form=form, forced=forced)
 
+    def scored(self, graph: Edited | None = None) -> Scored | None:
+        """The graph, or what `unbiased` made of it, up to its scores; None where not just their best are taken."""
+        return scored(self._as_it_is() if graph is None else graph)
+
     def in_two(self, graph: Edited | None = None) -> InTwo | None:
         """The graph, or what `unbiased` or `screened` made of it, cut where a history's embeddings are summed up; None
         where it gathers none.
         """
         if self._pooling is None:
             return None
-        return in_two(edit(self._source(), lambda _, node: [node], [], []) if graph is None else graph, self._pooling)
+        return in_two(self._as_it_is() if graph is None else graph, self._pooling)
+
+    def _as_it_is(self) -> Edited:
+        return edit(self._source(), lambda _, node: [node], [], [])
 
     @cached_property
     def _pooling(self) -> Pooling | None:

@@ -20,6 +20,7 @@ from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.cutting import part_of
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
+from selfrec.model_folder.scored import depending, is_top_k
 from selfrec.model_folder.screen import (
     ALLOWED,
     BLOCK,
@@ -33,16 +34,8 @@ from selfrec.model_folder.screen import (
     Added,
     Form,
     Screen,
-    best_of_blocks,
 )
-from selfrec.model_folder.surface import TOP_K
 from selfrec.model_folder.unbiased import adds, product_place
-
-_TWO_STAGES = (
-    *("Reshape", "ReduceMax", "TopK", "TopK", "Unsqueeze", "GatherND", "Flatten", "TopK"),
-    *("Div", "Unsqueeze", "GatherND", "Mul", "Mod", "Add"),
-)
-"""What selfrec.export.top_k.in_two_stages writes."""
 
 _REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
 _SHARE = 64
@@ -55,8 +48,6 @@ class Screened:
 
     bounds: Edited
     """Gives BOUNDS, UNIT, MARGIN, the mask and what is passed on."""
-    best: Edited
-    """Takes BOUNDS, gives BEST. (In one graph with the first, the mask would be put on a copy of the bounds.)"""
     exact: Edited
     """Takes CHOSEN, ALLOWED and what is passed on; gives items and scores."""
     mask: tuple[str, str]
@@ -115,8 +106,7 @@ def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, f
     whole = Edited(kept.content, {**kept.tensors, **screen.tensors})
     passed, mask = _passed(query, places.factors.dims[1], added), (places.mask.inputs[1], places.mask.inputs[2])
     bounds, exact = _cut(whole, passed, mask, blocks)
-    best = Edited(best_of_blocks(blocks), {})
-    return Screened(bounds, best, exact, mask, tuple(passed), few, max(few, n_items // _SHARE))
+    return Screened(bounds, exact, mask, tuple(passed), few, max(few, n_items // _SHARE))
 
 
 def _passed(query: str, width: int, added: Added | None) -> dict[str, Kind]:
@@ -171,21 +161,8 @@ def _places(graph: Graph, n_items: int) -> _Places | None:
     plain = product.numbers.items() <= {("transA", 0), ("transB", 1)} and set(product.reals.values()) <= {1.0}
     if not plain or not product.numbers.get("transB") or factors.dims[0] % BLOCK or factors.dims[0] < n_items:
         return None
-    made, later = set(product.outputs), []
-    for number, node in enumerate(graph.nodes):
-        if made & set(node.inputs):
-            made |= set(node.outputs)
-            later.append(number)
+    later = depending(graph, product.outputs)
     read = [graph.nodes[number] for number in later]
     added = read.pop(0) if adds(read[0]) else None
     mask, *rest = read
-    return _Places(product, added, mask, factors, {place, *later}) if _is_top_k(rest, mask.outputs[0]) else None
-
-
-def _is_top_k(nodes: list[Node], masked: str) -> bool:
-    """Whether these operations are the k best of the masked scores, as an export writes them, and nothing else."""
-    best = [node for node in nodes if node.op == "TopK"]
-    if not best or nodes[0].inputs[0] != masked or {node.inputs[1] for node in best} != {TOP_K}:
-        return False
-    names = (best[-1].outputs[0], nodes[-1].outputs[-1])
-    return names == ("scores", "items") and tuple(node.op for node in nodes) in (("TopK",), _TWO_STAGES)
+    return _Places(product, added, mask, factors, {place, *later}) if is_top_k(rest, mask.outputs[0]) else None

@@ -82,7 +82,7 @@ class Bounds:
 
         worst: float32[B] the k-th best score.
         """
-        above = ~self._may_reach(lowest[:, None], worst)[:, 0] & ~np.isnan(worst)
+        above = ~self._may_reach(lowest[:, None], worst)[:, 0] & ~np.isnan(worst) & ~np.isnan(lowest)
         return np.asarray(above | (lowest < _LOWEST))
 
     @property
@@ -108,8 +108,8 @@ class Bounds:
 
     def _chosen(self, blocks: Int64, kept: Float32, count: int) -> Candidates:
         places = _places(kept, count)
-        values = _picked(kept, places)
-        items = _picked(blocks, places // self._width) * self._width + places % self._width
+        values = picked(kept, places)
+        items = picked(blocks, places // self._width) * self._width + places % self._width
         # One number to sort by and to tell what is masked.
         marked = items * 2 + (values >= _LOWEST)
         marked.sort(axis=1)
@@ -127,7 +127,7 @@ def _places(values: Float32, count: int) -> Int64:
     return places
 
 
-def _picked(values: Numbers, places: Int64) -> Numbers:
+def picked(values: Numbers, places: Int64) -> Numbers:
     """[B, C] of each of [B, n] rows the values at int64[B, C] places. (Half the time of take_along_axis.)"""
     starts = np.arange(len(places), dtype=np.int64)[:, None] * values.shape[1]
     picked: Numbers = values.reshape(-1).take(places + starts)

@@ -10,16 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.histories import Float32
+from selfrec.model_folder.edited import Edited
+from selfrec.model_folder.screen import best_of_blocks
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
 from selfrec.scoring.screening import Feeds, Found, Screening
+from selfrec.scoring.selecting import Selecting
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-    from selfrec.model_folder.edited import Edited
     from selfrec.model_folder.in_two import InTwo
     from selfrec.model_folder.reading import Model
+
+_LONG = 10
+"""Lists that are selected by numpy: shorter ones cost less in the graph [measured]."""
 
 
 class GraphRunner:
@@ -36,7 +41,7 @@ class GraphRunner:
         self._plain = few
         self._zero_bias = not item_bias.any()
         self._lock = threading.Lock()
-        self._whole: _Whole | _InTwo | None = None
+        self._whole: _Whole | _InTwo | Selecting | None = None
         self._beyond = np.array([], dtype=np.int64)
         self._screening: Screening | None = None
         self._head: InferenceSession | None = None
@@ -59,6 +64,8 @@ class GraphRunner:
             rows = len(feeds["exclude"])
             columns = np.broadcast_to(self._beyond, (rows, len(self._beyond)))
             feeds = feeds | {"exclude": np.concatenate([feeds["exclude"], columns], axis=1)}
+        if isinstance(graph, Selecting):
+            return graph.run(feeds, pieces)
         items, scores = graph.run(["items", "scores"], feeds, pieces)
         return items, scores
 
@@ -76,17 +83,23 @@ class GraphRunner:
         if made is not None and adds_up(form):
             self.candidates = made.candidates
             bounds = self._start(made.bounds)
-            best, exact = (self._session(part, None) for part in (made.best, made.exact))
-            self._screening = Screening(made, bounds.run, best, exact)
+            self._screening = Screening(made, bounds.run, self._best_of_blocks(), self._session(made.exact, None))
 
-    def _made_whole(self) -> _Whole | _InTwo:
+    def _best_of_blocks(self) -> InferenceSession:
+        return self._session(Edited(best_of_blocks(), {}), None)
+
+    def _made_whole(self) -> _Whole | _InTwo | Selecting:
         """What scores every item in float32, made when it is first needed."""
         with self._lock:
             if self._whole is None:
                 unbiased = self._model.unbiased() if self._zero_bias and not self._plain else None
                 if unbiased is not None:
                     self._beyond = np.array(unbiased.beyond, dtype=np.int64)
-                self._whole = self._start(unbiased, top_k=self._k)
+                made = None if self._plain or self._k < _LONG else self._model.scored(unbiased)
+                if made is None:
+                    self._whole = self._start(unbiased, top_k=self._k)
+                else:
+                    self._whole = Selecting(made, self._start(made.graph).run, self._best_of_blocks(), self._k)
             return self._whole
 
     def _start(self, graph: Edited | None, top_k: int | None = None) -> _Whole | _InTwo:
@@ -106,10 +119,13 @@ class _Whole:
 
     def __init__(self, session: InferenceSession) -> None:
         self._session = session
+        self._inputs = {one.name for one in session.get_inputs()}
 
     def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
         del pieces
-        found: list[npt.NDArray[Any]] = self._session.run(names, feeds)
+        # A part of a graph may do without some of its inputs.
+        given = {name: values for name, values in feeds.items() if name in self._inputs}
+        found: list[npt.NDArray[Any]] = self._session.run(names, given)
         return found
 
 

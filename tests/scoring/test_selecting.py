@@ -1,0 +1,145 @@
+"""Lists selected by numpy are the graph's, ties, masks and wrong numbers included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.synthetic import one_product_graph, write_model_folder
+from selfrec.errors import ModelError
+from selfrec.histories import Histories
+from selfrec.model_folder.edited import Edited
+from selfrec.model_folder.reading import open_model
+from selfrec.model_folder.scored import Scored, scored
+from selfrec.model_folder.screen import best_of_blocks
+from selfrec.model_folder.session import start_session
+from selfrec.scoring.batches import Piece
+from selfrec.scoring.kernel import Lists, Scorer
+from selfrec.scoring.screening import Feeds
+from selfrec.scoring.selecting import Selecting
+from selfrec.settings.tables import ScoringSettings
+from tests.shapes import exported
+
+NEVER = np.float32("-inf")
+BEST = start_session(best_of_blocks(), 1, 2**26)
+
+
+def select(values: np.ndarray, k: int, masked: Sequence[Sequence[int]] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    items = np.array([[] for _ in values] if masked is None else masked, dtype=np.int64)
+
+    def scores(names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[np.ndarray]:
+        assert names == ["values", "items", "never"]
+        return [values.copy(), items, np.full(items.shape, NEVER)]
+
+    made = Scored(Edited(b"", {}), "values", ("items", "never"))
+    return Selecting(made, scores, BEST, k).run({}, ())
+
+
+def test_by_hand() -> None:
+    """Item 1 is masked; of the three with 5 the first two are in the list."""
+    items, scores = select(np.array([[5, 9, 2, 5, 7, 5]], dtype=np.float32), 3, [[1, 1]])
+    np.testing.assert_array_equal(items, [[4, 0, 3]])
+    np.testing.assert_array_equal(scores, [[7, 5, 5]])
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(1, 12),
+    columns=st.sampled_from([12, 13, 64, 96, 992]),
+    different=st.sampled_from([1, 3, 1000]),
+)
+def test_are_those_of_a_sort(seed: int, k: int, columns: int, different: int) -> None:
+    """All scores equal, few, or none; by blocks and not; with much or nothing masked."""
+    random = np.random.default_rng(seed)
+    values = random.integers(0, different, (4, columns)).astype(np.float32)
+    values[random.random(values.shape) < random.choice([0, 0.5, 1])] = NEVER
+    items, scores = select(values, k)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    expected = np.take_along_axis(values, order, axis=1)
+    np.testing.assert_array_equal(scores, expected)
+    left = expected > NEVER
+    np.testing.assert_array_equal(items[left], order[left])
+
+
+@pytest.mark.parametrize("columns", [40, 992])
+def test_a_score_that_is_no_number_is_not_passed_over(columns: int) -> None:
+    values = np.arange(columns, dtype=np.float32)[None].repeat(2, axis=0)
+    values[1, columns - 2] = np.nan
+    _, scores = select(values, 4)
+    np.testing.assert_array_equal(scores[0], np.arange(columns - 1, columns - 5, -1))
+    assert np.isnan(scores[1]).any()
+
+
+def lists(folder: Path, rows: Histories, k: int, bias: np.ndarray) -> tuple[Lists, Lists]:
+    """Of the scorer that selects, and of the graph as it stands."""
+    model = open_model(folder)
+    settings = ScoringSettings(k=k, threads=1, screen=False)
+    selecting, whole = (Scorer(model, settings, item_bias=bias, few=few) for few in (False, True))
+    assert isinstance(selecting.runner._whole, Selecting)
+    assert not isinstance(whole.runner._whole, Selecting)
+    return selecting.score(rows), whole.score(rows)
+
+
+class TestOfAGraph:
+    N, D, K = 700, 8, 20
+
+    def histories(self) -> Histories:
+        random = np.random.default_rng(5)
+        rows = [random.permutation(self.N)[: random.integers(0, 30)].tolist() for _ in range(200)]
+        return Histories.from_rows([*rows, list(range(3, self.N)), list(range(self.N))], self.N)
+
+    @pytest.mark.parametrize("boosted", [False, True])
+    @pytest.mark.parametrize("k", [10, 20])
+    def test_with_many_ties(self, tmp_path: Path, k: int, boosted: bool) -> None:
+        """Each item ten times: nearly every list ends within a tie."""
+        random = np.random.default_rng(3)
+        few = random.integers(-2, 3, (2, 70, self.D)).astype(np.float32)
+        tables = [np.tile(table, (10, 1)) for table in few]
+        write_model_folder(tmp_path / "model", one_product_graph(*tables, self.K), n_items=self.N, top_k=self.K)
+        bias = np.zeros(self.N, dtype=np.float32)
+        bias[::7] = 1.0 if boosted else NEVER
+        selected, whole = lists(tmp_path / "model", self.histories(), k, bias)
+        np.testing.assert_array_equal(selected.items, whole.items)
+        np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "shape", ["one dense", "one factored", "two", "two sparse", "prior", "two sparse by position"]
+    )
+    def test_of_every_pipeline_without_a_ranker(self, tmp_path: Path, shape: str) -> None:
+        write_model_folder(tmp_path / "model", exported(shape, self.N, self.K), n_items=self.N, top_k=self.K)
+        selected, whole = lists(tmp_path / "model", self.histories(), 20, np.zeros(self.N, dtype=np.float32))
+        np.testing.assert_array_equal(selected.items, whole.items)
+        np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
+
+    def test_a_graph_whose_scores_are_no_numbers_is_refused(self, tmp_path: Path) -> None:
+        random = np.random.default_rng(3)
+        tables = random.normal(size=(2, self.N, self.D)).astype(np.float32)
+        tables[1, 5] = np.nan
+        write_model_folder(tmp_path / "model", one_product_graph(*tables, self.K), n_items=self.N, top_k=self.K)
+        scorer = Scorer(open_model(tmp_path / "model"), ScoringSettings(k=20, threads=1))
+        with pytest.raises(ModelError, match="no numbers"):
+            scorer.score(self.histories())
+
+
+def cut(graph: onnx.ModelProto) -> Scored | None:
+    return scored(Edited(graph.SerializeToString(), {}))
+
+
+@pytest.mark.parametrize("shape", ["one with ranker", "two sparse by age with ranker"])
+def test_a_graph_with_a_ranker_is_taken_as_it_is(shape: str) -> None:
+    assert cut(exported(shape, 700, 20)) is None
+
+
+def test_a_graph_that_reads_its_scores_twice_is_taken_as_it_is() -> None:
+    table = np.ones((700, 8), dtype=np.float32)
+    graph = one_product_graph(table, table, 20)
+    assert cut(graph) is not None
+    [mask] = [node for node in graph.graph.node if node.op_type == "ScatterElements"]
+    graph.graph.node.append(onnx.helper.make_node("Neg", [mask.output[0]], ["negative"]))
+    assert cut(graph) is None
