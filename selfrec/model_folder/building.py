@@ -16,8 +16,8 @@ from selfrec.model_folder.graph import ELEMENTS
 from selfrec.model_folder.ops import OPSET
 from selfrec.model_folder.wire import Pieces, field_of, varint_of
 
-Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...]]
-"""Element type and shape; a dimension is a number or a name."""
+Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...] | None]
+"""Element type and shape; a dimension is a number or a name. None: any shape."""
 
 _NUMBERS = {kind.name: number for number, kind in ELEMENTS.items()}
 _WHOLE_NUMBER, _TEXT = 2, 3
@@ -67,6 +67,11 @@ def output(name: str, kind: Kind) -> Pieces:
     return field_of(_OUTPUT, _value(name, kind))
 
 
+def named_output(name: str) -> Pieces:
+    """The same of whatever type and shape it turns out to have."""
+    return field_of(_OUTPUT, field_of(1, [name.encode()]))
+
+
 def opset(domain: str, version: int) -> Pieces:
     """A field of a model: operations of this domain may be used."""
     return field_of(8, _joined([field_of(1, [domain.encode()]), varint_of(2, version)]))
@@ -82,10 +87,10 @@ def graph_file(parts: Iterable[Pieces], *, inputs: Mapping[str, Kind], outputs: 
 
 def _value(name: str, kind: Kind) -> Pieces:
     element, shape = kind
-    sizes = [
-        field_of(1, varint_of(1, size) if isinstance(size, int) else field_of(2, [size.encode()])) for size in shape
-    ]
-    tensor_type = _joined([varint_of(1, _NUMBERS[element.name]), field_of(2, _joined(sizes))])
+    tensor_type = varint_of(1, _NUMBERS[element.name])
+    if shape is not None:
+        sizes = [varint_of(1, size) if isinstance(size, int) else field_of(2, [size.encode()]) for size in shape]
+        tensor_type = [*tensor_type, *field_of(2, _joined(field_of(1, size) for size in sizes))]
     return _joined([field_of(1, [name.encode()]), field_of(2, field_of(1, tensor_type))])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import stored_tensor, value_info
+from selfrec.model_folder.graph import stored_tensor
 from selfrec.model_folder.wire import Pieces, blob, field_of, fields, text, varint_of
 
 _NODE, _TENSOR, _INPUT, _OUTPUT = 1, 5, 11, 12
@@ -22,7 +22,7 @@ def part_of(
     top = list(fields(memoryview(edited.content)))
     graph = next(blob(value) for tag, value in top if tag == _GRAPH)
     parts = [(tag, blob(value)) for tag, value in fields(graph) if not isinstance(value, int)]
-    outputs = {value_info(message)[0] for tag, message in parts if tag == _OUTPUT}
+    outputs = {_name(message) for tag, message in parts if tag == _OUTPUT}
     needed, kept_nodes = _needed(parts, outputs if wanted is None else set(wanted), set(given))
     inputs, kept = [], list(surface)
     for place, (tag, message) in enumerate(parts):
@@ -31,7 +31,7 @@ def part_of(
         elif tag == _TENSOR:
             keep = stored_tensor(message).name in needed
         elif tag == _INPUT:
-            name = value_info(message)[0]
+            name = _name(message)
             keep = name in needed
             inputs += [name] if keep else []
         elif tag == _OUTPUT:
@@ -49,6 +49,11 @@ def part_of(
             whole += varint_of(tag, value)
     tensors = {name: values for name, values in edited.tensors.items() if name in needed}
     return Edited(b"".join(whole), tensors), tuple(inputs)
+
+
+def _name(message: memoryview) -> str:
+    """Of an input or output."""
+    return next(text(value) for number, value in fields(message) if number == 1)
 
 
 def _needed(parts: list[tuple[int, memoryview]], wanted: set[str], given: set[str]) -> tuple[set[str], set[int]]:

@@ -20,7 +20,8 @@ from selfrec.model_folder.bytes_table import bytes_table
 from selfrec.model_folder.cutting import part_of
 from selfrec.model_folder.edited import Edited, Source, edit
 from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
-from selfrec.model_folder.scored import depending, is_top_k
+from selfrec.model_folder.ranked import depending
+from selfrec.model_folder.scored import is_top_k
 from selfrec.model_folder.screen import (
     ALLOWED,
     BLOCK,

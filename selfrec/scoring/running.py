@@ -15,7 +15,7 @@ from selfrec.model_folder.screen import best_of_blocks
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
 from selfrec.scoring.screening import Feeds, Found, Screening
-from selfrec.scoring.selecting import Selecting
+from selfrec.scoring.selecting import Rest, Selecting
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -95,12 +95,23 @@ class GraphRunner:
                 unbiased = self._model.unbiased() if self._zero_bias and not self._plain else None
                 if unbiased is not None:
                     self._beyond = np.array(unbiased.beyond, dtype=np.int64)
-                made = None if self._plain or self._k < _LONG else self._model.scored(unbiased)
-                if made is None:
-                    self._whole = self._start(unbiased, top_k=self._k)
-                else:
-                    self._whole = Selecting(made, self._start(made.graph).run, self._best_of_blocks(), self._k)
+                self._whole = self._selecting(unbiased) or self._start(unbiased, top_k=self._k)
             return self._whole
+
+    def _selecting(self, graph: Edited | None) -> Selecting | None:
+        """None where the graph does better, or has another end."""
+        made = None if self._plain else self._model.scored(graph)
+        if made is None or (made.ranked is None and self._k < _LONG):
+            return None
+        scores = self._start(made.graph)
+        rest = None
+        if made.ranked is not None:
+            types = {one.name: one.type for one in scores.session.get_outputs()}
+            ranked = made.ranked.graph(types)
+            if ranked is None:
+                return None
+            rest = Rest(made.ranked, self._session(ranked, self._k))
+        return Selecting(made, scores.run, self._best_of_blocks(), self._k, rest)
 
     def _start(self, graph: Edited | None, top_k: int | None = None) -> _Whole | _InTwo:
         parts = None if self._plain else self._model.in_two(graph)
@@ -118,14 +129,15 @@ class _Whole:
     """A graph in one session."""
 
     def __init__(self, session: InferenceSession) -> None:
-        self._session = session
+        self.session = session
+        """Of the outputs."""
         self._inputs = {one.name for one in session.get_inputs()}
 
     def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
         del pieces
         # A part of a graph may do without some of its inputs.
         given = {name: values for name, values in feeds.items() if name in self._inputs}
-        found: list[npt.NDArray[Any]] = self._session.run(names, given)
+        found: list[npt.NDArray[Any]] = self.session.run(names, given)
         return found
 
 
@@ -134,12 +146,12 @@ class _InTwo:
 
     def __init__(self, parts: InTwo, head: InferenceSession, tail: InferenceSession) -> None:
         self._name, self._inputs, self._tail_inputs = parts.pooling.name, parts.head_inputs, parts.tail_inputs
-        self._head, self._tail = head, tail
+        self._head, self.session = head, tail
 
     def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
         pooled = np.concatenate([self._pooled(feeds, piece) for piece in pieces])
         given = {name: feeds[name] for name in self._tail_inputs}
-        found: list[npt.NDArray[Any]] = self._tail.run(names, given | {self._name: pooled})
+        found: list[npt.NDArray[Any]] = self.session.run(names, given | {self._name: pooled})
         return found
 
     def _pooled(self, feeds: Feeds, piece: Piece) -> npt.NDArray[Any]:

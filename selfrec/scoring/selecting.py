@@ -19,53 +19,83 @@ from selfrec.scoring.candidates import Bounds, mask, picked
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+    from selfrec.model_folder.ranked import Ranked
     from selfrec.model_folder.scored import Scored
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
-_WORTH = 2
-"""Blocks a list slot from which it pays to look for the best blocks first."""
-
 Run = Callable[[list[str], Feeds, Sequence[Piece]], list[Array]]
 """Gives the outputs of these names. The batch's rows are in pieces where histories are gathered piece by piece."""
+
+_WORTH = 2
+"""Blocks for each that is selected from which it pays to look for the best blocks first."""
 
 
 class Selecting:
     """`run` may be called from several threads at once."""
 
-    def __init__(self, made: Scored, scores: Run, best: InferenceSession, k: int) -> None:
-        """scores: runs the graph. best: gives the highest of each block of BLOCK scores."""
-        self._made, self._scores, self._best, self._k = made, scores, best, k
+    def __init__(self, made: Scored, scores: Run, best: InferenceSession, k: int, rest: Rest | None) -> None:
+        """scores: runs the graph. best: gives the highest of each block of scores. rest: None without a ranker."""
+        self._made, self._scores, self._best, self._k, self._rest = made, scores, best, k, rest
 
     def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> tuple[Array, Array]:
-        """int64[B, k] items, float32[B, k] scores; NaN where a score is none."""
-        values, masked, never = self._scores([self._made.scores, *self._made.mask], feeds, pieces)
+        """int64[B, >= k] items, float32[B, >= k] scores; NaN where a score is none."""
+        passed = () if self._rest is None else self._rest.ranked.passed
+        values, masked, never, *further = self._scores([self._made.scores, *self._made.mask, *passed], feeds, pieces)
         mask(values, masked, never)
+        if self._rest is not None:
+            chosen = self._select(values, self._rest.ranked.candidates)
+            return self._rest.run(feeds, values, chosen, dict(zip(passed, further, strict=True)))
+        items = self._select(values, self._k)
+        scores = picked(values, items)
+        order = np.argsort(-scores, axis=1, kind="stable")
+        return picked(items, order), picked(scores, order)
+
+    def _select(self, values: Float32, count: int) -> Int64:
+        """int64[B, count] where the highest of float32[B, columns] are, of equal ones the first; in ascending order."""
         users, columns = values.shape
-        by_block = columns % BLOCK == 0 and columns >= _WORTH * BLOCK * (self._k + 1)
+        if count == columns:
+            return np.arange(columns, dtype=np.int64)[None].repeat(users, axis=0)
+        by_block = columns % BLOCK == 0 and columns >= _WORTH * BLOCK * (count + 1)
         best = self._best.run([BEST], {BOUNDS: values})[0] if by_block else values
-        # What is known of a score is the score itself; one more than a list has tells whether there is a tie.
+        # What is known of a score is the score itself; one more than is wanted tells whether there is a tie.
         bounds = Bounds(np.arange(users), values, best, np.ones(users, np.float32), np.zeros(users, np.float32))
-        chosen = bounds.highest(min(self._k + 1, columns))
-        scores = picked(values, chosen.items)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, : self._k]
-        items, scores = picked(chosen.items, order), picked(scores, order)
-        for row in np.flatnonzero(~bounds.sure(chosen.lowest, scores[:, -1])):
-            items[row] = _best_of(values[row], self._k)
-            scores[row] = values[row, items[row]]
-        return items, scores
+        items = bounds.highest(count + 1).items
+        scores = picked(values, items)
+        rows, last = np.arange(users), scores.argmin(axis=1)
+        lowest, kept = scores[rows, last], np.ones(items.shape, dtype=np.bool_)
+        kept[rows, last] = False
+        items = items[kept].reshape(users, count)
+        worst = scores[kept].reshape(users, count).min(axis=1)
+        for row in np.flatnonzero(~(worst > lowest)):
+            items[row] = _best_of(values[row], count)
+        return items
 
 
-def _best_of(scores: Float32, k: int) -> Int64:
-    """int64[k] the places of the k highest of float32[N], of equal ones the first; the highest first. NaN alone where
-    there is one.
+class Rest:
+    """What a graph does with a ranker's candidates."""
+
+    def __init__(self, ranked: Ranked, session: InferenceSession) -> None:
+        self.ranked, self._session = ranked, session
+        self._inputs = {one.name for one in session.get_inputs()}
+
+    def run(self, feeds: Feeds, values: Float32, chosen: Int64, passed: Feeds) -> tuple[Array, Array]:
+        """The lists. values: float32[B, columns] masked scores; chosen: int64[B, C] items in ascending order."""
+        items = np.minimum(chosen, self.ranked.last)
+        given = feeds | passed | {self.ranked.items: items, self.ranked.scores: picked(values, items)}
+        given = {name: array for name, array in given.items() if name in self._inputs}
+        found, scores = self._session.run(["items", "scores"], given)
+        return found, scores
+
+
+def _best_of(scores: Float32, count: int) -> Int64:
+    """int64[count] the places of the highest of float32[N], of equal ones the first; in ascending order. Only such as
+    are no numbers where there are some.
     """
     wrong = np.isnan(scores)
     if wrong.any():
-        return np.full(k, wrong.argmax(), dtype=np.int64)
-    worst = np.partition(scores, len(scores) - k)[len(scores) - k]
+        return np.full(count, wrong.argmax(), dtype=np.int64)
+    worst = np.partition(scores, len(scores) - count)[len(scores) - count]
     above = np.flatnonzero(scores > worst)
-    level = np.flatnonzero(scores == worst)[: k - len(above)]
-    places = np.sort(np.concatenate([above, level]))
-    best: Int64 = places[np.argsort(-scores[places], kind="stable")]
-    return best
+    level = np.flatnonzero(scores == worst)[: count - len(above)]
+    return np.sort(np.concatenate([above, level]))

@@ -38,7 +38,7 @@ def select(values: np.ndarray, k: int, masked: Sequence[Sequence[int]] | None = 
         return [values.copy(), items, np.full(items.shape, NEVER)]
 
     made = Scored(Edited(b"", {}), "values", ("items", "never"))
-    return Selecting(made, scores, BEST, k).run({}, ())
+    return Selecting(made, scores, BEST, k, None).run({}, ())
 
 
 def test_by_hand() -> None:
@@ -131,9 +131,39 @@ def cut(graph: onnx.ModelProto) -> Scored | None:
     return scored(Edited(graph.SerializeToString(), {}))
 
 
-@pytest.mark.parametrize("shape", ["one with ranker", "two sparse by age with ranker"])
-def test_a_graph_with_a_ranker_is_taken_as_it_is(shape: str) -> None:
-    assert cut(exported(shape, 700, 20)) is None
+class TestOfAGraphWithARanker:
+    @pytest.mark.parametrize("shape", ["one with ranker", "two sparse by age with ranker"])
+    @pytest.mark.parametrize("n_items", [300, 3000])
+    @pytest.mark.parametrize("k", [3, 20])
+    def test_lists_are_the_same(self, tmp_path: Path, shape: str, n_items: int, k: int) -> None:
+        """Candidates in one stage and in two; users who are new, and who have seen all, all but three, or few."""
+        random = np.random.default_rng(5)
+        rows = [random.permutation(n_items)[: random.integers(0, 30)].tolist() for _ in range(200)]
+        histories = Histories.from_rows([*rows, list(range(3, n_items)), list(range(n_items))], n_items)
+        write_model_folder(tmp_path / "model", exported(shape, n_items, 20), n_items=n_items, top_k=20)
+        bias = np.zeros(n_items, dtype=np.float32)
+        bias[::5] = NEVER
+        bias[::7] = 1.0
+        selected, whole = lists(tmp_path / "model", histories, k, bias)
+        np.testing.assert_array_equal(selected.items, whole.items)
+        np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
+
+    def test_candidates_that_are_chosen_in_another_way_stay_in_the_graph(self) -> None:
+        graph = exported("one with ranker", 300, 20)
+        found = cut(graph)
+        assert found is not None
+        assert found.ranked is not None
+        assert found.ranked.last == 300
+        [limit] = [node for node in graph.graph.node if node.op_type == "Min"]
+        limit.op_type = "Max"
+        assert cut(graph) is None
+
+    def test_so_they_do_where_the_ranker_reads_other_scores(self) -> None:
+        graph = exported("one with ranker", 300, 20)
+        [mask] = [node for node in graph.graph.node if node.op_type == "ScatterElements"]
+        [scores] = [node for node in graph.graph.node if node.op_type == "GatherND" and node.input[0] == mask.output[0]]
+        scores.input[0] = mask.input[0]
+        assert cut(graph) is None
 
 
 def test_a_graph_that_reads_its_scores_twice_is_taken_as_it_is() -> None:

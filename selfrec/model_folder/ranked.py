@@ -1,0 +1,146 @@
+"""What a graph does with a ranker's candidates, found so that a scorer can choose them itself.
+
+masked scores -> the best C -> none past N -> in ascending order, with their scores -> the rest -> items, scores
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from selfrec.model_folder.building import entry
+from selfrec.model_folder.cutting import part_of
+from selfrec.model_folder.edited import Edited
+from selfrec.model_folder.graph import INT64, Graph, Node
+
+TWO_STAGES = (
+    *("Reshape", "ReduceMax", "TopK", "TopK", "Unsqueeze", "GatherND", "Flatten", "TopK"),
+    *("Div", "Unsqueeze", "GatherND", "Mul", "Mod", "Add"),
+)
+"""The best of all scores as selfrec.export.top_k.in_two_stages writes them."""
+
+_TYPES: dict[str, np.dtype[Any]] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(bool)": np.dtype(np.bool_),
+}
+"""By onnxruntime's names."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The part of a graph that comes after a ranker's candidates have been chosen."""
+
+    whole: Edited
+    candidates: int
+    """C."""
+    last: int
+    """N."""
+    items: str
+    """int64[B, C] the candidates, in ascending order."""
+    scores: str
+    """float32[B, C] their scores, masked."""
+    passed: tuple[str, ...]
+    """What is read of the part before."""
+
+    def graph(self, types: Mapping[str, str]) -> Edited | None:
+        """Takes items, scores, what is passed and inputs; gives the lists. None where it cannot take what is passed.
+
+        types: of what is passed, by onnxruntime's names.
+        """
+        if not {types[name] for name in self.passed} <= _TYPES.keys():
+            return None
+        kinds: dict[str, np.dtype[Any]] = {self.items: _TYPES["tensor(int64)"], self.scores: _TYPES["tensor(float)"]}
+        kinds |= {name: _TYPES[types[name]] for name in self.passed}
+        surface = [piece for name, kind in kinds.items() for piece in entry(name, (kind, None))]
+        return part_of(self.whole, surface, given=kinds)[0]
+
+
+def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
+    """None where the masked scores are used in any other way. graph: what is in the file; mask: makes these scores."""
+    makers, masked = _makers(graph), mask.outputs[0]
+    for node in graph.nodes:
+        limited = makers.get(node.inputs[0]) if node.op == "TopK" and node.numbers.get("largest") == 0 else None
+        if limited is None or limited.op != "Min" or len(limited.inputs) != 2:
+            continue
+        chosen = _between(graph, masked, limited.inputs[0])
+        lengths = {one.inputs[1] for one in chosen if one.op == "TopK"}
+        numbers = [_number(graph, name) for name in (*lengths, limited.inputs[1])]
+        scores = _gathered(graph, masked, node.outputs[0])
+        if tuple(one.op for one in chosen) in (("TopK",), TWO_STAGES) and len(numbers) == 2 and scores is not None:
+            count, last = numbers
+            passed = _passed(graph, mask, {node.outputs[0], scores})
+            if count is not None and last is not None and passed is not None:
+                return Ranked(edited, count, last, node.outputs[0], scores, passed)
+    return None
+
+
+def depending(graph: Graph, names: Iterable[str]) -> list[int]:
+    """Numbers of the operations that depend on one of these, in order."""
+    made, later = set(names), []
+    for place, node in enumerate(graph.nodes):
+        if made & set(node.inputs):
+            made |= set(node.outputs)
+            later.append(place)
+    return later
+
+
+def _makers(graph: Graph) -> dict[str, Node]:
+    return {name: node for node in graph.nodes for name in node.outputs}
+
+
+def _between(graph: Graph, first: str, last: str) -> list[Node]:
+    """The operations on the way from one name to another."""
+    back = _needed(graph, [last])
+    return [graph.nodes[place] for place in depending(graph, [first]) if back & set(graph.nodes[place].outputs)]
+
+
+def _needed(graph: Graph, names: Iterable[str]) -> set[str]:
+    """All names that these depend on, and these."""
+    needed = set(names)
+    for node in reversed(graph.nodes):
+        if needed & set(node.outputs):
+            needed |= set(node.inputs)
+    return needed
+
+
+def _number(graph: Graph, name: str) -> int | None:
+    """The one number of a stored int64 tensor."""
+    stored = next((one for one in graph.tensors if one.name == name), None)
+    if stored is None or stored.element != INT64 or stored.data is None or len(stored.data) != 8:
+        return None
+    return int(np.frombuffer(stored.data, dtype="<i8")[0])
+
+
+def _gathered(graph: Graph, masked: str, items: str) -> str | None:
+    """The name of the masked scores of these items."""
+    places = {node.outputs[0] for node in graph.nodes if node.op == "Unsqueeze" and node.inputs[0] == items}
+    found = [
+        node.outputs[0]
+        for node in graph.nodes
+        if node.op == "GatherND" and node.inputs[0] == masked and node.inputs[1] in places
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _passed(graph: Graph, mask: Node, given: set[str]) -> tuple[str, ...] | None:
+    """What the lists need beside what is given and inputs, of what comes before the mask; None where they need the
+    scores themselves.
+    """
+    makers, before = _makers(graph), _needed(graph, mask.inputs)
+    left, seen = ["items", "scores"], set(given)
+    passed: set[str] = set()
+    while left:
+        name = left.pop()
+        if name in seen or name not in makers:
+            continue
+        seen.add(name)
+        if name in before:
+            passed.add(name)
+        else:
+            left += makers[name].inputs
+    return None if mask.outputs[0] in seen or mask.inputs[0] in passed else tuple(sorted(passed))
