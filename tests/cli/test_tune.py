@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from selfrec.cli.watching import print_trials
+from selfrec.cli.fit_display import print_trials
 from selfrec.errors import TargetError
 from selfrec.fit_job.job import fit
 from selfrec.model_folder.manifest import SearchRow

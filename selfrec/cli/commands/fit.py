@@ -60,7 +60,7 @@ def command(
     Prints what every cleaning rule dropped and what each stage of the pipeline reaches on the validation part. The
     pipeline that is best there goes into the model folder, unless `-o pipeline.keep=all`.
     """
-    from selfrec.cli.watching import fit_display, print_stages, print_trials
+    from selfrec.cli.fit_display import fit_display, print_stages, print_trials
     from selfrec.extras import extra_needed
     from selfrec.settings.config import load_config
 

@@ -55,7 +55,7 @@ def command(
     they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
     from selfrec.cli.config_files import check_place, write_config
-    from selfrec.cli.watching import fit_display, print_trials
+    from selfrec.cli.fit_display import fit_display, print_trials
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
     from selfrec.settings.config import load_config

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.commands.plugins.found import find_parts
 from selfrec.cli.output import print_json, print_table, progress
-from selfrec.cli.plugin_names import find_parts
 from selfrec.cli.state import State, json_option, selfrec_command
 
 if TYPE_CHECKING:
