@@ -13,6 +13,7 @@ from selfrec.model_folder.reading import open_model
 from selfrec.scoring.audience import Audience, audience
 from selfrec.scoring.explain import Explanation, explain
 from selfrec.scoring.job import score_table
+from selfrec.scoring.lengths import list_length, scoring_settings
 from selfrec.scoring.similar import similar
 from selfrec.scoring.single import Recommendation, Recommended, recommend
 from selfrec.scoring.targets import parse_target
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 AnyPath = str | os.PathLike[str]
 """A path; where a table will do, also its name or FILE::TABLE."""
-
-LISTED = 10
-"""Items in a list whose length is not asked for."""
 
 __all__ = ["Audience", "Explanation", "Model", "Recommendation", "Recommended", "fit", "load"]
 
@@ -113,11 +111,11 @@ class Model:
 
         k: 10 when None, or what the model has where that is less.
         """
-        return recommend(self.folder, history, self._length(k), weights=weights, repeats=repeats).items
+        return recommend(self.folder, history, list_length(self.folder, k), weights=weights, repeats=repeats).items
 
     def similar(self, item_id: Any, k: int | None = None) -> list[Recommendation]:
         """The k best items (see `recommend`) for somebody whose history is this one item; like `selfrec similar`."""
-        return similar(self.folder, item_id, self._length(k))
+        return similar(self.folder, item_id, list_length(self.folder, k))
 
     def explain(
         self,
@@ -133,7 +131,7 @@ class Model:
         explain`.
         """
         settings = changed(self.config.source, source_options or {}, "source")
-        place, length = _path(source, "source"), self._length(k)
+        place, length = _path(source, "source"), list_length(self.folder, k)
         return explain(self.folder, place, user, length, most=most, repeats=repeats, source=settings)
 
     def audience(
@@ -181,9 +179,7 @@ class Model:
 
         scoring: fields of ScoringSettings (k, repeats, threads, ...) that differ from the fit's.
         """
-        settings = changed(self.config.scoring, scoring, "scoring")
-        if "k" not in scoring:
-            settings = settings.model_copy(update={"k": min(settings.k, self.folder.top_k)})
+        settings = scoring_settings(self.folder, scoring)
         return score_table(
             self.folder,
             _path(source, "source"),
@@ -223,9 +219,6 @@ class Model:
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return measured
-
-    def _length(self, k: int | None) -> int:
-        return min(LISTED, self.folder.top_k) if k is None else k
 
     def __repr__(self) -> str:
         return f"<selfrec model {str(self.path)!r}: {self.folder.n_items:,} items, lists of up to {self.folder.top_k}>"

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 from pydantic.fields import FieldInfo
 
+from selfrec.scoring.lengths import LISTED
 from selfrec.settings.base import Settings, members
 from selfrec.settings.config import toml_value
 from selfrec.settings.help import option_of
@@ -89,15 +90,7 @@ user_features_option = click.option(
 )
 
 
-LISTED = 10
-"""Items that are shown where no length is asked for."""
-
 length_option = click.option("-k", type=click.IntRange(min=1), metavar="N", help=f"How many items. [default: {LISTED}]")
-
-
-def list_length(asked: int | None, most: int) -> int:
-    """What was asked for, to be refused where it is more than the model gives; what there is where nothing was."""
-    return min(LISTED, most) if asked is None else asked
 
 
 def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool) -> Callable[[F], F]:

@@ -71,6 +71,7 @@ def command(
     """
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.job import score_table
+    from selfrec.scoring.lengths import scoring_settings
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
@@ -78,16 +79,13 @@ def command(
         raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
     target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
-    settings = changed(opened.config.scoring, scoring, "scoring")
-    if "k" not in scoring:
-        settings = settings.model_copy(update={"k": min(settings.k, opened.top_k)})
     with progress(state, *_columns() if state.shows_progress else ()) as bars:
         task = bars.add_task("scoring", total=None)
         summary = score_table(
             opened,
             source,
             target,
-            settings,
+            scoring_settings(opened, scoring),
             source=changed(opened.config.source, source_options, "source"),
             users=users,
             deny=deny,
