@@ -41,8 +41,9 @@ def print_table(
     to_right = set(right)
     table = Table(box=None, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
     for number, heading in enumerate(headings):
-        side = "right" if number in to_right else "left"
-        table.add_column(heading, justify=side, overflow="fold", header_style="bold")  # type: ignore[arg-type]
+        table.add_column(
+            heading, justify="right" if number in to_right else "left", overflow="fold", header_style="bold"
+        )
     for row in rows:
         table.add_row(*(Text(_visible(str(cell))) for cell in row))
     _print(table)
