@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -12,8 +13,9 @@ from pydantic.fields import FieldInfo
 from selfrec.cli.state import Function, with_options
 from selfrec.scoring.lengths import LISTED
 from selfrec.settings.base import Settings, members
-from selfrec.settings.config import toml_value
+from selfrec.settings.config import load_config, toml_value
 from selfrec.settings.help import option_of
+from selfrec.settings.tables import Config
 from selfrec.settings.validation import validated
 
 source_argument = click.argument("source", metavar="SOURCE")
@@ -50,10 +52,40 @@ def settings_options(
     return decorate
 
 
+@dataclass(frozen=True)
+class ConfigOptions:
+    """Where a configuration comes from, as it was typed."""
+
+    path: str | None
+    preset: str | None
+    overrides: tuple[str, ...]
+    seed: int | None
+
+    def load(self, source: Mapping[str, Any], *more: str) -> Config:
+        """The configuration. source: options of its table [source]. more: overrides that come after those of -o.
+
+        Raises SettingsError.
+        """
+        overrides = (*self.overrides, *more)
+        return load_config(self.path, preset=self.preset, overrides=overrides, seed=self.seed, source=source)
+
+
 def config_options(function: Function) -> Function:
-    """--config, --preset, -o and --seed: where a configuration comes from."""
+    """--config, --preset, -o and --seed; the function gets them as `configuration`, ConfigOptions."""
+
+    @functools.wraps(function)
+    def collected(
+        *args: Any,
+        config_path: str | None,
+        preset: str | None,
+        overrides: tuple[str, ...],
+        seed: int | None,
+        **kwargs: Any,
+    ) -> Any:
+        return function(*args, configuration=ConfigOptions(config_path, preset, overrides, seed), **kwargs)
+
     return with_options(
-        function,
+        collected,
         click.option("--config", "config_path", metavar="F", type=click.Path(), help="A TOML file; see `init`."),
         click.option("--preset", metavar="P", help="default, full, fast or classic."),
         click.option(

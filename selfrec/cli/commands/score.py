@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -15,6 +15,18 @@ from selfrec.settings.tables import ScoringSettings, SourceSettings
 
 if TYPE_CHECKING:
     from selfrec.scoring.summary import RunSummary
+
+
+class HandedOn(TypedDict):
+    """What the job gets as it was typed."""
+
+    users: str | None
+    deny: str | None
+    allow: str | None
+    boost: str | None
+    user_features: str | None
+    resume: bool
+    changed_only: bool
 
 
 @selfrec_command(name="score")
@@ -52,16 +64,10 @@ def command(
     into: str | None,
     to: str | None,
     scoring: dict[str, Any],
-    users: str | None,
-    deny: str | None,
-    allow: str | None,
-    boost: str | None,
-    user_features: str | None,
-    resume: bool,
-    changed_only: bool,
     wait: float,
     source_options: dict[str, Any],
     as_json: bool,
+    **handed_on: Unpack[HandedOn],
 ) -> None:
     """Score a table of users into a table of recommendations.
 
@@ -79,24 +85,19 @@ def command(
         raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
     target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
+    settings = scoring_settings(opened, scoring)
     with progress(state, *_columns() if state.shows_progress else ()) as bars:
         task = bars.add_task("scoring", total=None)
         summary = score_table(
             opened,
             source,
             target,
-            scoring_settings(opened, scoring),
+            settings,
             source=changed(opened.config.source, source_options, "source"),
-            users=users,
-            deny=deny,
-            allow=allow,
-            boost=boost,
-            user_features=user_features,
-            resume=resume,
-            changed_only=changed_only,
             wait=wait,
             progress=lambda done, total: bars.update(task, completed=done, total=total),
             tell=log,
+            **handed_on,
         )
     log.result = summary.as_dict()
     if as_json:
