@@ -64,8 +64,6 @@ def load_dataset(
     config: Config,
     *,
     items: str | None = None,
-    item_column: str | None = None,
-    item_columns: tuple[str, ...] = (),
     user_features: str | None = None,
     item_features: str | None = None,
     catalog: Catalog | None = None,
@@ -76,8 +74,8 @@ def load_dataset(
     """Read, clean and split a source.
 
     items: where item columns (titles, ...) stand: a Parquet or CSV path, `shop.duckdb::products`, or a table
-    of the same DuckDB file; joined by `item_column` (default: the source's item column, else item_id);
-    `item_columns` picks some of its columns (default: all of a simple type).
+    of the same DuckDB file; its key is called like the source's item column, or item_id. All columns of a simple
+    type are kept.
     user_features, item_features: where the columns of users and items stand that the parts may learn from.
     catalog: number the items as this catalog does (to measure a model) instead of building one; then there is no
     k-core. user_table: the user columns as that model reads them. threads, temp_directory: DuckDB's.
@@ -88,12 +86,7 @@ def load_dataset(
 
     Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
-    with open_source(
-        path,
-        config.source,
-        threads=threads,
-        temp_directory=temp_directory,
-    ) as source:
+    with open_source(path, config.source, threads=threads, temp_directory=temp_directory) as source:
         users, its_items = _staged(source, config, user_features, item_features, user_table)
         with reading(source.name):
             cleaned = clean(source, config)
@@ -103,7 +96,7 @@ def load_dataset(
             with reading(source.name):
                 check_last_items(cleaned, split, config.split)
                 fold_and_core(cleaned, learned, config)
-            built = build_catalog(cleaned, config, items, item_column, item_columns)
+            built = build_catalog(cleaned, config, items)
         else:
             built = catalog
             with reading(source.name):
