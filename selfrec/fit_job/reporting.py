@@ -12,11 +12,13 @@ import torch
 from selfrec.histories import Float32, Histories
 from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.chosen import Chosen
+from selfrec.pipeline.crew import AUGMENTED, SELECTION
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recency import EVEN
 from selfrec.pipeline.recommender import Recommender
-from selfrec.pipeline.stages import AUGMENTED, SELECTION, Chosen, StageTrainer
+from selfrec.pipeline.stages import StageTrainer
 from selfrec.report.data import (
     CleaningRow,
     Curve,

@@ -21,8 +21,6 @@ from selfrec.pipeline.recency import EVEN, given
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.scoreboard import Scoreboard, wins
 
-__all__ = ["AUGMENTED", "REFIT", "SELECTION", "Chosen", "Stage", "StageTrainer"]
-
 
 class StageTrainer:
     """Trains the configured pipeline on some rows and chooses its stages on others."""

@@ -14,8 +14,6 @@ from selfrec.scoring.parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
 
-__all__ = ["FileTarget", "FolderTarget", "TableTarget", "Target", "parse_target"]
-
 
 class Target(Protocol):
     """A place for a result."""

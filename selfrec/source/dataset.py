@@ -21,8 +21,6 @@ from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, st
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
 from selfrec.source.vocabulary import build_catalog, use_catalog
 
-__all__ = ["Dataset", "RuleCount", "load_dataset"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:

@@ -28,15 +28,13 @@ from selfrec.side_columns import SideTable
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.hashed import HashedUsers, UInt64
 from selfrec.source.ids import carried_sql, exact_sql
-from selfrec.source.item_lists import ItemList, read_items, text_ids
+from selfrec.source.item_lists import text_ids
 from selfrec.source.open import Source
 from selfrec.source.session import reading
 from selfrec.source.setting_aside import SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage
 from selfrec.source.user_lists import LISTED, list_users
 from selfrec.source.weighting import weighting_of
-
-__all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
 
 ITEMS = "selfrec_items"
 """Temporary table of the catalog's items, see map_items."""

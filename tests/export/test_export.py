@@ -14,7 +14,8 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from selfrec.errors import ExportError
-from selfrec.export.check import cases, check_graph, difference
+from selfrec.export.agreement import difference
+from selfrec.export.check import cases, check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
 from selfrec.pipeline.parts import Part, build_part

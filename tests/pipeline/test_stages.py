@@ -15,11 +15,12 @@ from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, TargetError
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.recency import EVEN, Recency
-from selfrec.pipeline.stages import Chosen, StageTrainer
+from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import Fitting, Generator, Sizes, UserBatch
 from selfrec.settings.tables import Config
 from selfrec.testing import checkerboard, checkerboard_holdout
