@@ -11,8 +11,9 @@ from selfrec.host.records import Sizes
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
-from selfrec.pipeline.parts import Part, label_and_name
+from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
+from selfrec.settings.config import label_and_name
 
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
 

@@ -25,10 +25,11 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
-from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options, seeded
+from selfrec.pipeline.parts import Part, Records, build_part, part_options, seeded
 from selfrec.pipeline.prior import HalfLives
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
 from selfrec.pipeline.weights import WarmStart
+from selfrec.settings.config import label_and_name, part_table
 from selfrec.settings.tables import Config
 
 PROBED = 16
@@ -72,7 +73,7 @@ class PartTrainer:
         record = self.records.get(kind, name)
         if shared is not None and shared.label == label and shared.record.build is record.build:
             return Part(kind=kind, label=label, record=record, options=shared.options, module=shared.module)
-        tables = [options_tables(self.config, kind, label)]
+        tables = [part_table(self.config, kind, label)]
         if kind == "extractor":
             tables += self._other_face(label, name, record.build)
         part = build_part(record, label, part_options(record, label, tables), sizes, self.seed_of(kind, label))
@@ -163,7 +164,7 @@ class PartTrainer:
         if not any(label_and_name(text) == (label, name) for text in self.config.pipeline.generators):
             return []
         same = self.records.get("generator", name).build is build
-        return [options_tables(self.config, "generator", label)] if same else []
+        return [part_table(self.config, "generator", label)] if same else []
 
 
 def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:
