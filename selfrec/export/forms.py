@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def make_form(model: Model, settings: ExportSettings, kept: npt.NDArray[np.int64
     top_k = surface.top_k if settings.k is None else min(settings.k, surface.top_k)
     if top_k < surface.top_k:
         shorten(graph, top_k)
-        surface = Surface(surface.n_items, top_k, surface.extra_inputs, surface.user_features, surface.adjustable_k)
+        surface = replace(surface, top_k=top_k)
     half = None
     if settings.half:
         exact = open_graph(graph)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from selfrec.export.agreement import difference
 from selfrec.export.batches import Feeds, edge_batches
 from selfrec.export.editing import Array, initializers, replace_initializer, set_size
 from selfrec.export.runtimes import Run
-from selfrec.export.top_k import TOP_K, in_one_stage
-from selfrec.model_folder.surface import Surface
+from selfrec.export.top_k import in_one_stage
+from selfrec.model_folder.surface import TOP_K, Surface
 
 Int64 = npt.NDArray[np.int64]
 
@@ -51,13 +51,7 @@ def reduce_catalog(
     base.CopyFrom(model)
     in_one_stage(base.graph)
     beyond = _columns(base.graph, surface.n_items) - surface.n_items
-    small = Surface(
-        n_items=len(kept),
-        top_k=min(surface.top_k, len(kept)),
-        extra_inputs=surface.extra_inputs,
-        user_features=surface.user_features,
-        adjustable_k=surface.adjustable_k,
-    )
+    small = replace(surface, n_items=len(kept), top_k=min(surface.top_k, len(kept)))
     _check_candidates(base.graph, len(kept) + beyond, len(kept))
     places = _places(base.graph, {surface.n_items, surface.n_items + 1, surface.n_items + beyond})
     for chosen in itertools.islice(_choices(places), _MOST_TRIES):

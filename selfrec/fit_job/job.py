@@ -28,7 +28,7 @@ from selfrec.fit_job.warm import warm_start_of
 from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
-from selfrec.model_folder.manifest import ITEMS, WEIGHTS, Manifest
+from selfrec.model_folder.manifest import GRAPH, ITEMS, WEIGHTS, Manifest
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
 from selfrec.pipeline.checkpoint import Workshop
@@ -57,8 +57,6 @@ class Fitted:
 
     path: Path
     manifest: Manifest
-    checked_batches: int
-    """Batches on which onnxruntime gave what torch gives."""
 
 
 def fit(
@@ -147,7 +145,7 @@ def _fit(
     listener.working("checking the graph")
     check_operations(graph, recommender)
     write_graph(graph, writer.folder)
-    batches = check_graph(writer.folder / "model.onnx", recommender)
+    check_graph(writer.folder / GRAPH, recommender)
     dataset.catalog.write(writer.folder / ITEMS)
     write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
     manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender, trials)
@@ -156,7 +154,7 @@ def _fit(
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
-    return Fitted(writer.target, writer.commit(manifest), batches)
+    return Fitted(writer.target, writer.commit(manifest))
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:

@@ -24,7 +24,7 @@ def manifest_of(
     trials: tuple[SearchRow, ...] = (),
 ) -> Manifest:
     """All that the manifest says except the hashes, which are added when the folder is committed."""
-    reads_users = "user_features" in recommender.inputs
+    reads_users = "user_features" in recommender.extra_inputs
     return Manifest(
         selfrec_version=version("selfrec"),
         plugins=_versions(plugins, final),

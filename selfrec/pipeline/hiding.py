@@ -105,14 +105,7 @@ def _from_the_moment_of(inputs: Histories, targets: Histories) -> Histories:
     moment = np.zeros(len(targets), dtype=np.float32)
     np.maximum.at(moment, targets.row_numbers, targets.ages)
     ages: Float32 = np.maximum(0, inputs.ages - moment[inputs.row_numbers]).astype(np.float32)
-    return Histories(
-        n_items=inputs.n_items,
-        offsets=inputs.offsets,
-        items=inputs.items,
-        weights=inputs.weights,
-        ages=ages,
-        user_features=inputs.user_features,
-    )
+    return replace(inputs, ages=ages)
 
 
 def joined(first: Histories, second: Histories) -> Histories:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
@@ -41,11 +41,11 @@ APPRENTICE = "apprentice"
 
 @dataclass
 class Trained:
-    """How a part's training went."""
+    """A part and how its training went."""
 
+    part: Part
     curves: list[dict[str, float]]
     best_epoch: int
-    module: nn.Module
 
 
 @dataclass(kw_only=True)
@@ -105,7 +105,7 @@ class PartTrainer:
                 asked = self._fitting(part, sizes, histories, features_of, checkpoint=none, candidate_rows=rows)
                 check_loaded(part, asked, finished.get("given"))
                 self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
-            self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"], part.module)
+            self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
             return
         fitting = self._fitting(
             part,
@@ -123,7 +123,7 @@ class PartTrainer:
         )
         self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
         given = run_trainer(part, fitting)
-        self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch, part.module)
+        self.trained[phase, part.key] = Trained(part, fitting.curves, fitting.best_epoch)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch, "given": given}
         self.workshop.finish(phase, part.key, part.module, notes)
 
@@ -157,7 +157,7 @@ class PartTrainer:
         config = self.config
         if like is None or phase == APPRENTICE or config.training.refit_by == "anew" or config.pipeline.ranker:
             return None
-        return self.trained[like, part.key].module.state_dict()
+        return self.trained[like, part.key].part.module.state_dict()
 
     def _other_face(self, label: str, name: str, build: Any) -> list[Mapping[str, Any]]:
         """The generator table of the same label, where generator and extractor are one module."""

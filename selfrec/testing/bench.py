@@ -91,14 +91,7 @@ class Bench:
         """Training rows: user u has 8 of the 10 items of u's own parity, a day apart, and columns that are noise."""
         rows = checkerboard(USERS, ITEMS, share=0.8)
         ages = rows.offsets[1:][rows.row_numbers] - np.arange(len(rows.items)) - 1
-        return Histories(
-            n_items=rows.n_items,
-            offsets=rows.offsets,
-            items=rows.items,
-            weights=rows.weights,
-            ages=ages.astype(np.float32),
-            user_features=_noise(USERS),
-        )
+        return replace(rows, ages=ages.astype(np.float32), user_features=_noise(USERS))
 
     @property
     def catalog(self) -> Catalog:

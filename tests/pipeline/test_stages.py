@@ -67,7 +67,7 @@ def parity_hits(stages: StageTrainer, chosen: Chosen) -> float:
     history, weights = torch.from_numpy(padded.history), torch.from_numpy(padded.weights)
     module = stages.recommender(chosen)
     with torch.no_grad():
-        extra = {"ages": torch.zeros_like(weights)} if module.inputs else {}
+        extra = {"ages": torch.zeros_like(weights)} if module.extra_inputs else {}
         items, scores = module(history, weights, history, torch.zeros(ITEMS), **extra)
     right = items % 2 == torch.arange(len(items))[:, None] % 2
     return float(right[:, :4].float().mean()) if bool((scores[:, :4] > float("-inf")).all()) else 0.0
@@ -238,8 +238,8 @@ class TestRecency:
     def test_a_graph_by_age_asks_for_ages(self) -> None:
         chosen, stages = self.chosen(recency="age", recency_power=1.0)
         assert chosen.recency == Recency("age", 1.0)
-        assert stages.recommender(chosen).inputs == ["ages"]
-        assert stages.recommender(replace(chosen, recency=Recency("position", 1.0))).inputs == []
+        assert stages.recommender(chosen).extra_inputs == ["ages"]
+        assert stages.recommender(replace(chosen, recency=Recency("position", 1.0))).extra_inputs == []
 
 
 class Counting(torch.nn.Module):

@@ -345,7 +345,7 @@ def test_columns_of_users_and_items_are_on_the_bench(asked: bool) -> None:
     bench = Bench(record(ReadsColumns, trainer=count_and_keep_columns, inputs=inputs))
     if asked:
         assert failures(bench) == {}
-        assert bench.fitted.recommender.inputs == ["user_features"]
+        assert bench.fitted.recommender.extra_inputs == ["user_features"]
     else:
         reasons = failures(bench)
         assert "reads batch.user_features, which its record does not ask for" in reasons["shapes_and_dtypes"]
