@@ -38,8 +38,8 @@ class KilledAfter(Silent):
             raise KeyboardInterrupt
 
 
-def manifest(model: Path) -> dict:  # type: ignore[type-arg]
-    return json.loads((model / "manifest.json").read_text())  # type: ignore[no-any-return]
+def manifest(model: Path) -> dict:
+    return json.loads((model / "manifest.json").read_text())
 
 
 def test_tune_writes_a_file_that_fit_takes(tmp_path: Path, cli: Cli) -> None:

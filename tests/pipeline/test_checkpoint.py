@@ -31,7 +31,7 @@ def test_a_part_that_grew_in_training_is_trained_again(tmp_path: Path) -> None:
     with Workshop.open(tmp_path / "work", {}, resume=True)[0] as workshop:
         same = part(4)
         assert workshop.finished("selection", "generator.mine", same) == notes
-        assert torch.equal(same.weight, trained.weight)  # type: ignore[arg-type]
+        assert torch.equal(same.weight, trained.weight)
 
         other = part(0)
         before = {name: value.clone() for name, value in other.state_dict().items()}

@@ -89,7 +89,7 @@ class TestSelection:
 
     def test_generator_that_does_not_help_is_left_out(self) -> None:
         def build_noise(options: object, sizes: object) -> torch.nn.Module:
-            return Dense(sizes)  # type: ignore[arg-type]
+            return Dense(sizes)
 
         noise = Generator(
             name="noise", summary="", options=NoOptions, build=build_noise, trainer=lambda module, fitting: None
@@ -294,7 +294,7 @@ class TestRefit:
         stages = trainer(toys=Toys(counting), pipeline=pipeline, training={"refit_by": by})
         again = stages.refit(stages.select(checkerboard(), checkerboard_holdout()), checkerboard())
         assert [state is not None for state in states] == [False] * (len(states) - 1) + [given]
-        assert float(again.generators[1].module.item) == (2.0 if given else 1.0)  # type: ignore[arg-type]
+        assert float(again.generators[1].module.item) == (2.0 if given else 1.0)
 
     def test_one_seed_gives_the_same_weights(self) -> None:
         states = []
