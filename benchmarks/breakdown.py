@@ -21,7 +21,7 @@ import onnxruntime
 from selfrec.model_folder import reading, session
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.kernel import Scorer
-from selfrec.scoring.parts import PartNote, hash_shard, result_table, write_part
+from selfrec.scoring.result_parts import PartNote, hash_shard, result_table, write_part
 from selfrec.scoring.summary import RunRow
 from selfrec.scoring.table_target import TableTarget
 from selfrec.settings.tables import ScoringSettings

@@ -45,7 +45,7 @@ def export_page(model: str, out: str, options: PageOptions, form: dict[str, Any]
 
     from selfrec.export.job import graph_for_page
     from selfrec.model_folder.reading import open_model
-    from selfrec.settings.forms import ExportSettings
+    from selfrec.settings.export import ExportSettings
     from selfrec.settings.validation import validated
     from selfrec.web.folder import LARGE_GRAPH, write_page
     from selfrec.web.runtime import find_runtime

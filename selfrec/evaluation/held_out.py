@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from selfrec.errors import EmptyDataError
-from selfrec.evaluation.apart import joined_sources
 from selfrec.evaluation.evaluate import evaluate_model
+from selfrec.evaluation.joined_sources import joined_sources
 from selfrec.evaluation.result import Evaluation
-from selfrec.scoring.side import user_table_of
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.config import changed
 from selfrec.settings.tables import ScoringSettings
 from selfrec.settings.validation import validated

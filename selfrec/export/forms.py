@@ -23,7 +23,7 @@ from selfrec.files import write_whole
 from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.surface import Surface
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from selfrec.source.rules import plural
 
 _LARGEST = 2**31 - 1

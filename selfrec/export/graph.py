@@ -13,7 +13,7 @@ from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
 from selfrec.export.blame import explained
-from selfrec.export.direct import traced_once
+from selfrec.export.decompositions import traced_once
 from selfrec.export.earlier import PRODUCER
 from selfrec.export.portable import zeros_by_expanding
 from selfrec.export.quiet import quiet

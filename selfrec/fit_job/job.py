@@ -24,7 +24,7 @@ from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
-from selfrec.fit_job.warm import warm_start_of
+from selfrec.fit_job.warm_start import warm_start_of
 from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts

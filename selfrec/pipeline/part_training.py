@@ -16,7 +16,7 @@ from torch import Tensor
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Float32, Histories, Holdout
-from selfrec.host.lines import line_of
+from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import ExtraInput, Kind, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint, Workshop

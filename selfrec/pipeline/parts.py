@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError, SettingsError, one_line
-from selfrec.host.lines import line_of
+from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory

@@ -12,8 +12,8 @@ from selfrec import columns
 from selfrec.errors import SettingsError
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import seen_histories
-from selfrec.scoring.side import user_table_of
 from selfrec.scoring.similar import item_number
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader, UserShard

@@ -9,8 +9,8 @@ import pyarrow as pa
 from selfrec.scoring.because import because
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.shards import seen_histories
-from selfrec.scoring.side import user_table_of
 from selfrec.scoring.single import Recommendation, named
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.settings.validation import validated
 from selfrec.source.open import open_source

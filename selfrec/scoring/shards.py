@@ -16,7 +16,7 @@ from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.engines import ENGINES
 from selfrec.scoring.kernel import Lists, Scorer
-from selfrec.scoring.parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
+from selfrec.scoring.result_parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
 from selfrec.scoring.staging import Staging
 from selfrec.scoring.summary import Progress, Tell
 from selfrec.settings.tables import ScoringSettings

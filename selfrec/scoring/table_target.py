@@ -27,7 +27,7 @@ from selfrec.scoring.companion import (
     matching,
     read_basis,
 )
-from selfrec.scoring.parts import RESULT_COLUMNS, IdForm
+from selfrec.scoring.result_parts import RESULT_COLUMNS, IdForm
 from selfrec.scoring.staging import SPILL
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.source.fingerprints import FINGERPRINT, write_batches

@@ -10,7 +10,7 @@ from selfrec.errors import SettingsError
 from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
-from selfrec.scoring.parts import IdForm
+from selfrec.scoring.result_parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfrec.errors import SourceError
-from selfrec.source.naming import find_columns
+from selfrec.source.column_names import find_columns
 from selfrec.source.quoting import literal, literals
 
 FileKind = Literal["duckdb", "parquet", "csv"]

@@ -12,14 +12,14 @@ from selfrec import columns
 from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32, Int64
-from selfrec.source.lines import INSTEAD, is_text_file, read_lines
+from selfrec.source.column_names import find_column
 from selfrec.source.mapping import is_number
-from selfrec.source.naming import find_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
 from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.source.text_files import INSTEAD, is_text_file, read_lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from selfrec.histories import Float32, Histories, Int32, Int64
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold
-from selfrec.source.hashed import HashedUsers, UInt64
+from selfrec.source.hashed_users import HashedUsers, UInt64
 from selfrec.source.ids import carried_sql, exact_sql
 from selfrec.source.item_lists import text_ids
 from selfrec.source.open import Source

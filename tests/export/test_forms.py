@@ -22,7 +22,7 @@ from selfrec.export.job import export_graph
 from selfrec.export.raw_ids import id_table, padding_id
 from selfrec.export.top_k import in_one_stage
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from tests.shapes import exported
 
 N_ITEMS, TOP_K = 60, 10

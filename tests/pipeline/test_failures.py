@@ -369,7 +369,9 @@ def fit(record: PartRecord) -> StageTrainer:
 def test_a_failure_in_training(record: PartRecord, wanted: str) -> None:
     with pytest.raises(PluginError) as raised:
         fit(record)
-    assert re.sub(r" \(\w+\.py, line \d+\)", "", str(raised.value)) == wanted  # tests/host/test_lines.py has the lines.
+    assert (
+        re.sub(r" \(\w+\.py, line \d+\)", "", str(raised.value)) == wanted
+    )  # tests/host/test_plugin_lines.py has the lines.
 
 
 def told_of(inputs: frozenset[ExtraInput]) -> Part:

@@ -33,7 +33,7 @@ def print_three_lists(model_path: str, shop: str) -> list[str]:
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.because import because
     from selfrec.scoring.kernel import Scorer
-    from selfrec.scoring.side import user_table_of
+    from selfrec.scoring.user_columns import user_table_of
     from selfrec.settings.tables import ScoringSettings
     from selfrec.source.open import open_source
     from selfrec.source.reading import HistoryReader

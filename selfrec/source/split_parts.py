@@ -11,8 +11,8 @@ import pyarrow as pa
 from selfrec.histories import Float32, Histories, Holdout, Int64
 from selfrec.settings.tables import Config
 from selfrec.source.cleaning import Cleaned
-from selfrec.source.core import parts_sql
 from selfrec.source.folding import Decay, Events, Float64, Folded, days_before, fold, joined
+from selfrec.source.k_core import parts_sql
 from selfrec.source.reading import events_of
 from selfrec.source.rules import RuleCount, plural
 from selfrec.source.session import reading
