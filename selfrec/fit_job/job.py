@@ -33,10 +33,10 @@ from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.crew import REFIT, SELECTION
 from selfrec.pipeline.listener import FitListener, Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import REFIT, SELECTION
 from selfrec.pipeline.prior import popularity_prior
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.pipeline.weights import write_weights

@@ -13,9 +13,9 @@ from selfrec.histories import Float32, Histories
 from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.crew import AUGMENTED, SELECTION
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import AUGMENTED, SELECTION
 from selfrec.pipeline.recency import EVEN
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer

@@ -19,10 +19,10 @@ from selfrec.histories import Float32, Histories
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.checkpoint import Workshop
 from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.crew import SELECTION
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import SELECTION
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import UserBatch

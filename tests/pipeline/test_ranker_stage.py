@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from selfrec.histories import Histories
-from selfrec.pipeline.crew import SELECTION
 from selfrec.pipeline.part_training import APPRENTICE
+from selfrec.pipeline.pipeline_training import SELECTION
 from selfrec.plugin import EpochOptions, Fitting, Ranker, Sizes, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.pipeline.test_stages import ITEMS, trainer

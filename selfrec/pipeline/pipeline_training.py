@@ -16,9 +16,10 @@ from selfrec.pipeline.recommender import Recommender
 from selfrec.settings.config import label_and_name
 
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
+"""Phases of a fit: to choose the stages, to train those chosen on all rows, to choose with generated rows as well."""
 
 
-class Crew:
+class PipelineTrainer:
     """Trains extractors and generators by phase, and puts what was chosen together as one module."""
 
     def __init__(self, parts: PartTrainer, prior: Tensor) -> None:
