@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from selfrec import columns
 from selfrec.files import sync
+from selfrec.histories import Int32
 from selfrec.scoring.kernel import Lists
 from selfrec.source.reading import UserShard
 
@@ -106,7 +107,7 @@ def result_table(lists: Lists, user_ids: pa.Array, item_ids: pa.Array) -> pa.Tab
     return pa.table(arrays, names=list(RESULT_COLUMNS))
 
 
-def _encoded(rows: np.typing.NDArray[np.int32], ids: pa.Array) -> pa.Array:
+def _encoded(rows: Int32, ids: pa.Array) -> pa.Array:
     if isinstance(ids.type, pa.BaseExtensionType):  # Parquet cannot write dictionaries of these.
         return ids.take(pa.array(rows))
     return pa.DictionaryArray.from_arrays(pa.array(rows), ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import re
@@ -358,12 +359,8 @@ def _types(ids: Any) -> list[str]:
 
 
 def _parquet(paths: list[Path]) -> str:
-    return f"read_parquet({literals([_unglobbed(path) for path in paths])}, hive_partitioning = false)"
-
-
-def _unglobbed(path: Path) -> str:
-    """The path with its own glob signs quoted, for DuckDB globs every path it is given."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path))
+    # DuckDB globs every path that it is given.
+    return f"read_parquet({literals([glob.escape(str(path)) for path in paths])}, hive_partitioning = false)"
 
 
 def _utc(moment: datetime) -> datetime:
