@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -40,10 +41,7 @@ def manifest_of(
         item_table=dataset.item_table,
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), chosen=row.kept) for row in table),
         search=trials,
-        cleaning=tuple(
-            CleaningRow(rule=row.rule, rows_before=row.rows_before, rows_dropped=row.rows_dropped, note=row.note)
-            for row in dataset.report
-        ),
+        cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
     )
 
 
