@@ -20,7 +20,7 @@ from selfrec import columns
 from selfrec.files import sync
 from selfrec.histories import Int32
 from selfrec.scoring.kernel import Lists
-from selfrec.source.reading import UserShard
+from selfrec.source.user_shard import UserShard
 
 RESULT_COLUMNS = (columns.USER_ID, columns.RANK, columns.ITEM_ID, columns.SCORE)
 

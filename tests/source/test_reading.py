@@ -17,7 +17,8 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import load_dataset
 from selfrec.source.open import open_source
-from selfrec.source.reading import HistoryReader, UserShard
+from selfrec.source.reading import HistoryReader
+from selfrec.source.user_shard import UserShard
 from tests.source.tables import DAY, lists, loose, make_table
 
 COLUMNS = {"user_id": "INTEGER", "item_id": "VARCHAR", "timestamp": "BIGINT", "event": "VARCHAR"}

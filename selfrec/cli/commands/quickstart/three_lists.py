@@ -12,7 +12,7 @@ from selfrec.cli.output import print_table
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
     from selfrec.scoring.because import Cause
-    from selfrec.source.reading import UserShard
+    from selfrec.source.user_shard import UserShard
 
 PLACES = 5
 """Recommendations shown of each list."""
