@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
-from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, TargetError
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.checkpoint import Workshop
@@ -24,14 +22,10 @@ from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import Fitting, Generator, Sizes, UserBatch
 from selfrec.settings.tables import Config
 from selfrec.testing import checkerboard, checkerboard_holdout
+from tests.catalogs import catalog_of
 from tests.toys import Dense, NoOptions, Toys, keep_as_built
 
 ITEMS = 20
-
-
-def catalog(items: int = ITEMS) -> Catalog:
-    numbers = pa.array(range(items), pa.int32())
-    return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": pa.array([1.0] * items)}))
 
 
 def trainer(
@@ -51,7 +45,7 @@ def trainer(
     parts = PartTrainer(
         config=config,
         records=toys or Toys(),
-        catalog=catalog(items),
+        catalog=catalog_of(range(items)),
         workshop=workshop or Workshop(None),
         listener=Silent(),
         notify=lambda part, epoch, metrics: None,
