@@ -91,7 +91,7 @@ class Model:
 
     @property
     def path(self) -> Path:
-        """Where it stands."""
+        """The model folder, links resolved."""
         return self.folder.path
 
     @property
@@ -127,8 +127,10 @@ class Model:
         repeats: bool = False,
         source_options: Mapping[str, Any] | None = None,
     ) -> Explanation:
-        """The list of one user, k long (see `recommend`), and the history items that carry each of it; like `selfrec
-        explain`.
+        """The list of one user, k long (see `recommend`), with the history items that carry each recommendation.
+
+        Like `selfrec explain`. most: history items named for each. source_options: fields of SourceSettings that differ
+        from the fit's.
         """
         settings = changed(self.config.source, source_options or {}, "source")
         place, length = _path(source, "source"), list_length(self.folder, k)
@@ -145,7 +147,10 @@ class Model:
         progress: Progress | None = None,
         **scoring: Any,
     ) -> Audience:
-        """The k users whom an item suits best; like `selfrec audience`. scoring: as of `score`, without k."""
+        """The k users whom an item suits best; like `selfrec audience`.
+
+        users: whom to choose among. source_options: as of `explain`. scoring: as of `score`, without k.
+        """
         return audience(
             self.folder,
             _path(source, "source"),
@@ -175,9 +180,13 @@ class Model:
         progress: Progress | None = None,
         **scoring: Any,
     ) -> RunSummary:
-        """Score every user of a source into a table or a file; like `selfrec score`.
+        """Score every user of a source into a table or a file; like `selfrec score`, whose options these are.
 
-        scoring: fields of ScoringSettings (k, repeats, threads, ...) that differ from the fit's.
+        Give one of `into` (a table) and `to` (a Parquet file or a folder). source_options: as of `explain`. progress is
+        told the users done and all users. scoring: fields of ScoringSettings (k, repeats, threads, ...) that differ
+        from the fit's.
+
+        Raises SelfrecError; the result that stood there is then still there.
         """
         settings = scoring_settings(self.folder, scoring)
         return score_table(
@@ -205,8 +214,10 @@ class Model:
         user_features: AnyPath | None = None,
         source_options: Mapping[str, Any] | None = None,
     ) -> Evaluation:
-        """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`, whose
-        notes are warned."""
+        """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`.
+
+        What the command prints as a note is a warning here.
+        """
         import warnings
 
         measured, notes = evaluate_held_out(

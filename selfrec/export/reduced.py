@@ -174,5 +174,5 @@ def to_whole(feeds: Feeds, kept: Int64, n_items: int) -> dict[str, Array]:
 
 
 def as_kept(items: Array, kept: Int64, n_items: int) -> Array:
-    """The small graph's item numbers as those of the whole catalog; N where there is none."""
+    """int64[B, K] the small graph's item numbers as those of the whole catalog; N where there is none."""
     return np.append(kept, n_items)[np.minimum(items, len(kept))]

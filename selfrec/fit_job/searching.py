@@ -23,6 +23,7 @@ from selfrec.tuning.space import Options, in_effect, space_of, with_options
 from selfrec.tuning.trial import run_trial
 
 NOTE = "search"
+"""What the trials are called in the folder of unfinished work."""
 
 
 def search_options(

@@ -44,7 +44,7 @@ def recent_popularity(histories: Histories, half_lives: Sequence[float] = ()) ->
 
 
 def baseline(histories: Histories, half_lives: Sequence[float]) -> Tensor:
-    """The prior of these training rows alone, so that a comparison on held-out rows knows nothing of them."""
+    """float32[N] the prior of these training rows alone: a comparison on held-out rows knows nothing of them."""
     return _scaled(recent_popularity(histories, half_lives))
 
 

@@ -71,7 +71,7 @@ def hash_shard(shard: UserShard) -> str:
 
 
 def id_values(ids: pa.Array, sql_type: str, form: IdForm) -> pa.Array:
-    """Carried ids in the form of a part. HUGEINT and UHUGEINT stay text in Parquet, which has no such type."""
+    """[n] carried ids in the form of a part. HUGEINT and UHUGEINT stay text in Parquet, which has no such type."""
     if form == "carried" or not pa.types.is_string(ids.type):
         return ids
     if sql_type == "UUID":

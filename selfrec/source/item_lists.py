@@ -71,13 +71,13 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
 
 
 def spelt(ids: pa.Array, catalog: Catalog) -> pa.Array:
-    """Ids that a person wrote, text: without outer spaces, unless the catalog has one that is written with them."""
+    """string[n] ids that a person wrote, without outer spaces unless the catalog has one that is written with them."""
     known = pc.is_in(ids, value_set=text_ids(catalog.item_ids))
     return pc.if_else(known, ids, pc.utf8_trim_whitespace(ids))
 
 
 def text_ids(ids: pa.Array) -> pa.Array:
-    """Ids of any carried type as text."""
+    """string[n] ids of any carried type."""
     return pc.cast(ids, pa.string())
 
 

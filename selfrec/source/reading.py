@@ -257,7 +257,7 @@ class HistoryReader:
         folded = fold(events, len(ids), max(self._n_items, 1), self._config.cleaning.fold, decay)
         ages = np.zeros(len(folded.items), dtype=np.float32)
         if clock is not None and self.moment is not None:
-            days = days_before(self.moment, folded.ticks, clock.epochs(folded.ticks))
+            days = days_before(self.moment, clock.epochs(folded.ticks))
             ages = np.where(folded.ticks > 0, days, 0.0).astype(np.float32)
         return UserShard.by_length(ids, folded, ages, features)
 

@@ -166,7 +166,7 @@ class PartReader:
 
     def _histories(self, folded: Folded, rows: Int64, moment: float | Float64) -> Histories:
         """The slots of these users as histories, seen-only slots (weight 0) among them."""
-        days = days_before(moment, folded.rows, self._epochs(folded.ticks))
+        days = days_before(moment, self._epochs(folded.ticks), folded.rows)
         histories = Histories(
             n_items=self.n_items,
             offsets=folded.offsets,
