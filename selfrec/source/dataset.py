@@ -10,6 +10,7 @@ from selfrec.errors import EmptyDataError
 from selfrec.histories import Float32, Histories, Holdout
 from selfrec.settings.tables import Config, SplitKind
 from selfrec.side_columns import SideTable
+from selfrec.source.catalog_building import build_catalog, use_catalog
 from selfrec.source.cleaning import Cleaned, clean
 from selfrec.source.k_core import fold_and_core
 from selfrec.source.open import Source, open_source
@@ -19,7 +20,6 @@ from selfrec.source.session import reading
 from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, told
 from selfrec.source.split_parts import PartReader
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
-from selfrec.source.vocabulary import build_catalog, use_catalog
 
 
 @dataclass(frozen=True, kw_only=True)
