@@ -31,7 +31,7 @@ from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import GRAPH, ITEMS, WEIGHTS, Manifest
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.listener import FitListener, Silent
 from selfrec.pipeline.part_training import PartTrainer
@@ -96,14 +96,14 @@ def fit(
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
             folder = writer.target.with_name(f".{writer.target.name}.fit")
-            workshop, resumed = Workshop.open(folder, _identity(config, dataset, warm_start), resume=resume)
-            with workshop:
+            work_folder, resumed = WorkFolder.open(folder, _identity(config, dataset, warm_start), resume=resume)
+            with work_folder:
                 if resume and not resumed:
                     listener.message(
                         "nothing to resume: no unfinished fit of this source and configuration; starting anew"
                     )
-                fitted = _fit(writer, workshop, dataset, config, plugins, device, warm_start, listener)
-                workshop.close()
+                fitted = _fit(writer, work_folder, dataset, config, plugins, device, warm_start, listener)
+                work_folder.close()
     except BrokenPipeError:
         # Of whoever reads what the job prints, not of a file.
         raise
@@ -114,7 +114,7 @@ def fit(
 
 def _fit(
     writer: ModelWriter,
-    workshop: Workshop,
+    work_folder: WorkFolder,
     dataset: Dataset,
     config: Config,
     plugins: PluginManager,
@@ -124,12 +124,12 @@ def _fit(
 ) -> Fitted:
     """From the data set to the model folder."""
     validation = sampled_validation(dataset.validation, config)
-    config, trials = found_options(config, dataset, validation, plugins, device, listener, workshop)
+    config, trials = found_options(config, dataset, validation, plugins, device, listener, work_folder)
     parts = PartTrainer(
         config=config,
         records=plugins,
         catalog=dataset.catalog,
-        workshop=workshop,
+        work_folder=work_folder,
         listener=listener,
         notify=_telling(plugins, listener),
         device=device,

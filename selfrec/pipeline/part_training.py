@@ -19,7 +19,7 @@ from selfrec.histories import Float32, Histories, Holdout
 from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import ExtraInput, Kind, Sizes
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.checkpoint import Checkpoint, Workshop
+from selfrec.pipeline.checkpoint import Checkpoint, WorkFolder
 from selfrec.pipeline.checksums import checksums
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
@@ -55,7 +55,7 @@ class PartTrainer:
     config: Config
     records: Records
     catalog: Catalog
-    workshop: Workshop
+    work_folder: WorkFolder
     listener: FitListener
     notify: Notify
     device: torch.device
@@ -98,7 +98,7 @@ class PartTrainer:
         like: str | None = None,
     ) -> None:
         """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
-        finished = self.workshop.finished(phase, part.key, part.module)
+        finished = self.work_folder.finished(phase, part.key, part.module)
         if finished is not None:
             if (phase, part.key) not in self.trained:
                 none = Checkpoint(None)
@@ -113,7 +113,7 @@ class PartTrainer:
             histories,
             features_of,
             validation=validation,
-            checkpoint=self.workshop.checkpoint(phase, part.key),
+            checkpoint=self.work_folder.checkpoint(phase, part.key),
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
             # An apprentice that began with weights which know the hidden rows would score them as known.
             warm_started=phase != APPRENTICE and self.warm.load(phase, part.key, part.module),
@@ -125,7 +125,7 @@ class PartTrainer:
         given = run_trainer(part, fitting)
         self.trained[phase, part.key] = Trained(part, fitting.curves, fitting.best_epoch)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch, "given": given}
-        self.workshop.finish(phase, part.key, part.module, notes)
+        self.work_folder.finish(phase, part.key, part.module, notes)
 
     def prepare(self, part: Part, sizes: Sizes, histories: Histories) -> None:
         """Fill in what a portable ranker knows of the items from these rows."""

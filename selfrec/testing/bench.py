@@ -17,7 +17,7 @@ from selfrec.catalog import Catalog
 from selfrec.export.graph import to_graph
 from selfrec.histories import Float32, Histories
 from selfrec.host.records import Kind, PartRecord
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
@@ -150,7 +150,7 @@ class Bench:
             config=self.config(seed),
             records=_Records(records),
             catalog=self.catalog,
-            workshop=Workshop(None),
+            work_folder=WorkFolder(None),
             listener=Silent(),
             notify=lambda part, epoch, metrics: None,
             device=torch.device("cpu"),

@@ -12,7 +12,7 @@ import torch
 
 from selfrec.errors import PluginError, TargetError
 from selfrec.histories import Histories, Holdout
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.listener import Silent
@@ -29,7 +29,7 @@ ITEMS = 20
 
 
 def trainer(
-    workshop: Workshop | None = None, toys: Toys | None = None, items: int = ITEMS, **tables: Any
+    work_folder: WorkFolder | None = None, toys: Toys | None = None, items: int = ITEMS, **tables: Any
 ) -> StageTrainer:
     options = {"epochs": 30, "learning_rate": 0.05, "patience": 30}
     pipeline = {"extractors": ("factors",), "generators": ("factors",), "top_k": 5, **tables.pop("pipeline", {})}
@@ -46,7 +46,7 @@ def trainer(
         config=config,
         records=toys or Toys(),
         catalog=catalog_of(range(items)),
-        workshop=workshop or Workshop(None),
+        work_folder=work_folder or WorkFolder(None),
         listener=Silent(),
         notify=lambda part, epoch, metrics: None,
         device=torch.device("cpu"),
@@ -307,9 +307,9 @@ class TestResume:
     def test_killed_fit_goes_on_and_ends_with_the_same_weights(self, tmp_path: Path) -> None:
         whole = trainer()
         wanted = whole.recommender(whole.select(checkerboard(), checkerboard_holdout())).state_dict()
-        workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=False)
+        work_folder, resumed = WorkFolder.open(tmp_path / "work", {"a": 1}, resume=False)
         assert not resumed
-        killed = trainer(workshop)
+        killed = trainer(work_folder)
 
         def kill(part: object, epoch: int, metrics: object) -> None:
             if epoch == 17:
@@ -321,12 +321,12 @@ class TestResume:
         with monkey.context(), pytest.raises(PluginError):
             killed.select(checkerboard(), checkerboard_holdout())
         with pytest.raises(TargetError, match="another fit is writing"):
-            Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
-        with workshop:
+            WorkFolder.open(tmp_path / "work", {"a": 1}, resume=True)
+        with work_folder:
             """It is left, and what was finished stays."""
-        workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
+        work_folder, resumed = WorkFolder.open(tmp_path / "work", {"a": 1}, resume=True)
         assert resumed
-        again = trainer(workshop)
+        again = trainer(work_folder)
         epochs: list[int] = []
         again.parts.notify = lambda part, epoch, metrics: epochs.append(epoch)
         chosen = again.select(checkerboard(), checkerboard_holdout())
@@ -334,10 +334,10 @@ class TestResume:
         assert all(torch.equal(wanted[name], got[name]) for name in wanted)
 
     def test_other_fit_does_not_go_on(self, tmp_path: Path) -> None:
-        with Workshop.open(tmp_path / "work", {"a": 1}, resume=False)[0] as workshop:
-            workshop.note("trials", [1])
-        with Workshop.open(tmp_path / "work", {"a": 2}, resume=True)[0] as workshop:
-            assert workshop.noted("trials") is None
+        with WorkFolder.open(tmp_path / "work", {"a": 1}, resume=False)[0] as work_folder:
+            work_folder.note("trials", [1])
+        with WorkFolder.open(tmp_path / "work", {"a": 2}, resume=True)[0] as work_folder:
+            assert work_folder.noted("trials") is None
         assert list(tmp_path.iterdir()) == []
 
 
