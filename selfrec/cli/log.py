@@ -118,8 +118,7 @@ class EventLog:
 
     def __call__(self, event: str, /, **fields: Any) -> None:
         """Append an event. A file that can no longer be written is told once and given up; the job goes on."""
-        when, own = EVENTS[event]
-        del when
+        _, own = EVENTS[event]
         if set(fields) != set(own):
             raise ValueError(f"event {event!r} has the fields {sorted(own)}, not {sorted(fields)}")
         if self._handle is None:

@@ -218,8 +218,7 @@ def _settle_ties(key: Int64, weights: Float32) -> None:
 
 def _sorted_slots(pairs: _Pairs, n_rows: int, widths: tuple[int, int, int], ranked: Int64 | None) -> Folded:
     """Sort by (row, seen only first, tick, item); every key is different, so any sort gives one answer."""
-    row_bits, item_bits, tick_bits = widths
-    del row_bits
+    _, item_bits, tick_bits = widths
     preferred = 1 if pairs.weights is None else (pairs.weights > 0).astype(np.int64)
     key = (pairs.rows << 1) | preferred
     key <<= tick_bits

@@ -9,7 +9,7 @@ import click
 
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
-from selfrec.cli.output import print_json, print_pairs, progress
+from selfrec.cli.output import counted, print_json, print_pairs
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 
@@ -86,8 +86,7 @@ def command(
     target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
     settings = scoring_settings(opened, scoring)
-    with progress(state, *_columns() if state.shows_progress else ()) as bars:
-        task = bars.add_task("scoring", total=None)
+    with counted(state, "scoring", *_columns() if state.shows_progress else ()) as advance:
         summary = score_table(
             opened,
             source,
@@ -95,7 +94,7 @@ def command(
             settings,
             source=changed(opened.config.source, source_options, "source"),
             wait=wait,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=advance,
             tell=log,
             **handed_on,
         )
