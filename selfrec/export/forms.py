@@ -89,8 +89,9 @@ def write_form(graph: ModelProto, target: Path, *, external: bool) -> list[Path]
     """Write a graph, and with `external` its weights beside it in NAME.onnx.data; the places, data first."""
     if not external:
         if graph.ByteSize() > _LARGEST:
-            raise ExportError(f"{target}: {graph.ByteSize():,} bytes are more than one ONNX file holds; "
-                              "add --external-data")  # fmt: skip
+            raise ExportError(
+                f"{target}: {graph.ByteSize():,} bytes are more than one ONNX file holds; add --external-data"
+            )
         write_whole(target, graph.SerializeToString(deterministic=True))
         return [target]
     data = data_place(target)

@@ -156,8 +156,9 @@ def _same_lists(
                 continue
             items, scores = run(case.feeds)
             wanted_items, wanted = whole(to_whole(case.feeds, kept, surface.n_items))
-            if difference(as_kept(items, kept, surface.n_items), scores, wanted_items[:, : small.top_k],
-                          wanted[:, : small.top_k]):  # fmt: skip
+            if difference(
+                as_kept(items, kept, surface.n_items), scores, wanted_items[:, : small.top_k], wanted[:, : small.top_k]
+            ):
                 return False
     except Exception:  # A graph cut along wrong axes fails in as many ways as a runtime knows.
         return False
