@@ -24,8 +24,9 @@ from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring import screening
 from selfrec.scoring.candidates import Bounds
 from selfrec.scoring.kernel import Scorer
-from selfrec.scoring.parts import PartNote, hash_shard, result_table, write_part
-from selfrec.scoring.targets import RunRow, TableTarget
+from selfrec.scoring.result_parts import PartNote, hash_shard, result_table, write_part
+from selfrec.scoring.summary import RunRow
+from selfrec.scoring.table_target import TableTarget
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader

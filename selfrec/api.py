@@ -13,6 +13,7 @@ from selfrec.model_folder.reading import open_model
 from selfrec.scoring.audience import Audience, audience
 from selfrec.scoring.explain import Explanation, explain
 from selfrec.scoring.job import score_table
+from selfrec.scoring.lengths import list_length, scoring_settings
 from selfrec.scoring.similar import similar
 from selfrec.scoring.single import Recommendation, Recommended, recommend
 from selfrec.scoring.targets import parse_target
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 AnyPath = str | os.PathLike[str]
 """A path; where a table will do, also its name or FILE::TABLE."""
-
-LISTED = 10
-"""Items in a list whose length is not asked for."""
 
 __all__ = ["Audience", "Explanation", "Model", "Recommendation", "Recommended", "fit", "load"]
 
@@ -93,7 +91,7 @@ class Model:
 
     @property
     def path(self) -> Path:
-        """Where it stands."""
+        """The model folder, links resolved."""
         return self.folder.path
 
     @property
@@ -113,11 +111,11 @@ class Model:
 
         k: 10 when None, or what the model has where that is less.
         """
-        return recommend(self.folder, history, self._length(k), weights=weights, repeats=repeats).items
+        return recommend(self.folder, history, list_length(self.folder, k), weights=weights, repeats=repeats).items
 
     def similar(self, item_id: Any, k: int | None = None) -> list[Recommendation]:
         """The k best items (see `recommend`) for somebody whose history is this one item; like `selfrec similar`."""
-        return similar(self.folder, item_id, self._length(k))
+        return similar(self.folder, item_id, list_length(self.folder, k))
 
     def explain(
         self,
@@ -129,11 +127,13 @@ class Model:
         repeats: bool = False,
         source_options: Mapping[str, Any] | None = None,
     ) -> Explanation:
-        """The list of one user, k long (see `recommend`), and the history items that carry each of it; like `selfrec
-        explain`.
+        """The list of one user, k long (see `recommend`), with the history items that carry each recommendation.
+
+        Like `selfrec explain`. most: history items named for each. source_options: fields of SourceSettings that differ
+        from the fit's.
         """
         settings = changed(self.config.source, source_options or {}, "source")
-        place, length = _path(source, "source"), self._length(k)
+        place, length = _path(source, "source"), list_length(self.folder, k)
         return explain(self.folder, place, user, length, most=most, repeats=repeats, source=settings)
 
     def audience(
@@ -147,7 +147,10 @@ class Model:
         progress: Progress | None = None,
         **scoring: Any,
     ) -> Audience:
-        """The k users whom an item suits best; like `selfrec audience`. scoring: as of `score`, without k."""
+        """The k users whom an item suits best; like `selfrec audience`.
+
+        users: whom to choose among. source_options: as of `explain`. scoring: as of `score`, without k.
+        """
         return audience(
             self.folder,
             _path(source, "source"),
@@ -177,13 +180,15 @@ class Model:
         progress: Progress | None = None,
         **scoring: Any,
     ) -> RunSummary:
-        """Score every user of a source into a table or a file; like `selfrec score`.
+        """Score every user of a source into a table or a file; like `selfrec score`, whose options these are.
 
-        scoring: fields of ScoringSettings (k, repeats, threads, ...) that differ from the fit's.
+        Give one of `into` (a table) and `to` (a Parquet file or a folder). source_options: as of `explain`. progress is
+        told the users done and all users. scoring: fields of ScoringSettings (k, repeats, threads, ...) that differ
+        from the fit's.
+
+        Raises SelfrecError; the result that stood there is then still there.
         """
-        settings = changed(self.config.scoring, scoring, "scoring")
-        if "k" not in scoring:
-            settings = settings.model_copy(update={"k": min(settings.k, self.folder.top_k)})
+        settings = scoring_settings(self.folder, scoring)
         return score_table(
             self.folder,
             _path(source, "source"),
@@ -209,8 +214,10 @@ class Model:
         user_features: AnyPath | None = None,
         source_options: Mapping[str, Any] | None = None,
     ) -> Evaluation:
-        """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`, whose
-        notes are warned."""
+        """Figures on the test part of the model's own split, or on the source `test`; like `selfrec evaluate`.
+
+        What the command prints as a note is a warning here.
+        """
         import warnings
 
         measured, notes = evaluate_held_out(
@@ -223,9 +230,6 @@ class Model:
         for note in notes:
             warnings.warn(note, stacklevel=2)
         return measured
-
-    def _length(self, k: int | None) -> int:
-        return min(LISTED, self.folder.top_k) if k is None else k
 
     def __repr__(self) -> str:
         return f"<selfrec model {str(self.path)!r}: {self.folder.n_items:,} items, lists of up to {self.folder.top_k}>"

@@ -37,7 +37,7 @@ class Catalog:
 
     @property
     def item_ids(self) -> pa.Array:
-        """The user's own keys, by item number."""
+        """[N] the user's own keys by item number, in the type that carries them (see selfrec.source.ids)."""
         return self.table.column(columns.ITEM_ID).combine_chunks()
 
     @property

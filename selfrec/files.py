@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import glob
 import os
 import shutil
 import stat
@@ -150,12 +151,8 @@ def locked(path: Path) -> Iterator[bool]:
 
 def remove_leftovers(parent: Path, prefix: str) -> None:
     """Remove work folders that start with this prefix and that no living process holds."""
-    for path in parent.glob(f"{_glob_escape(prefix)}*"):
+    for path in parent.glob(f"{glob.escape(prefix)}*"):
         if path.is_dir() and not path.is_symlink():
             with contextlib.suppress(FileNotFoundError), locked(path) as free:
                 if free:
                     shutil.rmtree(path, ignore_errors=True)
-
-
-def _glob_escape(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)

@@ -14,12 +14,12 @@ from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError
 from selfrec.settings.config import load_config
 from selfrec.source.dataset import load_dataset
+from tests.catalogs import catalog_of
 from tests.shop import make_shop
 
 
 def catalog(**given: pa.Array) -> Catalog:
-    numbers = pa.array([0, 1, 2], pa.int32())
-    return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": pa.array([3.0, 2, 1]), **given}))
+    return catalog_of(range(3), [3, 2, 1], **given)
 
 
 def vectors(*rows: list[float] | None) -> pa.Array:
@@ -63,7 +63,7 @@ def test_vectors_by_item_number() -> None:
 def test_what_is_missing_is_named(ask: object, wanted: str) -> None:
     items = catalog(price=pa.array([1, 2, 3]), own=vectors([1], [1, 2], None))
     with pytest.raises(ColumnError) as raised:
-        ask(items)  # type: ignore[operator]
+        ask(items)
     assert str(raised.value) == wanted
 
 

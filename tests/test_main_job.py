@@ -14,7 +14,7 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from selfrec.export.check import difference
+from selfrec.export.agreement import difference
 from selfrec.model_folder.reading import open_model
 from tests import program
 from tests.program import Ran

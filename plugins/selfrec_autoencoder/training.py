@@ -154,7 +154,7 @@ def _minimise(
             for group in optimizer.param_groups:
                 group["lr"] = group["multiple"] * rate
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             if tables is not None:
                 tables.step(rate)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,10 @@ class Curves:
 
     def __init__(self, folder: str) -> None:
         """Raises ModuleNotFoundError that says what to install."""
-        try:
-            import tensorboardX  # noqa: F401
-        except ModuleNotFoundError as error:
+        if find_spec("tensorboardX") is None:
             raise ModuleNotFoundError(
                 "SELFREC_TRACK_DIR needs the package tensorboardX: pip install 'selfrec[tracking]'"
-            ) from error
+            )
         self.folder = Path(folder) / f"{datetime.now():%Y-%m-%dT%H.%M.%S}-{os.getpid()}"
         self._writers: dict[int, Any] = {}
         self._reached: dict[tuple[str, str], tuple[int, int]] = {}

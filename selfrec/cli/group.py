@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfrec.cli.state import State, verbose_option
+from selfrec.cli.state import State, add_verbose
 
 if TYPE_CHECKING:
     from selfrec.host.manager import PluginManager
@@ -56,7 +56,7 @@ class Group(click.Group):
             return None
         ctx.ensure_object(State).plugin = f"plugin {added.plugin.name!r} ({added.plugin.provider})"
         if not any("--verbose" in parameter.opts for parameter in added.command.params):
-            verbose_option(added.command)
+            add_verbose(added.command)
         return added.command
 
     def resolve_command(

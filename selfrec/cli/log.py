@@ -10,16 +10,14 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from selfrec.cli.state import State
+from selfrec.cli.state import Function, State, with_options
 from selfrec.errors import SettingsError, one_line
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 COMMON = {
     "time": "when, ISO 8601 in UTC",
@@ -120,8 +118,7 @@ class EventLog:
 
     def __call__(self, event: str, /, **fields: Any) -> None:
         """Append an event. A file that can no longer be written is told once and given up; the job goes on."""
-        when, own = EVENTS[event]
-        del when
+        _, own = EVENTS[event]
         if set(fields) != set(own):
             raise ValueError(f"event {event!r} has the fields {sorted(own)}, not {sorted(fields)}")
         if self._handle is None:
@@ -172,7 +169,7 @@ class EventLog:
             self._handle = None
 
 
-def log_option(function: F) -> F:
+def log_option(function: Function) -> Function:
     """--log-json for a command whose function takes `log`, an EventLog, after the State."""
 
     @functools.wraps(function)
@@ -191,13 +188,15 @@ def log_option(function: F) -> F:
         log.finish()
         return done
 
-    option = click.option(
-        "--log-json",
-        metavar="FILE",
-        type=click.Path(),
-        help="Append what the job does, one line of JSON an event; `-` is stderr, in place of progress.",
+    return with_options(
+        logged,
+        click.option(
+            "--log-json",
+            metavar="FILE",
+            type=click.Path(),
+            help="Append what the job does, one line of JSON an event; `-` is stderr, in place of progress.",
+        ),
     )
-    return option(logged)  # type: ignore[return-value]
 
 
 def _open(path: str) -> int:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
 
+from selfrec.cli.state import Function, with_options
+from selfrec.scoring.lengths import LISTED
 from selfrec.settings.base import Settings, members
-from selfrec.settings.config import toml_value
+from selfrec.settings.config import load_config, toml_value
 from selfrec.settings.help import option_of
+from selfrec.settings.tables import Config
 from selfrec.settings.validation import validated
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 source_argument = click.argument("source", metavar="SOURCE")
 model_argument = click.argument("model", metavar="MODEL", type=click.Path())
@@ -27,7 +29,7 @@ def settings_options(
     without: Collection[str] = (),
     names: Mapping[str, str] | None = None,
     stored: bool = False,
-) -> Callable[[F], F]:
+) -> Callable[[Function], Function]:
     """Give a command an option for every field of a settings class.
 
     The function gets those the user set as one dict in the argument `into`; names renames an option (k="-k").
@@ -36,7 +38,7 @@ def settings_options(
     fields = {name: field for name, field in model.model_fields.items() if name not in without}
     flags = {name: "--" + name.replace("_", "-") for name in fields} | dict(names or {})
 
-    def decorate(function: F) -> F:
+    def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def collected(*args: Any, **kwargs: Any) -> Any:
             given = {name: kwargs.pop(f"{into}_{name}") for name in fields}
@@ -44,42 +46,58 @@ def settings_options(
             validated(model, kwargs[into], flags=flags)
             return function(*args, **kwargs)
 
-        wrapped: Any = collected
-        for name, field in reversed(fields.items()):
-            wrapped = _option(name, flags[name], f"{into}_{name}", field, stored)(wrapped)
-        return wrapped  # type: ignore[no-any-return]
+        options = (_option(name, flags[name], f"{into}_{name}", field, stored) for name, field in fields.items())
+        return with_options(collected, *options)
 
     return decorate
 
 
-def config_options(function: F) -> F:
-    """--config, --preset, -o and --seed: where a configuration comes from."""
-    decorated: Any = function
-    for option in reversed(
-        (
-            click.option("--config", "config_path", metavar="F", type=click.Path(), help="A TOML file; see `init`."),
-            click.option("--preset", metavar="P", help="default, full, fast or classic."),
-            click.option(
-                "-o", "overrides", metavar="NAME=VALUE", multiple=True, help="Set one option: generator.gan.epochs=20."
-            ),
-            click.option("--seed", type=int, metavar="N", help="One seed gives the same model."),
-        )
-    ):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+@dataclass(frozen=True)
+class ConfigOptions:
+    """Where a configuration comes from, as it was typed."""
+
+    path: str | None
+    preset: str | None
+    overrides: tuple[str, ...]
+    seed: int | None
+
+    def load(self, source: Mapping[str, Any], *more: str) -> Config:
+        """The configuration. source: options of its table [source]. more: overrides that come after those of -o.
+
+        Raises SettingsError.
+        """
+        overrides = (*self.overrides, *more)
+        return load_config(self.path, preset=self.preset, overrides=overrides, seed=self.seed, source=source)
 
 
-def side_options(function: F) -> F:
+def config_options(function: Function) -> Function:
+    """--config, --preset, -o and --seed; the function gets them as `configuration`, ConfigOptions."""
+
+    @functools.wraps(function)
+    def collected(
+        *args: Any,
+        config_path: str | None,
+        preset: str | None,
+        overrides: tuple[str, ...],
+        seed: int | None,
+        **kwargs: Any,
+    ) -> Any:
+        return function(*args, configuration=ConfigOptions(config_path, preset, overrides, seed), **kwargs)
+
+    return with_options(
+        collected,
+        click.option("--config", "config_path", metavar="F", type=click.Path(), help="A TOML file; see `init`."),
+        click.option("--preset", metavar="P", help="default, full, fast or classic."),
+        click.option(
+            "-o", "overrides", metavar="NAME=VALUE", multiple=True, help="Set one option: generator.gan.epochs=20."
+        ),
+        click.option("--seed", type=int, metavar="N", help="One seed gives the same model."),
+    )
+
+
+def side_options(function: Function) -> Function:
     """--user-features and --item-features: tables of columns that the parts may learn from."""
-    decorated: Any = function
-    for side in ("item", "user"):
-        decorated = click.option(
-            f"--{side}-features",
-            metavar="FILE|TABLE",
-            help=f"Columns of {side}s to learn from (numbers, text): a file or a table of the source, keyed like its "
-            f"{side} column.",
-        )(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(function, _side_option("user"), _side_option("item"))
 
 
 user_features_option = click.option(
@@ -89,18 +107,19 @@ user_features_option = click.option(
 )
 
 
-LISTED = 10
-"""Items that are shown where no length is asked for."""
-
 length_option = click.option("-k", type=click.IntRange(min=1), metavar="N", help=f"How many items. [default: {LISTED}]")
 
 
-def list_length(asked: int | None, most: int) -> int:
-    """What was asked for, to be refused where it is more than the model gives; what there is where nothing was."""
-    return min(LISTED, most) if asked is None else asked
+def _side_option(side: str) -> Callable[[Function], Function]:
+    return click.option(
+        f"--{side}-features",
+        metavar="FILE|TABLE",
+        help=f"Columns of {side}s to learn from (numbers, text): a file or a table of the source, keyed like its "
+        f"{side} column.",
+    )
 
 
-def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool) -> Callable[[F], F]:
+def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool) -> Callable[[Function], Function]:
     shown = option_of(name, field)
     help_text = shown.description
     if not stored and shown.default not in ("unset", "required"):

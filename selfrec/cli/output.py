@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
+    from selfrec.scoring import summary
     from selfrec.scoring.single import Recommendation
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -41,8 +42,9 @@ def print_table(
     to_right = set(right)
     table = Table(box=None, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
     for number, heading in enumerate(headings):
-        side = "right" if number in to_right else "left"
-        table.add_column(heading, justify=side, overflow="fold", header_style="bold")  # type: ignore[arg-type]
+        table.add_column(
+            heading, justify="right" if number in to_right else "left", overflow="fold", header_style="bold"
+        )
     for row in rows:
         table.add_row(*(Text(_visible(str(cell))) for cell in row))
     _print(table)
@@ -95,6 +97,14 @@ def progress(state: State, *columns: Any) -> Iterator[Progress]:
     )
     with display:
         yield display
+
+
+@contextmanager
+def counted(state: State, what: str, *columns: Any) -> Iterator[summary.Progress]:
+    """A progress display of one bar; what is yielded is told how much is done, and of how much."""
+    with progress(state, *columns) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _print(table: Table) -> None:

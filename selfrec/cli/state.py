@@ -6,11 +6,11 @@ import functools
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+Function = Callable[..., Any]
 
 
 @dataclass
@@ -35,10 +35,10 @@ class State:
             click.echo(text, err=True)
 
 
-def selfrec_command(**attributes: Any) -> Callable[[F], click.Command]:
+def selfrec_command(**attributes: Any) -> Callable[[Function], click.Command]:
     """A command with --quiet and --verbose; the function gets the State as its first argument."""
 
-    def decorate(function: F) -> click.Command:
+    def decorate(function: Function) -> click.Command:
         @functools.wraps(function)
         @click.pass_context
         def run(ctx: click.Context, *args: Any, **kwargs: Any) -> Any:
@@ -46,24 +46,21 @@ def selfrec_command(**attributes: Any) -> Callable[[F], click.Command]:
             state.resumes = any("--resume" in parameter.opts for parameter in ctx.command.params)
             return function(state, *args, **kwargs)
 
-        # Click lists parameters from the end; these two shall come after the command's own.
-        own = list(getattr(function, "__click_params__", []))
-        run.__click_params__ = []  # type: ignore[attr-defined]
-        verbose_option(run)
-        _flag(run, "--quiet", "Show no progress.")
-        run.__click_params__ += own  # type: ignore[attr-defined]
         made: click.Command = click.command(**attributes)(run)
+        # Given to the command, not to its function, so that help shows them after the command's own.
+        _add_flag(made, "--quiet", "Show no progress.")
+        add_verbose(made)
         return made
 
     return decorate
 
 
-def verbose_option(command: Callable[..., Any]) -> None:
-    """--verbose, for a function that becomes a command or for a command that is one."""
-    _flag(command, "--verbose", "Show the traceback of an error.")
+def add_verbose(command: click.Command) -> None:
+    """Give a command --verbose."""
+    _add_flag(command, "--verbose", "Show the traceback of an error.")
 
 
-def _flag(function: Callable[..., Any], flag: str, text: str) -> None:
+def _add_flag(command: click.Command, flag: str, text: str) -> None:
     name = flag.removeprefix("--")
 
     def remember(ctx: click.Context, _: click.Parameter, given: bool) -> None:
@@ -71,10 +68,15 @@ def _flag(function: Callable[..., Any], flag: str, text: str) -> None:
             setattr(ctx.ensure_object(State), name, True)
 
     # Eager, so that an error in another option already sees it.
-    click.option(flag, is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text)(function)
+    click.option(flag, is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text)(command)
 
 
-def json_option(function: F) -> F:
-    """--json: machine-readable output, alone on stdout."""
-    option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
-    return option(function)
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout.")
+"""The function gets it as `as_json`. The output is alone on stdout."""
+
+
+def with_options(function: Function, *options: Callable[[Function], Function]) -> Function:
+    """The function with these options of click's, which help shows in this order."""
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from selfrec.cli.state import Function, with_options
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class PageOptions:
     serve: bool
 
 
-def web_options(function: F) -> F:
+def web_options(function: Function) -> Function:
     """--web, --runtime and --serve; the function gets them as `page`, None without --web."""
 
     @functools.wraps(function)
@@ -29,18 +28,14 @@ def web_options(function: F) -> F:
             raise click.UsageError("--runtime and --serve go with --web")
         return function(*args, page=PageOptions(runtime, serve) if web else None, **kwargs)
 
-    decorated: Any = collected
-    for option in reversed(
-        (
-            click.option("--web", is_flag=True, help="Write a page that recommends in the browser, as folder OUT."),
-            click.option(
-                "--runtime", metavar="DIR", type=click.Path(), help="--web: where onnxruntime-web is. [node_modules]"
-            ),
-            click.option("--serve", is_flag=True, help="--web: then serve the page on this machine."),
-        )
-    ):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
+    return with_options(
+        collected,
+        click.option("--web", is_flag=True, help="Write a page that recommends in the browser, as folder OUT."),
+        click.option(
+            "--runtime", metavar="DIR", type=click.Path(), help="--web: where onnxruntime-web is. [node_modules]"
+        ),
+        click.option("--serve", is_flag=True, help="--web: then serve the page on this machine."),
+    )
 
 
 def export_page(model: str, out: str, options: PageOptions, form: dict[str, Any]) -> None:
@@ -50,7 +45,7 @@ def export_page(model: str, out: str, options: PageOptions, form: dict[str, Any]
 
     from selfrec.export.job import graph_for_page
     from selfrec.model_folder.reading import open_model
-    from selfrec.settings.forms import ExportSettings
+    from selfrec.settings.export import ExportSettings
     from selfrec.settings.validation import validated
     from selfrec.web.folder import LARGE_GRAPH, write_page
     from selfrec.web.runtime import find_runtime

@@ -1,0 +1,1 @@
+"""Metrics of lists, and a model beside popularity on events that it has not seen."""

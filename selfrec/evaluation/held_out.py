@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from selfrec.errors import EmptyDataError
-from selfrec.evaluation.apart import joined_sources
 from selfrec.evaluation.evaluate import evaluate_model
+from selfrec.evaluation.joined_sources import joined_sources
 from selfrec.evaluation.result import Evaluation
-from selfrec.scoring.side import user_table_of
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.config import changed
-from selfrec.settings.tables import ScoringSettings
+from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.settings.validation import validated
 from selfrec.source.dataset import Dataset, load_dataset
 from selfrec.source.mapping import missed
@@ -19,6 +19,7 @@ from selfrec.source.side_tables import qualified
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
+    from selfrec.side_columns import SideTable
 
 
 def evaluate_held_out(
@@ -43,30 +44,12 @@ def evaluate_held_out(
     config = model.config.model_copy(update={"source": changed(model.config.source, source_options or {}, "source")})
     settings = validated(ScoringSettings, {"threads": threads}, "scoring")
     table = user_table_of(model, user_features)
-    if test is not None:
-        if table is not None:
-            table = table.model_copy(update={"place": qualified(table.place, source)})
-        with joined_sources(source, test, config) as (path, joined):
-            dataset = load_dataset(path, joined, catalog=model.catalog, user_table=table)
-        if len(dataset.test) == 0:
-            raise EmptyDataError(
-                f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
-                "give events that are not in the source already"
-            )
-        notes = _missed(model, dataset)
-    elif config.split.test == 0 and config.split.kind != "column":
-        raise EmptyDataError(
-            f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; give the rows to be "
-            "predicted with --test, or fit again with -o split.test=0.1"
-        )
-    else:
-        dataset = load_dataset(source, config, catalog=model.catalog, user_table=table)
-        if len(dataset.test) == 0:
-            raise EmptyDataError(
-                f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "
-                "evaluate; name the source the model was fitted on"
-            )
+    if test is None:
+        dataset = _split_again(model, source, config, table)
         notes = [*_missed(model, dataset), *_notes(model, dataset.fingerprint)]
+    else:
+        dataset = _given_apart(model, source, test, config, table)
+        notes = _missed(model, dataset)
     total = len(dataset.test)
     measured = evaluate_model(
         model,
@@ -75,6 +58,36 @@ def evaluate_held_out(
         on_users=None if on_users is None else lambda done: on_users(done, total),
     )
     return measured, notes
+
+
+def _split_again(model: Model, source: str, config: Config, table: SideTable | None) -> Dataset:
+    """The source with the test part that the fit held out."""
+    if config.split.test == 0 and config.split.kind != "column":
+        raise EmptyDataError(
+            f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; give the rows to be "
+            "predicted with --test, or fit again with -o split.test=0.1"
+        )
+    dataset = load_dataset(source, config, catalog=model.catalog, user_table=table)
+    if len(dataset.test) == 0:
+        raise EmptyDataError(
+            f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "
+            "evaluate; name the source the model was fitted on"
+        )
+    return dataset
+
+
+def _given_apart(model: Model, source: str, test: str, config: Config, table: SideTable | None) -> Dataset:
+    """All of the source to be shown, and the rows of `test` to be predicted."""
+    if table is not None:
+        table = table.model_copy(update={"place": qualified(table.place, source)})
+    with joined_sources(source, test, config) as (path, joined):
+        dataset = load_dataset(path, joined, catalog=model.catalog, user_table=table)
+    if len(dataset.test) == 0:
+        raise EmptyDataError(
+            f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
+            "give events that are not in the source already"
+        )
+    return dataset
 
 
 def _missed(model: Model, dataset: Dataset) -> list[str]:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
-from selfrec.export.direct import traced_once
+from selfrec.export.decompositions import traced_once
 from selfrec.export.quiet import quiet
-from selfrec.host.lines import line_of
+from selfrec.host.plugin_lines import line_of
 from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.parts import Part

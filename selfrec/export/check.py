@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -10,12 +9,10 @@ import onnxruntime as ort
 import torch
 
 from selfrec.errors import ExportError, one_line
-from selfrec.export.agreement import TOLERANCE, difference
-from selfrec.export.batches import Array, Case, Feeds, edge_batches
+from selfrec.export.agreement import difference
+from selfrec.export.batches import edge_batches
 from selfrec.export.culprit import culprit, padding_reader, place_reader
 from selfrec.pipeline.recommender import Recommender
-
-__all__ = ["TOLERANCE", "Array", "Case", "Feeds", "cases", "check_graph", "difference"]
 
 _NO_COURSE = (
     "the contract wants code whose course no value and no size decides (batch.history.shape[0], not len(batch.history))"
@@ -44,7 +41,7 @@ def check_graph(path: Path, recommender: Recommender) -> int:
     options.log_severity_level = 4
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     count = 0
-    for case in cases(recommender):
+    for case in edge_batches(recommender):
         with torch.no_grad():
             wanted_items, wanted = recommender(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
         try:
@@ -71,8 +68,3 @@ def _blame(recommender: Recommender) -> str:
     if part is None:
         return ""
     return f"; it comes from {part.name}: {wanted}: `selfrec plugins check {part.record.name}`"
-
-
-def cases(recommender: Recommender) -> Iterator[Case]:
-    """The batches of `edge_batches` for this module's sizes."""
-    return edge_batches(recommender)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from selfrec.files import write_whole
 from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.surface import Surface
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from selfrec.source.rules import plural
 
 _LARGEST = 2**31 - 1
@@ -70,7 +70,7 @@ def make_form(model: Model, settings: ExportSettings, kept: npt.NDArray[np.int64
     top_k = surface.top_k if settings.k is None else min(settings.k, surface.top_k)
     if top_k < surface.top_k:
         shorten(graph, top_k)
-        surface = Surface(surface.n_items, top_k, surface.extra_inputs, surface.user_features, surface.adjustable_k)
+        surface = replace(surface, top_k=top_k)
     half = None
     if settings.half:
         exact = open_graph(graph)
@@ -89,8 +89,9 @@ def write_form(graph: ModelProto, target: Path, *, external: bool) -> list[Path]
     """Write a graph, and with `external` its weights beside it in NAME.onnx.data; the places, data first."""
     if not external:
         if graph.ByteSize() > _LARGEST:
-            raise ExportError(f"{target}: {graph.ByteSize():,} bytes are more than one ONNX file holds; "
-                              "add --external-data")  # fmt: skip
+            raise ExportError(
+                f"{target}: {graph.ByteSize():,} bytes are more than one ONNX file holds; add --external-data"
+            )
         write_whole(target, graph.SerializeToString(deterministic=True))
         return [target]
     data = data_place(target)

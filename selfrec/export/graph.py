@@ -13,29 +13,29 @@ from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
 from selfrec.export.blame import explained
-from selfrec.export.direct import traced_once
+from selfrec.export.decompositions import traced_once
 from selfrec.export.earlier import PRODUCER
 from selfrec.export.portable import zeros_by_expanding
 from selfrec.export.quiet import quiet
 from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
 from selfrec.host.records import ExtraInput
+from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
+from selfrec.model_folder.ops import OPSET
 from selfrec.pipeline.recommender import Recommender
 
-OPSET = 18
 IR_VERSION = 10
 EXTERNAL_BYTES = 1_500_000_000
 """Past this size the weights stand in model.onnx.data: protobuf ends at 2 GiB."""
 
 Message = TypeVar("Message", onnx.TensorProto, onnx.ValueInfoProto)
 
-BASE_INPUTS = ("history", "weights", "exclude", "item_bias")
 OUTPUTS = ("items", "scores")
 
 
 def to_graph(recommender: Recommender) -> ModelProto:
     """Export the module (contract, section 3). The proto is canonical: equal modules give equal bytes."""
     recommender = recommender.cpu().eval()
-    extras = recommender.inputs
+    extras = recommender.extra_inputs
     arguments = _example(recommender, extras)
     dims = {"batch": Dim("batch"), "length": Dim("length"), "excluded": Dim("excluded")}
     shapes = {name: {axis: dims[dim] for axis, dim in _axes(name).items()} or None for name in arguments}
@@ -104,15 +104,15 @@ def canonical(model: ModelProto, inputs: list[str], columns: int) -> ModelProto:
 
 def write_graph(model: ModelProto, folder: Path) -> list[str]:
     """Write model.onnx, and model.onnx.data beside it when the weights are large; the names written."""
-    path = folder / "model.onnx"
+    path = folder / GRAPH
     if model.ByteSize() <= EXTERNAL_BYTES:
         path.write_bytes(model.SerializeToString(deterministic=True))
-        return [path.name]
+        return [GRAPH]
     onnx.save_model(
         model, str(path), save_as_external_data=True, all_tensors_to_one_file=True,
-        location=f"{path.name}.data", size_threshold=1024, convert_attribute=False,
+        location=GRAPH_DATA, size_threshold=1024, convert_attribute=False,
     )  # fmt: skip
-    return [path.name, f"{path.name}.data"]
+    return [GRAPH, GRAPH_DATA]
 
 
 def _copy(message: Message) -> Message:

@@ -20,7 +20,7 @@ from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.model_folder.outside import check_outside
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.writing import hash_file
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from selfrec.source.item_lists import read_items
 from selfrec.source.rules import plural
 from selfrec.web.folder import OtherGraph

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from selfrec.export.agreement import difference
 from selfrec.export.batches import Feeds, edge_batches
 from selfrec.export.editing import Array, initializers, replace_initializer, set_size
 from selfrec.export.runtimes import Run
-from selfrec.export.top_k import TOP_K, in_one_stage
-from selfrec.model_folder.surface import Surface
+from selfrec.export.top_k import in_one_stage
+from selfrec.model_folder.surface import TOP_K, Surface
 
 Int64 = npt.NDArray[np.int64]
 
@@ -51,13 +51,7 @@ def reduce_catalog(
     base.CopyFrom(model)
     in_one_stage(base.graph)
     beyond = _columns(base.graph, surface.n_items) - surface.n_items
-    small = Surface(
-        n_items=len(kept),
-        top_k=min(surface.top_k, len(kept)),
-        extra_inputs=surface.extra_inputs,
-        user_features=surface.user_features,
-        adjustable_k=surface.adjustable_k,
-    )
+    small = replace(surface, n_items=len(kept), top_k=min(surface.top_k, len(kept)))
     _check_candidates(base.graph, len(kept) + beyond, len(kept))
     places = _places(base.graph, {surface.n_items, surface.n_items + 1, surface.n_items + beyond})
     for chosen in itertools.islice(_choices(places), _MOST_TRIES):
@@ -162,8 +156,9 @@ def _same_lists(
                 continue
             items, scores = run(case.feeds)
             wanted_items, wanted = whole(to_whole(case.feeds, kept, surface.n_items))
-            if difference(as_kept(items, kept, surface.n_items), scores, wanted_items[:, : small.top_k],
-                          wanted[:, : small.top_k]):  # fmt: skip
+            if difference(
+                as_kept(items, kept, surface.n_items), scores, wanted_items[:, : small.top_k], wanted[:, : small.top_k]
+            ):
                 return False
     except Exception:  # A graph cut along wrong axes fails in as many ways as a runtime knows.
         return False
@@ -180,5 +175,5 @@ def to_whole(feeds: Feeds, kept: Int64, n_items: int) -> dict[str, Array]:
 
 
 def as_kept(items: Array, kept: Int64, n_items: int) -> Array:
-    """The small graph's item numbers as those of the whole catalog; N where there is none."""
+    """int64[B, K] the small graph's item numbers as those of the whole catalog; N where there is none."""
     return np.append(kept, n_items)[np.minimum(items, len(kept))]

@@ -9,10 +9,8 @@ import numpy as np
 from onnx import GraphProto, NodeProto, helper, numpy_helper
 
 from selfrec.export.editing import replace_nodes
+from selfrec.model_folder.surface import TOP_K
 from selfrec.pipeline.recommender import BLOCK
-
-TOP_K = "top_k"
-"""Initializer int64[1] that holds K; a scorer may set it to the k it wants."""
 
 WORTH, WORTH_FIXED = 2, 4
 """Blocks a list slot from which two stages cost less than one; a list's K is mostly set lower when it is used."""
@@ -48,8 +46,7 @@ def gather_by_row(graph: GraphProto) -> None:
         nodes.append(helper.make_node("GatherND", [data, indices], list(node.output), batch_dims=1))
     if len(nodes) > len(graph.node):
         graph.initializer.append(numpy_helper.from_array(np.array([2], dtype=np.int64), "place_axis"))
-        del graph.node[:]
-        graph.node.extend(nodes)
+        replace_nodes(graph, nodes)
 
 
 def in_two_stages(graph: GraphProto, columns: int) -> None:
@@ -76,8 +73,7 @@ def in_two_stages(graph: GraphProto, columns: int) -> None:
         "block_size": np.array(BLOCK, dtype=np.int64),
     }
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
-    del graph.node[:]
-    graph.node.extend(nodes)
+    replace_nodes(graph, nodes)
 
 
 def in_one_stage(graph: GraphProto) -> None:

@@ -24,19 +24,21 @@ from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
-from selfrec.fit_job.warm import warm_start_of
+from selfrec.fit_job.warm_start import warm_start_of
 from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
-from selfrec.model_folder.manifest import ITEMS, WEIGHTS, Manifest
+from selfrec.model_folder.manifest import GRAPH, ITEMS, WEIGHTS, Manifest
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.listener import FitListener, Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import REFIT, SELECTION
 from selfrec.pipeline.prior import popularity_prior
-from selfrec.pipeline.stages import REFIT, SELECTION, Chosen, StageTrainer
+from selfrec.pipeline.stages import StageTrainer
 from selfrec.pipeline.weights import write_weights
 from selfrec.report.card import write_model_card
 from selfrec.report.data import ReportData
@@ -55,8 +57,6 @@ class Fitted:
 
     path: Path
     manifest: Manifest
-    checked_batches: int
-    """Batches on which onnxruntime gave what torch gives."""
 
 
 def fit(
@@ -96,14 +96,14 @@ def fit(
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
             folder = writer.target.with_name(f".{writer.target.name}.fit")
-            workshop, resumed = Workshop.open(folder, _identity(config, dataset, warm_start), resume=resume)
-            with workshop:
+            work_folder, resumed = WorkFolder.open(folder, _identity(config, dataset, warm_start), resume=resume)
+            with work_folder:
                 if resume and not resumed:
                     listener.message(
                         "nothing to resume: no unfinished fit of this source and configuration; starting anew"
                     )
-                fitted = _fit(writer, workshop, dataset, config, plugins, device, warm_start, listener)
-                workshop.close()
+                fitted = _fit(writer, work_folder, dataset, config, plugins, device, warm_start, listener)
+                work_folder.close()
     except BrokenPipeError:
         # Of whoever reads what the job prints, not of a file.
         raise
@@ -114,7 +114,7 @@ def fit(
 
 def _fit(
     writer: ModelWriter,
-    workshop: Workshop,
+    work_folder: WorkFolder,
     dataset: Dataset,
     config: Config,
     plugins: PluginManager,
@@ -124,12 +124,12 @@ def _fit(
 ) -> Fitted:
     """From the data set to the model folder."""
     validation = sampled_validation(dataset.validation, config)
-    config, trials = found_options(config, dataset, validation, plugins, device, listener, workshop)
+    config, trials = found_options(config, dataset, validation, plugins, device, listener, work_folder)
     parts = PartTrainer(
         config=config,
         records=plugins,
         catalog=dataset.catalog,
-        workshop=workshop,
+        work_folder=work_folder,
         listener=listener,
         notify=_telling(plugins, listener),
         device=device,
@@ -145,7 +145,7 @@ def _fit(
     listener.working("checking the graph")
     check_operations(graph, recommender)
     write_graph(graph, writer.folder)
-    batches = check_graph(writer.folder / "model.onnx", recommender)
+    check_graph(writer.folder / GRAPH, recommender)
     dataset.catalog.write(writer.folder / ITEMS)
     write_weights({SELECTION: chosen.parts, REFIT: final.parts}, writer.folder / WEIGHTS)
     manifest = manifest_of(config, dataset, plugins, stages.table, final, recommender, trials)
@@ -154,7 +154,7 @@ def _fit(
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
-    return Fitted(writer.target, writer.commit(manifest), batches)
+    return Fitted(writer.target, writer.commit(manifest))
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:

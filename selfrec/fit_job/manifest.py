@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from selfrec.host.manager import PluginManager
 from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SearchRow, SourceColumns, StageRow
+from selfrec.pipeline.chosen import Chosen, Stage
 from selfrec.pipeline.recommender import Recommender
-from selfrec.pipeline.stages import Chosen, Stage
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import Dataset
 
@@ -24,7 +25,7 @@ def manifest_of(
     trials: tuple[SearchRow, ...] = (),
 ) -> Manifest:
     """All that the manifest says except the hashes, which are added when the folder is committed."""
-    reads_users = "user_features" in recommender.inputs
+    reads_users = "user_features" in recommender.extra_inputs
     return Manifest(
         selfrec_version=version("selfrec"),
         plugins=_versions(plugins, final),
@@ -40,10 +41,7 @@ def manifest_of(
         item_table=dataset.item_table,
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), chosen=row.kept) for row in table),
         search=trials,
-        cleaning=tuple(
-            CleaningRow(rule=row.rule, rows_before=row.rows_before, rows_dropped=row.rows_dropped, note=row.note)
-            for row in dataset.report
-        ),
+        cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
     )
 
 

@@ -12,11 +12,13 @@ import torch
 from selfrec.histories import Float32, Histories
 from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import AUGMENTED, SELECTION
 from selfrec.pipeline.recency import EVEN
 from selfrec.pipeline.recommender import Recommender
-from selfrec.pipeline.stages import AUGMENTED, SELECTION, Chosen, StageTrainer
+from selfrec.pipeline.stages import StageTrainer
 from selfrec.report.data import (
     CleaningRow,
     Curve,
@@ -57,7 +59,7 @@ def report_data(
         version=version("selfrec"),
         fingerprint=dict(dataset.fingerprint),
         config=config.model_dump(mode="json"),
-        graph=graph_of(recommender.top_k, recommender.inputs),
+        graph=graph_of(recommender.top_k, recommender.extra_inputs),
         parts=_parts(final),
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
@@ -105,11 +107,11 @@ def _splits(dataset: Dataset) -> tuple[SplitRow, ...]:
 def _curves(stages: StageTrainer) -> tuple[Curve, ...]:
     """The curves of the selection, where every epoch was validated."""
     curves = []
-    for (phase, key), trained in stages.parts.trained.items():
-        kind, _, label = key.partition(".")
+    for (phase, _), trained in stages.parts.trained.items():
         if phase in (SELECTION, AUGMENTED) and trained.curves:
-            name = label if phase == SELECTION else f"{label} ({phase})"
-            curves.append(curve_of(kind, name, trained.curves, trained.best_epoch))  # type: ignore[arg-type]
+            part = trained.part
+            name = part.label if phase == SELECTION else f"{part.label} ({phase})"
+            curves.append(curve_of(part.kind, name, trained.curves, trained.best_epoch))
     return tuple(curves)
 
 

@@ -10,7 +10,7 @@ import torch
 from selfrec.errors import SettingsError
 from selfrec.histories import Holdout
 from selfrec.model_folder.manifest import SearchRow
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.measure import Measured
 from selfrec.pipeline.parts import Records
@@ -23,6 +23,7 @@ from selfrec.tuning.space import Options, in_effect, space_of, with_options
 from selfrec.tuning.trial import run_trial
 
 NOTE = "search"
+"""What the trials are called in the folder of unfinished work."""
 
 
 def search_options(
@@ -34,11 +35,11 @@ def search_options(
     listener: FitListener,
     *,
     sampler: Sampler | None = None,
-    workshop: Workshop | None = None,
+    work_folder: WorkFolder | None = None,
 ) -> Search:
     """Search the open options of the configuration's parts as [search] says.
 
-    workshop: where finished trials are kept, so that a search that is killed goes on from them.
+    work_folder: where finished trials are kept, so that a search that is killed goes on from them.
     """
     space = space_of(config, records)
     if validation is None:
@@ -49,6 +50,8 @@ def search_options(
         raise SettingsError(
             "search: no part of the pipeline has an option left to search; set fewer options, or do not search"
         )
+
+    kept_in = work_folder or WorkFolder(None)
 
     def run(options: Options) -> Measured | None:
         listener.training("search", "options", in_short(options), 0)
@@ -70,8 +73,8 @@ def search_options(
         seconds=config.search.seconds,
         told=told,
         effect=effect,
-        earlier=() if workshop is None else _kept(workshop),
-        keep=lambda ended: None if workshop is None else workshop.keep(NOTE, {"trials": list(map(_stored, ended))}),
+        earlier=_kept(kept_in),
+        keep=lambda ended: kept_in.keep(NOTE, {"trials": list(map(_stored, ended))}),
     )
 
 
@@ -84,9 +87,9 @@ def _stored(ended: Ended) -> dict[str, Any]:
     return {"trial": trial, "metrics": got.metrics, "per_user": torch.from_numpy(got.per_user), "far": far}
 
 
-def _kept(workshop: Workshop) -> list[Ended]:
+def _kept(work_folder: WorkFolder) -> list[Ended]:
     """The trials of the search that was killed."""
-    found = workshop.kept(NOTE)
+    found = work_folder.kept(NOTE)
     return [] if found is None else [_ended(**stored) for stored in found["trials"]]
 
 
@@ -108,7 +111,7 @@ def found_options(
     records: Records,
     device: torch.device,
     listener: FitListener,
-    workshop: Workshop,
+    work_folder: WorkFolder,
 ) -> tuple[Config, tuple[SearchRow, ...]]:
     """The configuration with the options a search found, and the search's trials.
 
@@ -117,13 +120,13 @@ def found_options(
     """
     if not config.search.wanted:
         return config, ()
-    noted = workshop.noted(NOTE)
+    noted = work_folder.noted(NOTE)
     if noted is None:
-        result = search_options(config, dataset, validation, records, device, listener, workshop=workshop)
+        result = search_options(config, dataset, validation, records, device, listener, work_folder=work_folder)
         rows = rows_of(result)
     else:
         rows = noted
-    workshop.note(NOTE, rows)
+    work_folder.note(NOTE, rows)
     chosen = next(row for row in rows if row["chosen"])
     found = with_options(config, chosen["options"]).model_copy(update={"search": SearchSettings()})
     return found, tuple(SearchRow(**row) for row in rows)

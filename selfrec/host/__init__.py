@@ -1,0 +1,1 @@
+"""What plugins hand in: hooks, records, and the manager that loads and guards them."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
+from typing import get_args
 
 from selfrec.errors import SettingsError
 from selfrec.host.manager import PluginManager
 from selfrec.host.records import Kind, PartRecord
-from selfrec.settings.config import named_parts
+from selfrec.settings.config import named_parts, part_table
 from selfrec.settings.tables import Config
 from selfrec.settings.validation import suggestion, validated
 
@@ -26,7 +26,7 @@ def check_parts(config: Config, plugins: PluginManager) -> dict[Kind, dict[str, 
     _check_faces(config, found, plugins)
     for kind, records in found.items():
         for label, record in records.items():
-            validated(record.options, _table(config, kind, label), f"{kind}.{label}")
+            validated(record.options, part_table(config, kind, label), f"{kind}.{label}")
     labels = found["generator"]
     for label in config.pipeline.generator_weights:
         if label not in labels:
@@ -62,8 +62,3 @@ def _check_faces(config: Config, found: dict[Kind, dict[str, PartRecord]], plugi
                 f"generator {named!r} is the other face of extractor {named!r} and reads its features, but [pipeline] "
                 f"names no such extractor; add it: -o pipeline.extractors={wanted}"
             )
-
-
-def _table(config: Config, kind: Kind, label: str) -> dict[str, Any]:
-    tables: dict[str, dict[str, Any]] = getattr(config, kind)
-    return tables.get(label, {})

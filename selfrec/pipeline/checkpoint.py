@@ -73,10 +73,10 @@ class Checkpoint:
 
 
 @dataclass
-class Workshop:
+class WorkFolder:
     """The folder beside the model that holds a fit's unfinished work. None: nothing is kept.
 
-        with Workshop.open(folder, identity, resume=True)[0] as workshop: ...
+        with WorkFolder.open(folder, identity, resume=True)[0] as work_folder: ...
 
     At the end of the `with` what was finished stays for the next fit; `close` removes it.
     """
@@ -85,26 +85,26 @@ class Workshop:
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
-    def open(cls, folder: Path, identity: Mapping[str, Any], *, resume: bool) -> tuple[Workshop, bool]:
+    def open(cls, folder: Path, identity: Mapping[str, Any], *, resume: bool) -> tuple[WorkFolder, bool]:
         """Open the folder; its content is kept only if it belongs to the same fit and `resume` asks for it.
 
-        Returns the workshop, which nobody else may use until it is left, and whether there was something to go on
+        Returns the work folder, which nobody else may use until it is left, and whether there was something to go on
         from. Raises TargetError while another process works in it, OSError.
         """
         text = json.dumps(identity, sort_keys=True, default=str)
         run = folder / RUN_FILE
-        workshop = cls(folder)
+        work_folder = cls(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        if not workshop._held.enter_context(locked(folder)):
+        if not work_folder._held.enter_context(locked(folder)):
             raise TargetError(f"{folder}: another fit is writing this model; wait until it ends")
         same = resume and run.exists() and run.read_bytes() == text.encode()
         if not same:
             for path in folder.iterdir():
                 path.unlink()
             run.write_bytes(text.encode())
-        return workshop, same
+        return work_folder, same
 
-    def __enter__(self) -> Workshop:
+    def __enter__(self) -> WorkFolder:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -12,11 +12,11 @@ from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.combine import search_weight
-from selfrec.pipeline.crew import Crew
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.hiding import earlier_windows
 from selfrec.pipeline.measure import Measured, ScoreAll
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import PipelineTrainer
 from selfrec.pipeline.recency import Recency, best
 from selfrec.pipeline.scoreboard import Scoreboard, wins
 from selfrec.pipeline.steady import steady_weights
@@ -25,9 +25,9 @@ from selfrec.pipeline.steady import steady_weights
 class GeneratorChoice:
     """Changes a `Chosen` in place: what wins on the validation rows is in it afterwards."""
 
-    def __init__(self, crew: Crew, board: Scoreboard, *, recency_is_open: bool) -> None:
-        self._crew, self._board = crew, board
-        self._device, self._config = crew.parts.device, crew.parts.config
+    def __init__(self, trainer: PipelineTrainer, board: Scoreboard, *, recency_is_open: bool) -> None:
+        self._trainer, self._board = trainer, board
+        self._device, self._config = trainer.parts.device, trainer.parts.config
         self._pipeline = self._config.pipeline
         self._keep_all = self._pipeline.keep == "all"
         self._recency_is_open = recency_is_open
@@ -71,10 +71,10 @@ class GeneratorChoice:
             wanted = replace(chosen, generators=self._beaten.generators, weights=self._beaten.weights)
         if config.split.kind != "temporal" or len(wanted.generators) < 2:
             return
-        most, share, recommender = config.training.validation_users, config.split.validation, self._crew.recommender
+        most, share, recommender = config.training.validation_users, config.split.validation, self._trainer.recommender
         # The lesson of a portable ranker hides the same rows, so that it finds these apprentices trained.
         for visible, holdout in islice(earlier_windows(histories, share, config.seed, most=most), 1):
-            earlier = self._crew.apprentices(wanted, visible)
+            earlier = self._trainer.apprentices(wanted, visible)
             windows = [(wanted, validation), (earlier, holdout)]
             fixed = self._pipeline.generator_weights
             weights = steady_weights(windows, recommender, self._device, fixed=fixed, forced=self._keep_all)
@@ -91,7 +91,7 @@ class GeneratorChoice:
         """Whether two generators hit more than the second of them alone."""
         alone = replace(two, generators=two.generators[1:], weights=[1.0])
         both, second = (
-            self._board.measure(self._crew.recommender(stages).generator_scores, holdout) for stages in (two, alone)
+            self._board.measure(self._trainer.recommender(stages).generator_scores, holdout) for stages in (two, alone)
         )
         return wins(both, second)
 
@@ -113,7 +113,7 @@ class GeneratorChoice:
             weight = 1.0 if given is None else given
             trials.append((chosen, weight, self._board.measure(lambda batch: weight * new(batch), validation)))
         for base in bases:
-            before = self._crew.recommender(base).generator_scores
+            before = self._trainer.recommender(base).generator_scores
             if given is None:
                 found = search_weight(
                     before, new, validation, self._device,
@@ -138,7 +138,7 @@ class GeneratorChoice:
         """Let the older items of a history count less, where that makes the lists better or was asked for."""
 
         def measured(recency: Recency) -> Measured:
-            recommender = self._crew.recommender(replace(chosen, recency=recency))
+            recommender = self._trainer.recommender(replace(chosen, recency=recency))
             return self._board.measure(recommender.generator_scores, validation)
 
         recency, figures = best(self._pipeline, measured)

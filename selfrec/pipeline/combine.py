@@ -25,16 +25,16 @@ RATIOS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0)
 """Tried weights, as the ratio of the new generator's spread of scores to the spread of those before it."""
 
 ENOUGH = 0.5
-"""Of the gain of the best weight, what the chosen one has at least where the test rows may lie farther off."""
+"""Least share of the best weight's gain that a smaller one must have to be taken (see `least` of search_weight)."""
 
 SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
 
 NOTHING = 0.01
-"""A difference of two weights' shares that is none: the smaller weight leaves more of the list to what went before."""
+"""Shares that differ by less are alike: the smaller weight is taken, which leaves more to what was there before."""
 
 FLAT = 1e-6
-"""A standard deviation that is this share of the largest score, or less, is rounding."""
+"""Scores whose standard deviation is at most this share of the largest score differ by rounding alone."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def search_weight(
 ) -> Combined:
     """The weight w of `before + w * new` with the best NDCG@20; never 0 when the generator is forced in.
 
-    far: where the rows are drawn by chance, the targets for which the sum may not be worse than `before`, unless
-    forced. least: take the least weight that has half of the best one's gain, for rows that over-reward what knows by
-    heart which items stand together, and the more of it the more.
+    far: where the rows are drawn at random, the targets for which the sum may not be worse than `before`, unless
+    forced. least: take the smallest weight that has at least half (ENOUGH) of the best one's gain: random rows
+    over-reward a generator that memorises which items occur together, the more so the larger its weight.
 
     Scores of two generators live on different scales, so ratios of their spreads over items (mean standard
     deviation of a row) are tried.
@@ -81,12 +81,12 @@ def search_weight(
 def steady_weight(
     windows: Sequence[tuple[ScoreAll, ScoreAll, Holdout]], device: torch.device, *, forced: bool
 ) -> float:
-    """The weight of a generator that loses least in the stretch of time where it loses most, as a share of what the
-    best one has there (NDCG@20); of several that are as good, the smallest. A mean would give up one stretch for
+    """The weight of a generator that is best in its worst window of time (maximin), by NDCG@20 as a share of what the
+    best weight has in that window; of several that are as good, the smallest. A mean would give up one window for
     another, and nobody knows which one comes next.
 
-    windows: what it stands beside, the generator, and the rows to measure on; the first one's spreads give the weights
-    that are tried. forced: never 0.
+    windows: the scores before it, its own scores, and the rows to measure on; the spreads in the first window give the
+    weights that are tried. forced: never 0.
     """
     ratios = RATIOS[1:] if forced else RATIOS
     spread = _spread(*windows[0], device)

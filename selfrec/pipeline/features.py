@@ -29,7 +29,7 @@ class Features:
         return self.joined(self.each(self.recency(batch)), batch)
 
     def each(self, batch: UserBatch) -> list[Tensor]:
-        """Each extractor's own features of a batch with its recency."""
+        """Each extractor's own features, float32[B, width], of a batch whose weights have their recency already."""
         return [part.extract(batch) for part in self.extractors]
 
     def joined(self, each: Sequence[Tensor], batch: UserBatch) -> Tensor:
@@ -39,7 +39,7 @@ class Features:
         return each[0] if len(each) == 1 else torch.cat(list(each), dim=1)
 
     def seen_by(self, generator: Part, each: Sequence[Tensor], batch: UserBatch) -> Tensor:
-        """A generator sees all features; one that is the other face of an extractor sees that extractor's own."""
+        """float32[B, F] all features; for the other face of an extractor, that extractor's own float32[B, width]."""
         for part, own in zip(self.extractors, each, strict=True):
             if part.module is generator.module:
                 return own

@@ -1,4 +1,4 @@
-"""Hiding items of training rows: what a ranker learns from, and generated rows for augmentation."""
+"""Hiding items of training rows: what a ranker learns from, and windows of time before the validation rows."""
 
 from __future__ import annotations
 
@@ -105,45 +105,4 @@ def _from_the_moment_of(inputs: Histories, targets: Histories) -> Histories:
     moment = np.zeros(len(targets), dtype=np.float32)
     np.maximum.at(moment, targets.row_numbers, targets.ages)
     ages: Float32 = np.maximum(0, inputs.ages - moment[inputs.row_numbers]).astype(np.float32)
-    return Histories(
-        n_items=inputs.n_items,
-        offsets=inputs.offsets,
-        items=inputs.items,
-        weights=inputs.weights,
-        ages=ages,
-        user_features=inputs.user_features,
-    )
-
-
-def joined(first: Histories, second: Histories) -> Histories:
-    """The users of both, one after the other."""
-    features = None
-    if first.user_features is not None and second.user_features is not None:
-        features = np.concatenate([first.user_features, second.user_features])
-    return Histories(
-        n_items=first.n_items,
-        offsets=np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]]),
-        items=np.concatenate([first.items, second.items]),
-        weights=np.concatenate([first.weights, second.weights]),
-        ages=np.concatenate([first.ages, second.ages]),
-        user_features=features,
-    )
-
-
-def with_generated(histories: Histories, generated: Int64) -> Histories:
-    """Each row with the generated items int64[U, M] (N: none) put behind its own, at the row's mean weight."""
-    users, slots = generated.shape
-    real = generated < histories.n_items
-    sums = np.bincount(histories.row_numbers, weights=histories.weights, minlength=users)
-    mean = (sums / np.maximum(1, histories.lengths)).astype(np.float32)
-    rows = np.concatenate([histories.row_numbers, np.repeat(np.arange(users), slots)[real.ravel()]])
-    order = np.argsort(rows, kind="stable")
-    added = real.sum(1)
-    return Histories(
-        n_items=histories.n_items,
-        offsets=np.concatenate([[0], np.cumsum(histories.lengths + added)]).astype(np.int64),
-        items=np.concatenate([histories.items, generated[real].astype(np.int32)])[order],
-        weights=np.concatenate([histories.weights, np.repeat(mean, added)])[order],
-        ages=np.concatenate([histories.ages, np.zeros(int(added.sum()), dtype=np.float32)])[order],
-        user_features=histories.user_features,
-    )
+    return replace(inputs, ages=ages)

@@ -39,7 +39,7 @@ def train_by_epochs(module: nn.Module, fitting: Fitting) -> None:
         for arguments in _arguments(fitting, options.batch_size, epoch):
             loss = _scalar(fitting, fitting.part.call("training_loss", loss_of, *arguments))
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             size = len(arguments[0].history)
             total, users = total + float(loss.detach()) * size, users + size

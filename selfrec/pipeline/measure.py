@@ -34,7 +34,7 @@ class Measured:
     per_user: Float32
     """float32[U] NDCG@20 of every user."""
     far: Float32 | None = None
-    """float32[U'] the same for the hidden items that lie far from what is shown (see nearness.py)."""
+    """float32[U'] the same for the hidden items that lie far from what is shown (see selfrec.pipeline.nearness)."""
 
 
 def eval_batches(holdout: Holdout, device: torch.device) -> Iterator[tuple[Int64, UserBatch, Tensor]]:
@@ -93,8 +93,8 @@ def measure(ranked: Int64, targets: Histories, far: Histories | None = None) -> 
 
 
 def better(new: Measured, old: Measured) -> bool:
-    """Whether `new` beats `old` by more than one standard error of the paired difference of NDCG@20, and is not as
-    surely worse for far items.
+    """Whether `new` beats `old` by more than one standard error of the paired difference of NDCG@20, and is not worse
+    for far items by more than one either.
     """
     return _above(new.per_user, old.per_user) and not worse_far_away(new, old)
 

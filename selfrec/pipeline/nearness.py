@@ -1,8 +1,8 @@
 """The hidden items that lie far from what their users are shown.
 
-Where events have no times, rows to choose on can only be drawn by chance, from the middle of what a user did. Such rows
-favour parts that know by heart which items stand together: what a user does next lies farther away. So no part may win
-there that makes lists worse for the farther half.
+Where events have no times, rows to choose on can only be drawn at random, from the middle of what a user did. Such rows
+favour parts that memorise which items occur together; what a user does next lies farther away. So no part may win there
+that makes lists worse for the farther half of the hidden items.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ SLOTS = 2_000_000
 
 
 def far_half(histories: Histories, holdout: Holdout, seed: int) -> Histories:
-    """The targets of which at least half of all targets are as near: mean cosine to the user's items, over the users
-    (of `histories`, at most SLOTS slots) who have either. Items outside the catalog are left out.
+    """The farther half of the targets: those whose nearness is at most the median.
+
+    Nearness is the mean cosine of the target to the user's shown items, as vectors over the users of `histories` (of at
+    most SLOTS slots). Items outside the catalog are left out.
     """
     targets = holdout.targets.keep(holdout.targets.items < holdout.targets.n_items)
     nearness = _nearness(_some(histories, seed), holdout.inputs, targets)

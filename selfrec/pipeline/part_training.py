@@ -11,24 +11,25 @@ from typing import Any, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Float32, Histories, Holdout
-from selfrec.host.lines import line_of
+from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import ExtraInput, Kind, Sizes
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.checkpoint import Checkpoint, Workshop
+from selfrec.pipeline.checkpoint import Checkpoint, WorkFolder
 from selfrec.pipeline.checksums import checksums
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
-from selfrec.pipeline.parts import Part, Records, build_part, label_and_name, options_tables, part_options, seeded
+from selfrec.pipeline.parts import Part, Records, build_part, part_options, seeded
 from selfrec.pipeline.prior import HalfLives
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
 from selfrec.pipeline.weights import WarmStart
+from selfrec.settings.config import label_and_name, part_table
 from selfrec.settings.tables import Config
 
 PROBED = 16
@@ -40,11 +41,11 @@ APPRENTICE = "apprentice"
 
 @dataclass
 class Trained:
-    """How a part's training went."""
+    """A part and how its training went."""
 
+    part: Part
     curves: list[dict[str, float]]
     best_epoch: int
-    module: nn.Module
 
 
 @dataclass(kw_only=True)
@@ -54,7 +55,7 @@ class PartTrainer:
     config: Config
     records: Records
     catalog: Catalog
-    workshop: Workshop
+    work_folder: WorkFolder
     listener: FitListener
     notify: Notify
     device: torch.device
@@ -72,7 +73,7 @@ class PartTrainer:
         record = self.records.get(kind, name)
         if shared is not None and shared.label == label and shared.record.build is record.build:
             return Part(kind=kind, label=label, record=record, options=shared.options, module=shared.module)
-        tables = [options_tables(self.config, kind, label)]
+        tables = [part_table(self.config, kind, label)]
         if kind == "extractor":
             tables += self._other_face(label, name, record.build)
         part = build_part(record, label, part_options(record, label, tables), sizes, self.seed_of(kind, label))
@@ -97,14 +98,14 @@ class PartTrainer:
         like: str | None = None,
     ) -> None:
         """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
-        finished = self.workshop.finished(phase, part.key, part.module)
+        finished = self.work_folder.finished(phase, part.key, part.module)
         if finished is not None:
             if (phase, part.key) not in self.trained:
                 none = Checkpoint(None)
                 asked = self._fitting(part, sizes, histories, features_of, checkpoint=none, candidate_rows=rows)
                 check_loaded(part, asked, finished.get("given"))
                 self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
-            self.trained[phase, part.key] = Trained(finished["curves"], finished["best_epoch"], part.module)
+            self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
             return
         fitting = self._fitting(
             part,
@@ -112,7 +113,7 @@ class PartTrainer:
             histories,
             features_of,
             validation=validation,
-            checkpoint=self.workshop.checkpoint(phase, part.key),
+            checkpoint=self.work_folder.checkpoint(phase, part.key),
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
             # An apprentice that began with weights which know the hidden rows would score them as known.
             warm_started=phase != APPRENTICE and self.warm.load(phase, part.key, part.module),
@@ -122,9 +123,9 @@ class PartTrainer:
         )
         self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
         given = run_trainer(part, fitting)
-        self.trained[phase, part.key] = Trained(fitting.curves, fitting.best_epoch, part.module)
+        self.trained[phase, part.key] = Trained(part, fitting.curves, fitting.best_epoch)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch, "given": given}
-        self.workshop.finish(phase, part.key, part.module, notes)
+        self.work_folder.finish(phase, part.key, part.module, notes)
 
     def prepare(self, part: Part, sizes: Sizes, histories: Histories) -> None:
         """Fill in what a portable ranker knows of the items from these rows."""
@@ -156,14 +157,14 @@ class PartTrainer:
         config = self.config
         if like is None or phase == APPRENTICE or config.training.refit_by == "anew" or config.pipeline.ranker:
             return None
-        return self.trained[like, part.key].module.state_dict()
+        return self.trained[like, part.key].part.module.state_dict()
 
     def _other_face(self, label: str, name: str, build: Any) -> list[Mapping[str, Any]]:
         """The generator table of the same label, where generator and extractor are one module."""
         if not any(label_and_name(text) == (label, name) for text in self.config.pipeline.generators):
             return []
         same = self.records.get("generator", name).build is build
-        return [options_tables(self.config, "generator", label)] if same else []
+        return [part_table(self.config, "generator", label)] if same else []
 
 
 def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:

@@ -13,12 +13,11 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError, SettingsError, one_line
-from selfrec.host.lines import line_of
+from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
 from selfrec.settings.base import PartOptions
-from selfrec.settings.tables import Config
 
 T = TypeVar("T")
 
@@ -141,9 +140,15 @@ class Part:
 
     def sparse_scores(self, batch: UserBatch, features: Tensor) -> tuple[Tensor, Tensor]:
         """int64[B, S] item numbers, N for none, and float32[B, S] what is added to their scores."""
-        given = self.call("sparse_scores", self._method("sparse_scores"), batch, features)
+        method: Callable[[UserBatch, Tensor], tuple[Tensor, Tensor]] = self._method("sparse_scores")
+        given = self.call("sparse_scores", method, batch, features)
         if torch.compiler.is_exporting():
-            return given  # type: ignore[no-any-return]
+            return given
+        self._check_pair(given, batch.history.shape[0])
+        return given
+
+    def _check_pair(self, given: Any, users: int) -> None:
+        """Raises PluginError where it is not what `sparse_scores` has to give."""
         pair = isinstance(given, tuple) and len(given) == 2 and all(isinstance(value, Tensor) for value in given)
         if not pair or given[0].dtype != torch.int64 or given[0].shape != given[1].shape:
             told = (
@@ -153,7 +158,7 @@ class Part:
                 f"{self.name}: `sparse_scores` returned {told}; the contract wants "
                 f"{wanted_of(self.kind, 'sparse_scores')}, both of one shape"
             )
-        return given[0], self._shaped("sparse_scores", given[1], (batch.history.shape[0], None))
+        self._shaped("sparse_scores", given[1], (users, None))
 
     def generate(self, batch: UserBatch, features: Tensor, items: int) -> Tensor:
         """A score for every item, float32[B, N]."""
@@ -200,7 +205,7 @@ class Part:
             )
 
     def _method(self, name: str) -> Callable[..., Any]:
-        method = getattr(self.module, name, None)
+        method: Callable[..., Any] | None = getattr(self.module, name, None)
         if not callable(method):
             other = {"query": "item_factors", "item_factors": "query"}
             half = next((one for one in other if name == "generate" and hasattr(self.module, one)), None)
@@ -209,12 +214,13 @@ class Part:
                 f"{self.name}: its module {type(self.module).__name__} has no method `{missing}`{beside}; the contract "
                 f"wants {wanted_of(self.kind, missing)}"
             )
-        return method  # type: ignore[no-any-return]
+        return method
 
     def _shaped(self, what: str, value: Any, shape: tuple[int | None, ...]) -> Tensor:
         """The value itself where it is float32 of this shape; None stands for any size."""
+        given: Tensor = value
         if torch.compiler.is_exporting():
-            return value  # type: ignore[no-any-return]
+            return given
         wanted = f"the contract wants torch.float32 {wanted_of(self.kind, what).rpartition('float32')[2]}"
         if not isinstance(value, Tensor):
             raise PluginError(f"{self.name}: `{what}` returned a {type(value).__name__}; {wanted}")
@@ -245,12 +251,6 @@ def _versions(args: tuple[Any, ...]) -> list[tuple[str, int]]:
 def wanted_of(kind: Kind, method: str) -> str:
     """The contract's words for a method. An extractor's module may have a generator's methods as well."""
     return METHODS.get((kind, method)) or METHODS["generator", method]
-
-
-def label_and_name(text: str) -> tuple[str, str]:
-    """`label:name` -> (label, name); a bare name is its own label."""
-    label, _, name = text.rpartition(":")
-    return (label or name, name)
 
 
 def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]) -> PartOptions:
@@ -313,9 +313,3 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
     if not isinstance(module, nn.Module):
         raise PluginError(f"{name}: build returned a {type(module).__name__}; {wanted}")
     return Part(kind=record.kind, label=label, record=record, options=options, module=module)
-
-
-def options_tables(config: Config, kind: Kind, label: str) -> Mapping[str, Any]:
-    """The table [kind.label] of the configuration."""
-    tables: dict[str, dict[str, Any]] = getattr(config, kind)
-    return tables.get(label, {})

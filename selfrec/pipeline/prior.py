@@ -33,7 +33,7 @@ def popularity_prior(catalog: Catalog) -> Tensor:
 def recent_popularity(histories: Histories, half_lives: Sequence[float] = ()) -> Tensor:
     """float64[N] sum over an item's choices of 2^(-age / half-life), in days; their number where there is no half-life.
 
-    Of several: an item's share of the sum by each, in the mean over them, times the mean of the sums.
+    With several half-lives: the mean over them of an item's share of all items' total, times the mean total.
     """
     ages = histories.ages.astype(np.float64)
     weights = [np.exp2(-ages / days) for days in half_lives] or [np.ones_like(ages)]
@@ -44,7 +44,7 @@ def recent_popularity(histories: Histories, half_lives: Sequence[float] = ()) ->
 
 
 def baseline(histories: Histories, half_lives: Sequence[float]) -> Tensor:
-    """The prior of these training rows alone, so that a comparison on held-out rows knows nothing of them."""
+    """float32[N] the prior of these training rows alone: a comparison on held-out rows knows nothing of them."""
     return _scaled(recent_popularity(histories, half_lives))
 
 
@@ -67,8 +67,8 @@ class HalfLives:
 def best_mix(
     windows: Sequence[tuple[Histories, Holdout]], measure: Callable[[Tensor, Holdout], Measured]
 ) -> tuple[float, ...]:
-    """The one of MIXES whose prior (float32[N]) of a window's rows hits most of what follows them, as a share of what
-    the best one hits there, in the mean over the windows. Windows without ages have no say.
+    """The one of MIXES whose prior (float32[N]) ranks best what follows a window's rows: NDCG@20 as a share of what the
+    best mix has in that window, in the mean over the windows. Windows without ages are left out.
     """
     hits = np.array(
         [

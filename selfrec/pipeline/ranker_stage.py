@@ -15,8 +15,9 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import Validate
 from selfrec.pipeline.measure import Measured, measure
 from selfrec.pipeline.part_training import PartTrainer
-from selfrec.pipeline.parts import Part, label_and_name, options_tables, part_options
+from selfrec.pipeline.parts import Part, part_options
 from selfrec.pipeline.recommender import Recommender
+from selfrec.settings.config import label_and_name, part_table
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class RankerTrainer:
         """Whether the ranker that `text` names learns from other stages than it ranks for."""
         label, name = label_and_name(text)
         record = self._parts.records.get("ranker", name)
-        options = part_options(record, label, [options_tables(self._parts.config, "ranker", label)])
+        options = part_options(record, label, [part_table(self._parts.config, "ranker", label)])
         return isinstance(record, Ranker) and record.portable_with(options)
 
     def train(

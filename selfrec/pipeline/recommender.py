@@ -97,17 +97,12 @@ class Recommender(nn.Module):
         return len(self._generators)
 
     @property
-    def inputs(self) -> list[ExtraInput]:
+    def extra_inputs(self) -> list[ExtraInput]:
         """Graph inputs beyond the four that every graph has, in the order of the graph."""
         asked = frozenset[ExtraInput]().union(*(part.record.reads(part.options) for part in self.all_parts))
         asked |= {"ages"} if self._features.recency.by == "age" else set()
         order: list[ExtraInput] = ["ages", "user_features"]
         return [name for name in order if name in asked and name not in self._lacking]
-
-    @property
-    def extra_inputs(self) -> list[ExtraInput]:
-        """The same, by the name that a graph's surface has for them."""
-        return self.inputs
 
     def forward(
         self,

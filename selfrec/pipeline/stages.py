@@ -7,21 +7,19 @@ from torch import Tensor
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.choosing import GeneratorChoice
 from selfrec.pipeline.chosen import Chosen, Stage
-from selfrec.pipeline.crew import AUGMENTED, REFIT, SELECTION, Crew
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.generated import generated_histories
-from selfrec.pipeline.hiding import earlier_windows, hide_for_ranker, hide_newest, joined
+from selfrec.pipeline.generated import generated_histories, joined
+from selfrec.pipeline.hiding import earlier_windows, hide_for_ranker, hide_newest
 from selfrec.pipeline.measure import Measured
 from selfrec.pipeline.nearness import far_half
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import AUGMENTED, REFIT, SELECTION, PipelineTrainer
 from selfrec.pipeline.prior import HalfLives, baseline, best_mix
 from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
 from selfrec.pipeline.recency import EVEN, given
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.scoreboard import Scoreboard, wins
-
-__all__ = ["AUGMENTED", "REFIT", "SELECTION", "Chosen", "Stage", "StageTrainer"]
 
 
 class StageTrainer:
@@ -36,9 +34,9 @@ class StageTrainer:
         self._keep_all = self._pipeline.keep == "all"
         self._temporal = parts.config.split.kind == "temporal"
         parts.half_lives = HalfLives(given=self._pipeline.popularity_half_life_days)
-        self._crew = Crew(parts, prior)
+        self._trainer = PipelineTrainer(parts, prior)
         self._board = Scoreboard(parts.device, parts.listener)
-        self._ranking = RankerTrainer(parts, self.recommender, self._crew.sizes)
+        self._ranking = RankerTrainer(parts, self.recommender, self._trainer.sizes)
 
     @property
     def table(self) -> list[Stage]:
@@ -48,7 +46,7 @@ class StageTrainer:
     @property
     def prior(self) -> Tensor:
         """A cold user's scores, float32[N]."""
-        return self._crew.prior
+        return self._trainer.prior
 
     def select(self, histories: Histories, validation: Holdout | None) -> Chosen:
         """Train every configured stage; keep those that win on the validation rows (all, where there are none)."""
@@ -57,15 +55,15 @@ class StageTrainer:
         told = given(self._pipeline, timed=timed, drawn=split.kind in ("random", "users"))
         if validation is not None and not timed:
             self._board.far = far_half(histories, validation, self.parts.config.seed)
-        choice = GeneratorChoice(self._crew, self._board, recency_is_open=told is None)
+        choice = GeneratorChoice(self._trainer, self._board, recency_is_open=told is None)
         chosen = Chosen(recency=told or EVEN)
         if validation is not None:
             self._choose_half_lives(histories, validation)
             chosen.measured = self._popularity(histories, validation)
             self._board.row("popularity", chosen.measured)
-        chosen.extractors = self.tried.extractors = self._crew.extractors(SELECTION, histories, validation)
+        chosen.extractors = self.tried.extractors = self._trainer.extractors(SELECTION, histories, validation)
         for text in self._pipeline.generators:
-            part = self._crew.generator(SELECTION, text, chosen.extractors, histories, validation)
+            part = self._trainer.generator(SELECTION, text, chosen.extractors, histories, validation)
             self.tried.generators.append(part)
             self._add_generator(choice, chosen, part, validation)
         if validation is not None:
@@ -83,7 +81,7 @@ class StageTrainer:
         histories, holdout = self._less_the_hidden(histories) if chosen.ranker is not None else (histories, None)
         rows = histories if chosen.generated is None else joined(histories, chosen.generated)
         like = SELECTION if chosen.generated is None else AUGMENTED
-        again = self._crew.again(REFIT, chosen, histories, like=like, rows=rows)
+        again = self._trainer.again(REFIT, chosen, histories, like=like, rows=rows)
         if chosen.ranker is not None and holdout is not None:
             place, lesson = Place(again, histories, None), Lesson(again, histories, holdout)
             found = self._ranking.train(REFIT, chosen.ranker.text, lesson, place, like=SELECTION)
@@ -97,11 +95,11 @@ class StageTrainer:
         that were best; where none was chosen, the catalog's popularity stays.
         """
         if self.parts.half_lives.mix is not None:
-            self._crew.prior = self._baseline(histories)
+            self._trainer.prior = self._baseline(histories)
 
     def recommender(self, chosen: Chosen) -> Recommender:
         """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
-        return self._crew.recommender(chosen)
+        return self._trainer.recommender(chosen)
 
     # Generators
 
@@ -124,13 +122,13 @@ class StageTrainer:
         features, config = Features(chosen.extractors, chosen.recency), self.parts.config
         share, seed = config.training.augment, config.seed
         generated = generated_histories(makers[-1], features, histories, share, seed, self.parts.device)
-        extractors = self._crew.extractors(AUGMENTED, joined(histories, generated), validation)
+        extractors = self._trainer.extractors(AUGMENTED, joined(histories, generated), validation)
         other = Chosen(extractors=extractors, generated=generated, recency=chosen.recency)
         if validation is not None:
             other.measured = self._popularity(histories, validation)
         rows = len(self.table)
         for part in chosen.generators:
-            again = self._crew.generator(AUGMENTED, part.text, extractors, histories, validation)
+            again = self._trainer.generator(AUGMENTED, part.text, extractors, histories, validation)
             self._add_generator(choice, other, again, validation)
         for stage in self.table[rows:]:
             stage.name += " (augmented)"
@@ -170,7 +168,7 @@ class StageTrainer:
             visible, holdout = hide_newest(histories, config.split.validation, config.seed)
         else:
             visible, holdout = hide_for_ranker(histories, config.seed)
-        return Lesson(self._crew.apprentices(chosen, visible), visible, holdout)
+        return Lesson(self._trainer.apprentices(chosen, visible), visible, holdout)
 
     # Popularity
 

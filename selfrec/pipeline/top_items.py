@@ -33,7 +33,8 @@ def largest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     blocks = scores.shape[1] // BLOCK
     if blocks < BLOCKS_AN_ITEM * k:
-        return tuple(scores.topk(k, dim=1))  # type: ignore[return-value]
+        values, items = scores.topk(k, dim=1)
+        return values, items
     whole = blocks * BLOCK
     maxima = torch.unflatten(scores[:, :whole], 1, (BLOCK, blocks)).amax(1)
     found = maxima.topk(k, dim=1, sorted=False).indices

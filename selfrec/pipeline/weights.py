@@ -18,8 +18,6 @@ from selfrec.files import give_usual_mode
 from selfrec.histories import Int64
 from selfrec.pipeline.parts import Part
 
-FILE_NAME = "weights.safetensors"
-
 
 def write_weights(phases: Mapping[str, Iterable[Part]], path: Path) -> None:
     """Write the state of every module once, as `phase/part/name`, under the first phase and part that have it."""

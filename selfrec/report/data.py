@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from selfrec.errors import ModelError, one_line
 from selfrec.evaluation.result import Evaluation
+from selfrec.host.records import Kind
 
 FILE_NAME = "report.json"
-
-PartKind = Literal["extractor", "generator", "ranker"]
 
 
 def _finite(value: Any) -> Any:
@@ -29,11 +28,11 @@ Figure = Annotated[float | None, BeforeValidator(_finite)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CleaningRow(_Part):
-    """One rule of the preprocessing; reads `selfrec.source.dataset.RuleCount` as it is (model_validate)."""
+    """One rule of the preprocessing: a `selfrec.source.rules.RuleCount`."""
 
     rule: str
     rows_before: int
@@ -70,7 +69,7 @@ class TrialRow(_Part):
 class Curve(_Part):
     """What one part reported in each epoch."""
 
-    kind: PartKind
+    kind: Kind
     label: str = Field(description="The part's name or label.")
     epochs: tuple[dict[str, Figure], ...] = Field(
         description='One a epoch: "loss", validation metrics such as "ndcg@20", and figures of the part; a GAN: '
@@ -230,6 +229,6 @@ def graph_of(top_k: int, extra_inputs: Iterable[str] = (), user_columns: Iterabl
     return Graph(inputs=tuple(inputs), outputs=outputs, top_k=top_k, user_columns=names)
 
 
-def curve_of(kind: PartKind, label: str, curves: Iterable[Mapping[str, float]], best_epoch: int = 0) -> Curve:
+def curve_of(kind: Kind, label: str, curves: Iterable[Mapping[str, float]], best_epoch: int = 0) -> Curve:
     """A curve from what `Fitting.curves` keeps."""
     return Curve(kind=kind, label=label, epochs=tuple(dict(epoch) for epoch in curves), best_epoch=best_epoch)

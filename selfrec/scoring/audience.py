@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 from selfrec import columns
 from selfrec.errors import SettingsError
 from selfrec.scoring.kernel import Scorer, available_cores
-from selfrec.scoring.shards import seen_histories
-from selfrec.scoring.side import user_table_of
 from selfrec.scoring.similar import item_number
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.source.open import open_source
-from selfrec.source.reading import HistoryReader, UserShard
+from selfrec.source.reading import HistoryReader
+from selfrec.source.user_shard import UserShard
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
@@ -98,7 +98,7 @@ def audience(
 def _scored(model: Model, scorer: Scorer, shard: UserShard) -> tuple[pa.Table, int]:
     """user_id and score of the users who can get the item, and how many of the others are cold."""
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
-    lists = scorer.score(histories, seen_histories(shard, histories))
+    lists = scorer.score(histories, shard.seen(histories))
     warm = histories.lengths > 0
     gets = warm & (lists.items[:, 0] < model.n_items)
     table = pa.table({columns.USER_ID: shard.user_ids, columns.SCORE: lists.scores[:, 0]})

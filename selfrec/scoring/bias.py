@@ -9,8 +9,8 @@ import numpy as np
 from selfrec.catalog import Catalog
 from selfrec.errors import EmptyDataError, SourceError
 from selfrec.histories import Float32
+from selfrec.source.item_lists import ItemList, read_items
 from selfrec.source.open import Source
-from selfrec.source.reading import ItemList, read_items
 
 
 class ItemRules(NamedTuple):

@@ -13,7 +13,7 @@ from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.companion import ID_TYPES, Companion, Earlier
 from selfrec.scoring.engines import ENGINES, engines_changed
-from selfrec.scoring.parts import IdForm
+from selfrec.scoring.result_parts import IdForm
 from selfrec.settings.tables import Config
 from selfrec.source.fingerprints import (
     CHANGED,

@@ -8,9 +8,8 @@ import pyarrow as pa
 
 from selfrec.scoring.because import because
 from selfrec.scoring.kernel import Lists, Scorer
-from selfrec.scoring.shards import seen_histories
-from selfrec.scoring.side import user_table_of
 from selfrec.scoring.single import Recommendation, named
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.settings.validation import validated
 from selfrec.source.open import open_source
@@ -76,7 +75,7 @@ def explain(
             pa.array([str(user)])
         )
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
-    lists = shown.score(histories, seen_histories(shard, histories))
+    lists = shown.score(histories, shard.seen(histories))
     longest = Scorer(model, settings.model_copy(update={"k": model.top_k}), few=True)
     [causes] = because(longest, histories, Lists(lists.items, lists.scores), most)
     ids, catalog = model.catalog.item_ids, model.catalog

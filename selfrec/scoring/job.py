@@ -17,10 +17,10 @@ from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.companion import Earlier
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.shards import ShardRun, identity_of
-from selfrec.scoring.side import user_table_of
 from selfrec.scoring.staging import CHANGES, SPILL, Staging
 from selfrec.scoring.summary import Progress, RunRow, RunSummary, Tell, peak_memory
 from selfrec.scoring.targets import Target
+from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.side_columns import SideTable
 from selfrec.source.fingerprints import Compared

@@ -20,8 +20,8 @@ from selfrec.scoring.companion import (
     run_mark,
     write_companion,
 )
-from selfrec.scoring.keeping import kept_and_new
-from selfrec.scoring.parts import (
+from selfrec.scoring.kept_rows import kept_and_new
+from selfrec.scoring.result_parts import (
     RESULT_COLUMNS,
     IdForm,
     count_rows,

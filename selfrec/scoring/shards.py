@@ -16,11 +16,12 @@ from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.engines import ENGINES
 from selfrec.scoring.kernel import Lists, Scorer
-from selfrec.scoring.parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
+from selfrec.scoring.result_parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
 from selfrec.scoring.staging import Staging
 from selfrec.scoring.summary import Progress, Tell
 from selfrec.settings.tables import ScoringSettings
-from selfrec.source.reading import HistoryReader, UserShard
+from selfrec.source.reading import HistoryReader
+from selfrec.source.user_shard import UserShard
 
 CORES_A_READER = 4
 """Threads that score for one that reads. It could feed nine: 17 us of it a user of 90 items against 150 [measured]."""
@@ -72,7 +73,7 @@ class ShardRun:
                     self._count(read.number, read.done, resumed=True)
                     self._advance(read.done.users)
                     continue
-                seen = seen_histories(read.shard, read.histories)
+                seen = read.shard.seen(read.histories)
                 lists = self._scorer.score(read.histories, seen, on_users=self._advance)
                 if writing is not None:
                     writing.result()
@@ -121,19 +122,6 @@ class ShardRun:
             self._done += users
             if self._progress is not None:
                 self._progress(self._done, self.reader.users)
-
-
-def seen_histories(shard: UserShard, histories: Histories) -> Histories:
-    """All slots of a shard, the seen-only ones too, as what to exclude; the very histories where they are the same."""
-    if len(histories.items) == len(shard.items):
-        return histories
-    return Histories(
-        n_items=histories.n_items,
-        offsets=shard.offsets,
-        items=shard.items,
-        weights=shard.weights,
-        ages=shard.ages,
-    )
 
 
 def identity_of(

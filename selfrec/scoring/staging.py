@@ -16,7 +16,7 @@ from typing import Any
 from selfrec.errors import TargetError, one_line
 from selfrec.files import locked, write_whole
 from selfrec.scoring.engines import ENGINES, engines_changed
-from selfrec.scoring.parts import PartNote, is_sound, part_name, read_note
+from selfrec.scoring.result_parts import PartNote, is_sound, part_name, read_note
 
 SPILL = "spill"
 """Folder inside the staging folder where DuckDB may put what does not fit its memory."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
 import re
 import time
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,36 +27,20 @@ from selfrec.scoring.companion import (
     matching,
     read_basis,
 )
-from selfrec.scoring.parts import RESULT_COLUMNS, IdForm
+from selfrec.scoring.result_parts import IdForm
+from selfrec.scoring.run_table import note_run
 from selfrec.scoring.staging import SPILL
 from selfrec.scoring.summary import Published, RunRow
+from selfrec.scoring.table_checks import check_holders, check_schema, columns_of, in_target
 from selfrec.source.fingerprints import FINGERPRINT, write_batches
 from selfrec.source.ids import carried_sql, restored_column
-from selfrec.source.quoting import identifier, literal, literals
+from selfrec.source.quoting import literal, literals
 from selfrec.source.session import first_sentence, open_here, start_session
 
-_RUNS_COLUMNS = {
-    "run_id": "VARCHAR",
-    "result": "VARCHAR",
-    "model_sha256": "VARCHAR",
-    "source": "VARCHAR",
-    "options": "VARCHAR",
-    "started": "TIMESTAMP",
-    "finished": "TIMESTAMP",
-    "users": "BIGINT",
-    "rows": "BIGINT",
-    "users_per_second": "DOUBLE",
-    "peak_memory": "BIGINT",
-}
-"""Name and SQL type of each column of the table of runs."""
-_LATER_COLUMNS = ("scored", "kept", "removed")
-"""Columns of the table of runs that older ones lack."""
 WAIT_SECONDS = 60.0
 """How long a run waits for a database to be free unless told to wait longer."""
 _MEGABYTES = 256
 """What DuckDB may use to write the table: as much as scoring gives it to read."""
-
-_COMPANION_COLUMNS = ("basis", columns.USER_ID, FINGERPRINT)
 
 
 @dataclass(frozen=True)
@@ -96,8 +80,8 @@ class TableTarget:
         if self.database.exists():
             self._check_writable()
             with self._session(read_only=True) as connection:
-                self._check_schema(connection)
-                self._check_holders(connection)
+                check_schema(connection, self.database, self.table)
+                check_holders(connection, self.database, self.table)
         elif not self.database.parent.is_dir():
             raise TargetError(f"{self.database.parent}: no such folder; make it first")
 
@@ -121,17 +105,17 @@ class TableTarget:
                 raise TargetError(f"{self.database}: cannot be read ({first_sentence(error)})") from error
 
     def _read_companion(self, connection: duckdb.DuckDBPyConnection, into: Path) -> Earlier | str:
-        if not self._columns(connection, self.table) or not self._columns(connection, columns.RUNS):
+        if not columns_of(connection, self.table) or not columns_of(connection, columns.RUNS):
             return "there is no earlier result"
-        if not self._columns(connection, companion_table(self.table)):
+        if not columns_of(connection, companion_table(self.table)):
             return "the result there was not made with --changed-only"
-        [(rows,)] = connection.execute(f"SELECT count(*) FROM {self._main(self.table)}").fetchall()
+        [(rows,)] = connection.execute(f"SELECT count(*) FROM {in_target(self.table)}").fetchall()
         last = connection.execute(
-            f"SELECT run_id FROM {self._main(columns.RUNS)} WHERE lower(result) = lower(?) "
+            f"SELECT run_id FROM {in_target(columns.RUNS)} WHERE lower(result) = lower(?) "
             "ORDER BY finished DESC LIMIT 1",
             [self.table],
         ).fetchone()
-        companion = self._main(companion_table(self.table))
+        companion = in_target(companion_table(self.table))
         basis = connection.execute(f"SELECT basis FROM {companion} LIMIT 1").fetchone()
         found = matching(read_basis(basis[0] if basis else None), into, last[0] if last else "", rows)
         if isinstance(found, Earlier):
@@ -149,7 +133,7 @@ class TableTarget:
         """One transaction: the result, its companion, the row of the run; then what stood on the old table."""
         files = [*parts, *(companion.files if companion else [])]
         with self._session(read_only=False, files=files) as connection:
-            self._check_holders(connection)
+            check_holders(connection, self.database, self.table)
             try:
                 replaces = companion is None or companion.stale is None
                 additions = read_additions(connection, self.table) if replaces else Additions()
@@ -158,7 +142,7 @@ class TableTarget:
                 for comment in additions.comments:
                     connection.execute(comment)
                 self._accompany(connection, types[0], companion, run.run_id, rows)
-                self._note(connection, replace(run, rows=rows))
+                note_run(connection, self.table, replace(run, rows=rows))
                 connection.execute("COMMIT")
             except duckdb.ConstraintException as error:
                 raise TargetError(
@@ -184,9 +168,6 @@ class TableTarget:
             )
         return notes
 
-    def _main(self, table: str) -> str:
-        return f"target.main.{identifier(table)}"
-
     def _write(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -196,7 +177,7 @@ class TableTarget:
     ) -> int:
         """Replace the rows, or those of stale users; the rows there are then."""
         user, item = types
-        table = self._main(self.table)
+        table = in_target(self.table)
         new = f"""
             SELECT {restored_column(columns.USER_ID, user)}, CAST({columns.RANK} AS INTEGER) AS {columns.RANK},
                    {restored_column(columns.ITEM_ID, item)}, CAST({columns.SCORE} AS FLOAT) AS {columns.SCORE}
@@ -215,7 +196,7 @@ class TableTarget:
         self, connection: duckdb.DuckDBPyConnection, user: str, companion: Companion | None, run_id: str, rows: int
     ) -> None:
         """Replace the companion table, or remove it."""
-        table = self._main(companion_table(self.table))
+        table = in_target(companion_table(self.table))
         if companion is None:
             connection.execute(f"DROP TABLE IF EXISTS {table}")
             return
@@ -225,89 +206,9 @@ class TableTarget:
             f"{restored_column(columns.USER_ID, user)}, {FINGERPRINT} FROM {_parquet([companion.fingerprints])}"
         )
 
-    def _note(self, connection: duckdb.DuckDBPyConnection, run: RunRow) -> None:
-        runs = self._main(columns.RUNS)
-        listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in _RUNS_COLUMNS.items())
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {runs} ({listed})")
-        for name in _LATER_COLUMNS:
-            connection.execute(f"ALTER TABLE {runs} ADD COLUMN IF NOT EXISTS {name} BIGINT")
-        # A run that is resumed after its result stood, but before it could tidy up, publishes it once more.
-        connection.execute(f"DELETE FROM {runs} WHERE run_id = ?", [run.run_id])
-        values: dict[str, Any] = asdict(run)
-        values |= {"result": self.table, "started": _utc(run.started), "finished": _utc(datetime.now(UTC))}
-        connection.execute(
-            f"INSERT INTO {runs} ({', '.join(map(identifier, values))}) VALUES ({', '.join('?' * len(values))})",
-            list(values.values()),
-        )
-
-    def _check_holders(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """What stands under the names of the result, its companion and the table of runs must be of earlier runs."""
-        try:
-            self._check_holder(connection, self.table, RESULT_COLUMNS)
-            self._check_holder(connection, companion_table(self.table), _COMPANION_COLUMNS)
-            self._check_runs(connection)
-            self._check_references(connection)
-        except duckdb.Error as error:
-            raise TargetError(f"{self.database}: cannot be read ({first_sentence(error)})") from error
-
-    def _check_runs(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """The table of runs may have more columns, not less."""
-        found = self._columns(connection, columns.RUNS)
-        missing = [name for name in _RUNS_COLUMNS if name not in {column.lower() for column, _ in found}]
-        if found and (missing or any(is_view for _, is_view in found)):
-            what = f"has no column {missing[0]!r}" if missing else "is a view"
-            raise TargetError(
-                f"{self.database}::{columns.RUNS}: {what}, but runs are noted in a table of this name; "
-                "rename this one first, or put the result into another database (--into FILE.duckdb::TABLE)"
-            )
-
-    def _check_references(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """DuckDB replaces no table that a foreign key of another one refers to."""
-        sql = """
-            SELECT table_name FROM duckdb_constraints()
-            WHERE database_name = 'target' AND schema_name = 'main' AND constraint_type = 'FOREIGN KEY'
-                AND lower(referenced_table) = lower($1) AND lower(table_name) <> lower($1)"""
-        found = connection.execute(sql, [self.table]).fetchone()
-        if found:
-            raise TargetError(
-                f"{self.name}: a foreign key of table {found[0]!r} refers to it, so it cannot be replaced; "
-                f"make {found[0]!r} without that key, or choose another table for the result"
-            )
-
-    def _check_schema(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """A name like SCHEMA.TABLE would become a table of that very name in the schema main."""
-        schema, dot, _ = self.table.partition(".")
-        sql = "SELECT 1 FROM duckdb_schemas() WHERE database_name = 'target' AND lower(schema_name) = lower(?)"
-        if dot and connection.execute(sql, [schema]).fetchall():
-            raise TargetError(
-                f"{self.name}: results go into the schema main; choose a name without {schema + dot!r}, and a view "
-                f"{self.table} over it where one is wanted"
-            )
-
-    def _check_holder(self, connection: duckdb.DuckDBPyConnection, table: str, expected: tuple[str, ...]) -> None:
-        found = self._columns(connection, table)
-        name = f"{self.database}::{table}"
-        if any(is_view for _, is_view in found):
-            raise TargetError(f"{name}: is a view; choose another name for the result")
-        if found and tuple(column for column, _ in found) != expected:
-            raise TargetError(
-                f"{name}: holds other columns than {', '.join(expected)}; "
-                "choose another table for the result, or drop this one first"
-            )
-
-    def _columns(self, connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, bool]]:
-        """Columns of what stands under this name, and whether it is a view."""
-        sql = """
-            SELECT column_name, table_name IN (
-                SELECT view_name FROM duckdb_views() WHERE database_name = 'target' AND schema_name = 'main')
-            FROM duckdb_columns()
-            WHERE database_name = 'target' AND schema_name = 'main' AND lower(table_name) = lower(?)
-            ORDER BY column_index"""
-        return [(str(name), bool(is_view)) for name, is_view in connection.execute(sql, [table]).fetchall()]
-
     def _types(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         """SQL types of the result's columns."""
-        found = connection.execute(f"DESCRIBE {self._main(self.table)}").fetchall()
+        found = connection.execute(f"DESCRIBE {in_target(self.table)}").fetchall()
         return [str(kind) for _, kind, *_ in found]
 
     def _session(self, *, read_only: bool, files: list[Path] | None = None) -> duckdb.DuckDBPyConnection:
@@ -358,14 +259,5 @@ def _types(ids: Any) -> list[str]:
 
 
 def _parquet(paths: list[Path]) -> str:
-    return f"read_parquet({literals([_unglobbed(path) for path in paths])}, hive_partitioning = false)"
-
-
-def _unglobbed(path: Path) -> str:
-    """The path with its own glob signs quoted, for DuckDB globs every path it is given."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(path))
-
-
-def _utc(moment: datetime) -> datetime:
-    """DuckDB's TIMESTAMP has no zone; ours are UTC."""
-    return moment.astimezone(UTC).replace(tzinfo=None)
+    # DuckDB globs every path that it is given.
+    return f"read_parquet({literals([glob.escape(str(path)) for path in paths])}, hive_partitioning = false)"

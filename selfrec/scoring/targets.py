@@ -10,11 +10,9 @@ from selfrec.errors import SettingsError
 from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
-from selfrec.scoring.parts import IdForm
+from selfrec.scoring.result_parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
-
-__all__ = ["FileTarget", "FolderTarget", "TableTarget", "Target", "parse_target"]
 
 
 class Target(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 
 from selfrec.errors import SettingsError, one_line
 from selfrec.settings.presets import DEFAULT, PRESETS
-from selfrec.settings.tables import Config
+from selfrec.settings.tables import Config, PartTables
 from selfrec.settings.validation import SettingsT, suggestion, validated
 
 Table = dict[str, Any]
@@ -110,9 +110,16 @@ def named_parts(config: Config, kind: str) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else tuple(named)
 
 
-def label_of(part: str) -> str:
-    """The label of `label:name`; a plain name is its own label."""
-    return part.partition(":")[0]
+def label_and_name(part: str) -> tuple[str, str]:
+    """`label:name` -> (label, name); a plain name is its own label."""
+    label, _, name = part.partition(":")
+    return label, name or label
+
+
+def part_table(config: Config, kind: str, label: str) -> Mapping[str, Any]:
+    """The table [kind.label]: the options of a part."""
+    tables: PartTables = getattr(config, kind)
+    return tables.get(label, {})
 
 
 def _preset(name: Any) -> Mapping[str, Any]:
@@ -142,7 +149,7 @@ def _without_strays(config: Config, own: Table) -> Config:
     """Options of parts outside the pipeline: an error where the user set them, dropped where the preset did."""
     kept = {}
     for kind, option in PART_TABLES.items():
-        labels = [label_of(part) for part in named_parts(config, kind)]
+        labels = [label_and_name(part)[0] for part in named_parts(config, kind)]
         for label in own.get(kind, {}):
             if label not in labels:
                 raise SettingsError(
@@ -155,7 +162,7 @@ def _without_strays(config: Config, own: Table) -> Config:
 
 def _next_step(option: str, label: str, parts: Iterable[str]) -> str:
     """What to do about options of the part `label`: a name mistyped, or one that the pipeline lacks."""
-    told = suggestion(label, map(label_of, parts))
+    told = suggestion(label, (label_and_name(part)[0] for part in parts))
     if told.startswith("did you mean"):
         return told
     named = label if option == "ranker" else ",".join([*parts, label])

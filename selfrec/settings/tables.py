@@ -72,7 +72,10 @@ class FeatureSettings(Settings):
         (), description="Item columns to learn from. Empty: all numbers, text and booleans."
     )
     max_levels: int = Field(
-        100, ge=1, le=10_000, description="A column of text has at most so many levels of min_users_per_item users."
+        100,
+        ge=1,
+        le=10_000,
+        description="Most levels of a text column; a level counts where min_users_per_item users or more have it.",
     )
 
 
@@ -101,9 +104,9 @@ class TrainingSettings(Settings):
     threads: int | None = Field(None, ge=1, le=1024, description="Threads of torch. Unset: all cores.")
     refit: Literal["auto", "none", "validation", "all"] = Field(
         "auto",
-        description="Train the chosen pipeline once more with the validation rows, or with the test rows too "
-        "(then `evaluate` has nothing unseen left). auto: with the validation rows, where they are a fortieth of the "
-        "rows or more: fewer would not pay for the time.",
+        description="Train the chosen pipeline once more. validation: with the validation rows. all: with the test "
+        "rows too (then `evaluate` has nothing unseen left). auto: with the validation rows where they are a fortieth "
+        "of the rows or more; fewer are not worth the time.",
     )
     refit_by: Literal["anew", "continuing"] = Field(
         "anew",
@@ -190,10 +193,10 @@ class PipelineSettings(Settings):
     popularity_half_life_days: float | None = Field(
         None,
         gt=0,
-        description="Days after which a choice counts half in the popularity that cold users see, popularity adds and "
-        "models are compared to. Unset: one or the mean of several between the oldest choice's age and a 125th of it, "
-        "best on the validation rows, for a temporal split on the windows before them too; the catalog is then ordered "
-        "by a quarter of the time the events span.",
+        description="Days after which a choice counts half in popularity: what cold users see, what the generator "
+        "`popularity` adds and what models are compared to. Unset: chosen on the validation rows, and for a temporal "
+        "split on the windows of time before them too: one half-life or the mean of several, from the oldest choice's "
+        "age down to a 125th of it. The order of the catalog then has a quarter of the time that the events span.",
     )
 
 
@@ -205,8 +208,9 @@ class ScoringSettings(Settings):
     threads: int | None = Field(None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores.")
     screen: bool | None = Field(
         None,
-        description="Find candidates by a product in 8 bits first, then score them as ever. Lists stay the same, but "
-        "for scores equal up to rounding. Unset: where processor and catalog make it faster.",
+        description="Find candidates by a product in 8 bits first, then score these as usual. Lists stay the same, "
+        "except that items of equal scores, up to rounding, may change places. Unset: where it is faster, by the "
+        "processor and the size of the catalog.",
     )
     batch_megabytes: int = Field(64, ge=1, le=16_384, description="Size of a batch's score matrix [B, N].")
     memory_megabytes: int = Field(

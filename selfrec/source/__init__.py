@@ -1,0 +1,1 @@
+"""A SOURCE of events opened, cleaned, split and read as histories, for training and for scoring."""

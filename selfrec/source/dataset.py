@@ -10,18 +10,16 @@ from selfrec.errors import EmptyDataError
 from selfrec.histories import Float32, Histories, Holdout
 from selfrec.settings.tables import Config, SplitKind
 from selfrec.side_columns import SideTable
+from selfrec.source.catalog_building import build_catalog, use_catalog
 from selfrec.source.cleaning import Cleaned, clean
-from selfrec.source.core import fold_and_core
+from selfrec.source.k_core import fold_and_core
 from selfrec.source.open import Source, open_source
-from selfrec.source.parts import PartReader
 from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
 from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, told
+from selfrec.source.split_parts import PartReader
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
-from selfrec.source.vocabulary import build_catalog, use_catalog
-
-__all__ = ["Dataset", "RuleCount", "load_dataset"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +62,6 @@ def load_dataset(
     config: Config,
     *,
     items: str | None = None,
-    item_column: str | None = None,
-    item_columns: tuple[str, ...] = (),
     user_features: str | None = None,
     item_features: str | None = None,
     catalog: Catalog | None = None,
@@ -76,8 +72,8 @@ def load_dataset(
     """Read, clean and split a source.
 
     items: where item columns (titles, ...) stand: a Parquet or CSV path, `shop.duckdb::products`, or a table
-    of the same DuckDB file; joined by `item_column` (default: the source's item column, else item_id);
-    `item_columns` picks some of its columns (default: all of a simple type).
+    of the same DuckDB file; its key is called like the source's item column, or item_id. All columns of a simple
+    type are kept.
     user_features, item_features: where the columns of users and items stand that the parts may learn from.
     catalog: number the items as this catalog does (to measure a model) instead of building one; then there is no
     k-core. user_table: the user columns as that model reads them. threads, temp_directory: DuckDB's.
@@ -88,12 +84,7 @@ def load_dataset(
 
     Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
-    with open_source(
-        path,
-        config.source,
-        threads=threads,
-        temp_directory=temp_directory,
-    ) as source:
+    with open_source(path, config.source, threads=threads, temp_directory=temp_directory) as source:
         users, its_items = _staged(source, config, user_features, item_features, user_table)
         with reading(source.name):
             cleaned = clean(source, config)
@@ -103,7 +94,7 @@ def load_dataset(
             with reading(source.name):
                 check_last_items(cleaned, split, config.split)
                 fold_and_core(cleaned, learned, config)
-            built = build_catalog(cleaned, config, items, item_column, item_columns)
+            built = build_catalog(cleaned, config, items)
         else:
             built = catalog
             with reading(source.name):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfrec.errors import SourceError
-from selfrec.source.naming import find_columns
+from selfrec.source.column_names import find_columns
 from selfrec.source.quoting import literal, literals
 
 FileKind = Literal["duckdb", "parquet", "csv"]
@@ -42,7 +42,7 @@ class Files:
             header, delimiter = csv_header(path)
             columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
             tables.append(
-                f"read_csv({literals([_unglobbed(path)])}, auto_detect = false, header = true, "
+                f"read_csv({literals([glob.escape(path)])}, auto_detect = false, header = true, "
                 f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}})"
             )
         return tables
@@ -50,12 +50,12 @@ class Files:
     @property
     def allowed(self) -> list[str]:
         """What a locked session must be allowed to read: the paths as they are and as DuckDB is told them."""
-        return sorted({*self.paths, *map(_unglobbed, self.paths)})
+        return sorted({*self.paths, *map(glob.escape, self.paths)})
 
     @property
     def listed(self) -> str:
-        """The paths, as DuckDB is told them."""
-        return literals([_unglobbed(path) for path in self.paths])
+        """The paths as DuckDB is told them. It globs every path, so their own glob signs are quoted."""
+        return literals([glob.escape(path) for path in self.paths])
 
     def headers(self, wanted: tuple[str, ...] = ()) -> dict[str, list[str]]:
         """Column names of each CSV file, by its path, read with the delimiter of the first."""
@@ -189,8 +189,3 @@ def _check_magic(path: str) -> None:
         raise SourceError(
             f"{path}: is no DuckDB database; a source is a DuckDB file or files named {', '.join(_SUFFIXES)}"
         )
-
-
-def _unglobbed(path: str) -> str:
-    """The path with its own glob signs quoted, for DuckDB globs every path it is given."""
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)

@@ -90,13 +90,16 @@ class Decay:
 
     def factors(self, rows: Int64, ticks: Int64) -> Float64:
         """float64[len(rows)] 2^-(days / half life), above 0 however old the event."""
-        days = days_before(self.moment, rows, self.clock.epochs(ticks))
+        days = days_before(self.moment, self.clock.epochs(ticks), rows)
         return np.exp2(-np.minimum(days / self.half_life_days, _MOST_HALF_LIVES))
 
 
-def days_before(moment: float | Float64, rows: Int64, epochs: Float64) -> Float64:
-    """Days from each epoch second to the moment (of its user), at least 0."""
-    at = moment[rows] if isinstance(moment, np.ndarray) else moment
+def days_before(moment: float | Float64, epochs: Float64, rows: Int64 | None = None) -> Float64:
+    """float64[E] days from each epoch second to the moment, at least 0.
+
+    moment: one for all, or float64[U] one for each user; rows int64[E] then says whose each epoch second is.
+    """
+    at = moment[rows] if rows is not None and isinstance(moment, np.ndarray) else moment
     return np.maximum(at - epochs, 0.0) / SECONDS_A_DAY
 
 
@@ -215,8 +218,7 @@ def _settle_ties(key: Int64, weights: Float32) -> None:
 
 def _sorted_slots(pairs: _Pairs, n_rows: int, widths: tuple[int, int, int], ranked: Int64 | None) -> Folded:
     """Sort by (row, seen only first, tick, item); every key is different, so any sort gives one answer."""
-    row_bits, item_bits, tick_bits = widths
-    del row_bits
+    _, item_bits, tick_bits = widths
     preferred = 1 if pairs.weights is None else (pairs.weights > 0).astype(np.int64)
     key = (pairs.rows << 1) | preferred
     key <<= tick_bits

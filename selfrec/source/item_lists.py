@@ -12,14 +12,14 @@ from selfrec import columns
 from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32, Int64
-from selfrec.source.lines import INSTEAD, is_text_file, read_lines
+from selfrec.source.column_names import find_column
 from selfrec.source.mapping import is_number
-from selfrec.source.naming import find_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
 from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.source.text_files import INSTEAD, is_text_file, read_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +71,13 @@ def read_items(place: str, catalog: Catalog, *, source: Source | None = None, we
 
 
 def spelt(ids: pa.Array, catalog: Catalog) -> pa.Array:
-    """Ids that a person wrote, text: without outer spaces, unless the catalog has one that is written with them."""
+    """string[n] ids that a person wrote, without outer spaces unless the catalog has one that is written with them."""
     known = pc.is_in(ids, value_set=text_ids(catalog.item_ids))
     return pc.if_else(known, ids, pc.utf8_trim_whitespace(ids))
 
 
 def text_ids(ids: pa.Array) -> pa.Array:
-    """Ids of any carried type as text."""
+    """string[n] ids of any carried type."""
     return pc.cast(ids, pa.string())
 
 

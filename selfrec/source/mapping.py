@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from selfrec import columns
 from selfrec.errors import ColumnError
 from selfrec.settings.tables import SourceSettings
+from selfrec.source.column_names import find_column
 from selfrec.source.ids import id_type, is_one
-from selfrec.source.naming import find_column
 from selfrec.source.quoting import identifier
 
 _INTEGERS = (

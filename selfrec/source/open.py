@@ -15,10 +15,10 @@ import duckdb
 from selfrec import columns
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
+from selfrec.source.column_names import find_column, find_columns
 from selfrec.source.files import Files, find_files
 from selfrec.source.headers import file_columns
 from selfrec.source.mapping import Mapping, exact_types, is_number, map_columns
-from selfrec.source.naming import find_column, find_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
 from selfrec.source.rules import plural

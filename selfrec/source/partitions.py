@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import duckdb
 
 from selfrec.errors import ColumnError
+from selfrec.source.column_names import find_column
 from selfrec.source.files import Files
-from selfrec.source.naming import find_column
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _FOLDER = re.compile("([^=]+)=([^=]*)")

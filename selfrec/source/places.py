@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 
 from selfrec.errors import ColumnError, SourceError
+from selfrec.source.column_names import find_columns
 from selfrec.source.files import csv_header, find_files
 from selfrec.source.headers import file_columns
 from selfrec.source.ids import id_type
-from selfrec.source.naming import find_columns
 from selfrec.source.open import Source, column_types, find_table, list_tables
 from selfrec.source.partitions import find_partitions
 from selfrec.source.quoting import identifier

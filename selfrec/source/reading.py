@@ -11,32 +11,29 @@ Only weighting and the catalog's mapping apply here: no user is too short or too
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from selfrec import columns
 from selfrec.catalog import Catalog
 from selfrec.errors import SourceError
-from selfrec.histories import Float32, Histories, Int32, Int64
+from selfrec.histories import Float32, Int64
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
-from selfrec.source.folding import Decay, Events, Folded, days_before, fold
-from selfrec.source.hashed import HashedUsers, UInt64
+from selfrec.source.folding import Decay, Events, days_before, fold
+from selfrec.source.hashed_users import HashedUsers, UInt64
 from selfrec.source.ids import carried_sql, exact_sql
-from selfrec.source.item_lists import ItemList, read_items, text_ids
+from selfrec.source.item_lists import text_ids
 from selfrec.source.open import Source
 from selfrec.source.session import reading
 from selfrec.source.setting_aside import SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage
 from selfrec.source.user_lists import LISTED, list_users
+from selfrec.source.user_shard import UserShard
 from selfrec.source.weighting import weighting_of
-
-__all__ = ["HistoryReader", "ItemList", "UserShard", "read_items"]
 
 ITEMS = "selfrec_items"
 """Temporary table of the catalog's items, see map_items."""
@@ -49,54 +46,6 @@ _USER = "whose"
 
 _ROWS_READ = 1_000_000
 """Events that are taken from DuckDB at a time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UserShard:
-    """U users with all they have touched, in compressed rows: user u owns the slots offsets[u]:offsets[u + 1].
-
-    Users are sorted by (slots, id). Within a user the seen-only slots (weight 0) come first, then the
-    history, newest last; so the last H slots of a row are its newest H items, and all slots are its `exclude`.
-    """
-
-    user_ids: pa.Array
-    """U ids in the carried type of the source's user type (see selfrec.source.ids); never null."""
-    offsets: Int64
-    """int64[U + 1]."""
-    items: Int32
-    """int32[slots] item numbers 0..N-1, each at most once a user; items outside the catalog are left out."""
-    weights: Float32
-    """float32[slots] preference weight; 0 where the item was only seen (an excluded event, a bad weight)."""
-    ages: Float32
-    """float32[slots] days from the event to the reader's moment; 0 when unknown."""
-    user_features: Float32 | None = None
-    """float32[U, columns] the user columns the model reads, 0 where unknown; None where there are none."""
-
-    def __len__(self) -> int:
-        """U, the number of users."""
-        return len(self.offsets) - 1
-
-    def histories(self, n_items: int, max_history: int) -> Histories:
-        """The histories proper: seen-only slots left out, the newest `max_history` kept, same order of users."""
-        lengths = np.diff(self.offsets)
-        if int(lengths.max(initial=0)) <= max_history and bool((self.weights > 0).all()):
-            return self._with(n_items, self.offsets, slice(None))
-        rows = np.repeat(np.arange(len(self), dtype=np.int64), lengths)
-        from_end = self.offsets[1:][rows] - np.arange(len(self.items))
-        kept = (self.weights > 0) & (from_end <= max_history)
-        offsets = np.zeros(len(self.offsets), dtype=np.int64)
-        np.cumsum(np.bincount(rows[kept], minlength=len(self)), out=offsets[1:])
-        return self._with(n_items, offsets, kept)
-
-    def _with(self, n_items: int, offsets: Int64, kept: slice | npt.NDArray[np.bool_]) -> Histories:
-        return Histories(
-            n_items=n_items,
-            offsets=offsets,
-            items=self.items[kept],
-            weights=self.weights[kept],
-            ages=self.ages[kept],
-            user_features=self.user_features,
-        )
 
 
 class HistoryReader:
@@ -308,9 +257,9 @@ class HistoryReader:
         folded = fold(events, len(ids), max(self._n_items, 1), self._config.cleaning.fold, decay)
         ages = np.zeros(len(folded.items), dtype=np.float32)
         if clock is not None and self.moment is not None:
-            days = days_before(self.moment, folded.ticks, clock.epochs(folded.ticks))
+            days = days_before(self.moment, clock.epochs(folded.ticks))
             ages = np.where(folded.ticks > 0, days, 0.0).astype(np.float32)
-        return _by_length(ids, folded, ages, features)
+        return UserShard.by_length(ids, folded, ages, features)
 
 
 def map_items(source: Source, catalog: Catalog) -> None:
@@ -351,22 +300,4 @@ def _events(found: dict[str, Any]) -> Events:
         items=found["number"],
         ticks=None if ticks is None else ticks.astype(np.int64, copy=False),
         weights=found.get("strength"),
-    )
-
-
-def _by_length(ids: pa.Array, folded: Folded, ages: Float32, features: Float32 | None) -> UserShard:
-    """The users sorted by their number of slots; equal ones stay sorted by id."""
-    lengths = np.diff(folded.offsets)
-    order = np.argsort(lengths, kind="stable")
-    offsets = np.zeros(len(ids) + 1, dtype=np.int64)
-    np.cumsum(lengths[order], out=offsets[1:])
-    slots = np.repeat(folded.offsets[:-1][order] - offsets[:-1], lengths[order])
-    slots += np.arange(len(slots), dtype=np.int64)
-    return UserShard(
-        user_ids=ids.take(pa.array(order)),
-        offsets=offsets,
-        items=folded.items[slots],
-        weights=folded.weights[slots],
-        ages=ages[slots],
-        user_features=None if features is None else features[order],
     )

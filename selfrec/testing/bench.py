@@ -17,12 +17,14 @@ from selfrec.catalog import Catalog
 from selfrec.export.graph import to_graph
 from selfrec.histories import Float32, Histories
 from selfrec.host.records import Kind, PartRecord
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import SELECTION
 from selfrec.pipeline.recommender import Recommender
-from selfrec.pipeline.stages import SELECTION, Chosen, StageTrainer
+from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import UserBatch
 from selfrec.settings.tables import Config
 from selfrec.testing.checkerboard import checkerboard
@@ -89,14 +91,7 @@ class Bench:
         """Training rows: user u has 8 of the 10 items of u's own parity, a day apart, and columns that are noise."""
         rows = checkerboard(USERS, ITEMS, share=0.8)
         ages = rows.offsets[1:][rows.row_numbers] - np.arange(len(rows.items)) - 1
-        return Histories(
-            n_items=rows.n_items,
-            offsets=rows.offsets,
-            items=rows.items,
-            weights=rows.weights,
-            ages=ages.astype(np.float32),
-            user_features=_noise(USERS),
-        )
+        return replace(rows, ages=ages.astype(np.float32), user_features=_noise(USERS))
 
     @property
     def catalog(self) -> Catalog:
@@ -155,7 +150,7 @@ class Bench:
             config=self.config(seed),
             records=_Records(records),
             catalog=self.catalog,
-            workshop=Workshop(None),
+            work_folder=WorkFolder(None),
             listener=Silent(),
             notify=lambda part, epoch, metrics: None,
             device=torch.device("cpu"),

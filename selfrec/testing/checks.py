@@ -270,7 +270,7 @@ def _random_batch(users: int, length: int) -> UserBatch:
 
 def _extras(bench: Bench, rows: Histories, ages: Float32) -> dict[str, Tensor]:
     given = {"ages": ages, "user_features": rows.user_features}
-    return {name: torch.from_numpy(given[name]) for name in bench.fitted.recommender.inputs}
+    return {name: torch.from_numpy(given[name]) for name in bench.fitted.recommender.extra_inputs}
 
 
 def _assert_close(got: Tensor, wanted: Tensor, otherwise: str) -> None:

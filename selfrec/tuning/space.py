@@ -9,8 +9,8 @@ from typing import Any, get_args
 from selfrec.errors import PluginError, one_line
 from selfrec.histories import Histories
 from selfrec.host.records import Kind, PartRecord
-from selfrec.pipeline.parts import Records, label_and_name, options_tables, part_options
-from selfrec.settings.config import merged, named_parts
+from selfrec.pipeline.parts import Records, part_options
+from selfrec.settings.config import label_and_name, merged, named_parts, part_table
 from selfrec.settings.search import Dimension, dimensions_of
 from selfrec.settings.tables import Config
 from selfrec.settings.validation import validated
@@ -68,7 +68,7 @@ def _faces(config: Config, records: Records) -> Iterator[_Face]:
             if (label, id(record.build)) in seen:
                 continue
             seen.add((label, id(record.build)))
-            yield _Face(label, record, [options_tables(config, other, label) for other in get_args(Kind)])
+            yield _Face(label, record, [part_table(config, other, label) for other in get_args(Kind)])
 
 
 def with_options(config: Config, options: Options) -> Config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from selfrec.histories import Holdout
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.measure import Measured
 from selfrec.pipeline.part_training import PartTrainer
@@ -26,7 +26,7 @@ def run_trial(
         config=config,
         records=records,
         catalog=dataset.catalog,
-        workshop=Workshop(None),
+        work_folder=WorkFolder(None),
         listener=Silent(),
         notify=lambda part, epoch, metrics: None,
         device=device,

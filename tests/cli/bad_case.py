@@ -67,10 +67,25 @@ def events(columns: str, source: str = "interactions") -> str:
     return f"CREATE TABLE odd AS SELECT {columns} FROM {source}"
 
 
-def without(folder: Path, name: str) -> None:
-    """A copy of the model, as `bare`, that lacks a file and does not promise it."""
-    shutil.copytree(folder / "model", folder / "bare")
-    (folder / "bare" / name).unlink()
-    manifest = json.loads((folder / "bare" / "manifest.json").read_text())
-    del manifest["files"][name]
-    (folder / "bare" / "manifest.json").write_text(json.dumps(manifest))
+def bare_model(name: str) -> Callable[[Path], object]:
+    """Make a copy of the model, `bare`, that lacks this file and does not promise it."""
+
+    def copy(folder: Path) -> None:
+        bare = folder / "bare"
+        shutil.copytree(folder / "model", bare)
+        (bare / name).unlink()
+        manifest = json.loads((bare / "manifest.json").read_text())
+        del manifest["files"][name]
+        (bare / "manifest.json").write_text(json.dumps(manifest))
+
+    return copy
+
+
+def made(name: str) -> Callable[[Path], object]:
+    """Make a folder."""
+    return lambda folder: (folder / name).mkdir()
+
+
+def linked(name: str, to: str) -> Callable[[Path], object]:
+    """Make a symbolic link."""
+    return lambda folder: (folder / name).symlink_to(to)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.bad_case import Case, cut_in_half, events, without
+from tests.cli.bad_case import Case, bare_model, cut_in_half, events, linked, made
 from tests.cli.bad_fits import FIT
 
 EVALUATE = [
@@ -84,7 +84,7 @@ SCORE = [
         "score model shop.duckdb --to folder.parquet",
         1,
         ("folder.parquet", "is a folder"),
-        also=lambda folder: (folder / "folder.parquet").mkdir(),
+        also=made("folder.parquet"),
     ),
     Case("score model shop.duckdb --to photos", 1, ("photos", "'cat.jpg'", "another folder")),
     Case("score model shop.duckdb --to notes.txt", 1, ("notes.txt", "is a file")),
@@ -245,7 +245,7 @@ OTHERS = [
     Case("report model --to notes.txt", 1, ("notes.txt", "something else than a page", "another path")),
     Case("report model --to shop.duckdb", 1, ("shop.duckdb", "something else than a page")),
     Case("report model --to nowhere/page.html", 1, ("nowhere/page.html", "cannot be written")),
-    Case("report bare", 1, ("bare", "report.json"), also=lambda folder: without(folder, "report.json")),
+    Case("report bare", 1, ("bare", "report.json"), also=bare_model("report.json")),
     Case("export model out.onnx -k 0", 2, ("option '-k' is 0", "greater than or equal to 1")),
     Case("export model out.onnx --web -k 0", 2, ("option '-k' is 0", "greater than or equal to 1")),
     Case("score model shop.duckdb --into lists --batch-megabytes 0", 2, ("option '--batch-megabytes' is 0", "1")),
@@ -304,20 +304,10 @@ IN_A_MODEL = ("is in the model folder", "outside")
 INTO_A_MODEL = [
     Case("export model model/model.onnx -k 5", 1, IN_A_MODEL),
     Case("export model model/other.onnx", 1, IN_A_MODEL),
-    Case("export model model/deep/other.onnx", 1, IN_A_MODEL, also=lambda folder: (folder / "model/deep").mkdir()),
-    Case("export model link/model.onnx", 1, IN_A_MODEL, also=lambda folder: (folder / "link").symlink_to("model")),
-    Case(
-        "export model link.onnx --half",
-        1,
-        IN_A_MODEL,
-        also=lambda folder: (folder / "link.onnx").symlink_to("model/model.onnx"),
-    ),
-    Case(
-        "export bare model/model.onnx",
-        1,
-        IN_A_MODEL,
-        also=lambda folder: without(folder, "report.json"),
-    ),
+    Case("export model model/deep/other.onnx", 1, IN_A_MODEL, also=made("model/deep")),
+    Case("export model link/model.onnx", 1, IN_A_MODEL, also=linked("link", "model")),
+    Case("export model link.onnx --half", 1, IN_A_MODEL, also=linked("link.onnx", "model/model.onnx")),
+    Case("export bare model/model.onnx", 1, IN_A_MODEL, also=bare_model("report.json")),
     Case("export model out.onnx --conformance model", 1, IN_A_MODEL),
     Case("report model --to model/model.onnx", 1, IN_A_MODEL),
     Case("report model --to model/manifest.json", 1, IN_A_MODEL),

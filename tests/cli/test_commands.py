@@ -329,14 +329,14 @@ def test_what_python_takes_and_refuses(model: Path, shop: Path, tmp_path: Path) 
             with pytest.raises(
                 TypeError, match=rf"^{name} is a {type(value).__name__}; give a path or the name of a t"
             ):
-                loaded.score(shop, to=tmp_path / "x.parquet", **{name: value})  # type: ignore[arg-type]
+                loaded.score(shop, to=tmp_path / "x.parquet", **{name: value})
         with pytest.raises(TypeError, match=rf"^source is a {type(value).__name__}; give a path or .* Parquet file"):
-            loaded.score(value, to=tmp_path / "x.parquet")  # type: ignore[arg-type]
+            loaded.score(value, to=tmp_path / "x.parquet")
     with pytest.raises(TypeError, match=r"^path is a NoneType; give a path$"):
-        selfrec.load(None)  # type: ignore[arg-type]
+        selfrec.load(None)
     with pytest.raises(TargetError, match="is open in this very program; close that connection and start again"):
         loaded.score(shop, into="lists")
-    held[1].close()  # type: ignore[union-attr]
+    held[1].close()
 
 
 def test_a_list_in_python_is_as_long_as_a_small_model_has_it(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "pyarrow", "duckdb", "rich", "
 
 def selfrec(*args: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "selfrec", *args]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **kwargs)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **kwargs)
 
 
 @pytest.mark.parametrize("name", group.COMMANDS)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from selfrec.cli.plugin_check import _rows
+from selfrec.cli.commands.plugins.check import _rows
 from selfrec.testing import Outcome
 from tests.cli.conftest import Cli, write_shop
 

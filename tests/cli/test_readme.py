@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from selfrec.cli.sample_shop import write_shop
+from selfrec.cli.commands.quickstart.sample_shop import write_shop
 from tests import program
 
 ROOT = Path(__file__).parents[2]

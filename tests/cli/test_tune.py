@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from selfrec.cli.watching import print_trials
+from selfrec.cli.fit_display import print_trials
 from selfrec.errors import TargetError
 from selfrec.fit_job.job import fit
 from selfrec.model_folder.manifest import SearchRow
@@ -38,8 +38,8 @@ class KilledAfter(Silent):
             raise KeyboardInterrupt
 
 
-def manifest(model: Path) -> dict:  # type: ignore[type-arg]
-    return json.loads((model / "manifest.json").read_text())  # type: ignore[no-any-return]
+def manifest(model: Path) -> dict:
+    return json.loads((model / "manifest.json").read_text())
 
 
 def test_tune_writes_a_file_that_fit_takes(tmp_path: Path, cli: Cli) -> None:

@@ -95,9 +95,10 @@ def test_a_runtime_is_told_by_its_lists(cases: Path) -> None:
 
 
 def test_zeros_are_spelt_out() -> None:
-    nodes = [helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
-             helper.make_node("ConstantOfShape", ["shape"], ["ones"],
-                              value=numpy_helper.from_array(np.ones(1, np.float32)))]  # fmt: skip
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["ones"], value=numpy_helper.from_array(np.ones(1, np.float32))),
+    ]
     value = helper.make_tensor_value_info
     graph = helper.make_graph(
         nodes, "g", [value("shape", TensorProto.INT64, [2])],

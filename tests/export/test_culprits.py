@@ -85,8 +85,9 @@ class OneWeightASlot(Dense):
 
 
 def recommender_with(module: type[Dense]) -> Recommender:
-    record = Generator(name="broken", options=NoOptions, summary="", build=lambda options, sizes: module(sizes),
-                       trainer=keep_as_built)  # fmt: skip
+    record = Generator(
+        name="broken", options=NoOptions, summary="", build=lambda options, sizes: module(sizes), trainer=keep_as_built
+    )
     sound = Generator(name="sound", options=NoOptions, summary="", build=build_dense, trainer=keep_as_built)
     pipeline = {"generators": ("factors", "sound", "broken"), "keep": "all"}
     stages = trainer(toys=Toys(record, sound), pipeline=pipeline, generator={})

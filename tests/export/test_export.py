@@ -14,7 +14,9 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from selfrec.errors import ExportError
-from selfrec.export.check import cases, check_graph, difference
+from selfrec.export.agreement import difference
+from selfrec.export.batches import edge_batches
+from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
 from selfrec.pipeline.parts import Part, build_part
@@ -72,12 +74,12 @@ class TestFurtherInputs:
         assert inputs["ages"] == ["batch", "length"]
         assert inputs["user_features"] == ["batch", 2]
         write_graph(graph, tmp_path)
-        assert check_graph(tmp_path / "model.onnx", module) == len(list(cases(module)))
+        assert check_graph(tmp_path / "model.onnx", module) == len(list(edge_batches(module)))
 
     def test_the_graph_asks_for_nothing_that_the_data_lacks(self) -> None:
-        assert with_columns(ages=False).inputs == ["user_features"]
-        assert with_columns(columns=0).inputs == ["ages"]
-        assert with_columns(columns=0, ages=False).inputs == []
+        assert with_columns(ages=False).extra_inputs == ["user_features"]
+        assert with_columns(columns=0).extra_inputs == ["ages"]
+        assert with_columns(columns=0, ages=False).extra_inputs == []
 
     def test_neutral_values_give_the_list_of_an_unknown_user(self) -> None:
         """User columns of 0 leave the generators' order; a cold user gets the prior, whatever the columns say."""
@@ -99,7 +101,7 @@ class TestEveryShape:
     def test_onnxruntime_equals_torch_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
         module = recommender(shape)
         write_graph(exported(shape), tmp_path)
-        assert check_graph(tmp_path / "model.onnx", module) == len(list(cases(module)))
+        assert check_graph(tmp_path / "model.onnx", module) == len(list(edge_batches(module)))
 
     def test_two_exports_have_the_same_bytes(self, shape: str) -> None:
         first, second = exported(shape), to_graph(recommender(shape))
@@ -131,7 +133,7 @@ class TestEveryShape:
     def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
         module = recommender(shape)
         reference = ReferenceEvaluator(exported(shape))
-        for case in cases(module):
+        for case in edge_batches(module):
             if len(case.feeds["history"]) == 0:
                 continue
             items, scores = reference.run(["items", "scores"], case.feeds)
@@ -152,7 +154,7 @@ class TestTwoStageTopK:
     def test_reference_evaluator_gives_the_same_lists(self, shape: str) -> None:
         module = recommender(shape, n_items=2700)
         reference = ReferenceEvaluator(exported(shape, 2700))
-        for case in list(cases(module))[6:12]:
+        for case in list(edge_batches(module))[6:12]:
             items, scores = reference.run(["items", "scores"], case.feeds)
             with torch.no_grad():
                 wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
@@ -164,7 +166,7 @@ class TestTwoStageTopK:
         options = ort.SessionOptions()
         short = ort.OrtValue.ortvalue_from_numpy(np.array([3], dtype=np.int64))
         options.add_initializer("top_k", short)
-        case = list(cases(module))[-1 if shape == "one factored" else 8]
+        case = list(edge_batches(module))[-1 if shape == "one factored" else 8]
         whole = ort.InferenceSession(graph).run(None, case.feeds)
         start = ort.InferenceSession(graph, options).run(None, case.feeds)
         assert (start[0] == whole[0][:, :3]).all()

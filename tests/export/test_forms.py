@@ -22,7 +22,7 @@ from selfrec.export.job import export_graph
 from selfrec.export.raw_ids import id_table, padding_id
 from selfrec.export.top_k import in_one_stage
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from tests.shapes import exported
 
 N_ITEMS, TOP_K = 60, 10
@@ -59,8 +59,7 @@ FORMS = [
 def test_every_form_keeps_the_golden_lists_and_its_bytes(model: Model, form: dict, tmp_path: Path) -> None:
     settings = ExportSettings(**form)
     (tmp_path / "a").mkdir()
-    first = export_graph(model, settings, tmp_path / "a" / "g.onnx",
-                         check=True)  # fmt: skip
+    first = export_graph(model, settings, tmp_path / "a" / "g.onnx", check=True)
     assert [one.runtime for one in first.agreements][:2] == ["onnxruntime", "onnx reference"]
     assert all(one.agreed == one.cases > 15 for one in first.agreements), first.agreements
     (tmp_path / "b").mkdir()
@@ -175,8 +174,9 @@ class TestReducedCatalog:
             None, {"history": history, "exclude": history, "item_bias": np.zeros(len(numbers), np.float32), **rest}
         )
         whole = np.array([[numbers[0], numbers[2]]])
-        wanted, wanted_scores = model.session().run(None, {"history": whole, "exclude": whole, "item_bias": bias,
-                                                           **rest})  # fmt: skip
+        wanted, wanted_scores = model.session().run(
+            None, {"history": whole, "exclude": whole, "item_bias": bias, **rest}
+        )
         there = np.isfinite(scores)
         k = scores.shape[1]
         assert k == min(TOP_K, len(numbers))

@@ -345,7 +345,7 @@ def test_two_plugins_with_one_command(install: Install) -> None:
 
 def test_register_by_hand_leaves_the_manager_whole_when_it_fails(install: Install) -> None:
     install("sound", GENERATOR.format(name="tiny"))
-    import sound  # type: ignore[import-not-found]
+    import sound
 
     plugins = PluginManager()
     plugins.register(sound, "mine")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.plugin import Fitting, Generator, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.pipeline.test_stages import trainer
@@ -24,18 +24,18 @@ def part(size: int) -> nn.Module:
 
 def test_a_part_that_grew_in_training_is_trained_again(tmp_path: Path) -> None:
     notes = {"curves": [], "best_epoch": 3}
-    with Workshop.open(tmp_path / "work", {}, resume=False)[0] as workshop:
+    with WorkFolder.open(tmp_path / "work", {}, resume=False)[0] as work_folder:
         trained = part(4)
-        workshop.finish("selection", "generator.mine", trained, notes)
+        work_folder.finish("selection", "generator.mine", trained, notes)
 
-    with Workshop.open(tmp_path / "work", {}, resume=True)[0] as workshop:
+    with WorkFolder.open(tmp_path / "work", {}, resume=True)[0] as work_folder:
         same = part(4)
-        assert workshop.finished("selection", "generator.mine", same) == notes
-        assert torch.equal(same.weight, trained.weight)  # type: ignore[arg-type]
+        assert work_folder.finished("selection", "generator.mine", same) == notes
+        assert torch.equal(same.weight, trained.weight)
 
         other = part(0)
         before = {name: value.clone() for name, value in other.state_dict().items()}
-        assert workshop.finished("selection", "generator.mine", other) is None
+        assert work_folder.finished("selection", "generator.mine", other) is None
         assert all(torch.equal(value, before[name]) for name, value in other.state_dict().items())
 
 
@@ -59,8 +59,8 @@ def test_a_part_that_forgets_what_it_learned_is_not_gone_on_with(tmp_path: Path)
     )
 
     def fit(*, resume: bool) -> None:
-        with Workshop.open(tmp_path / "work", {}, resume=resume)[0] as workshop:
-            stages = trainer(workshop, Toys(record), pipeline={"generators": ("forgets",)})
+        with WorkFolder.open(tmp_path / "work", {}, resume=resume)[0] as work_folder:
+            stages = trainer(work_folder, Toys(record), pipeline={"generators": ("forgets",)})
             stages.select(checkerboard(), checkerboard_holdout())
 
     fit(resume=False)

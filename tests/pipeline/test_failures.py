@@ -61,7 +61,7 @@ class WritesInto(Dense):
 
 
 class NoLoss(Dense):
-    training_loss = None  # type: ignore[assignment]
+    training_loss = None
 
 
 class Vector(Dense):
@@ -137,7 +137,7 @@ def silent(module: nn.Module, fitting: Fitting) -> None:
 
 def infinite(module: nn.Module, fitting: Fitting) -> None:
     with torch.no_grad():
-        module.layer.weight.fill_(float("inf"))  # type: ignore[operator, union-attr]
+        module.layer.weight.fill_(float("inf"))
 
 
 def complaining(module: nn.Module, fitting: Fitting) -> None:
@@ -253,11 +253,11 @@ def fit(record: PartRecord) -> StageTrainer:
             "contract wants inputs(options) -> frozenset of graph inputs",
         ),
         (
-            replace(generator(), inputs=lambda options: "ages"),  # type: ignore[arg-type, return-value]
+            replace(generator(), inputs=lambda options: "ages"),
             "generator 'broken': inputs gives 'ages'; it must give a set, as {'ages'}",
         ),
         (
-            replace(generator(), inputs=lambda options: {"times"}),  # type: ignore[arg-type, return-value]
+            replace(generator(), inputs=lambda options: {"times"}),
             "generator 'broken': unknown graph input 'times'; known: ages, user_features",
         ),
         (
@@ -369,7 +369,9 @@ def fit(record: PartRecord) -> StageTrainer:
 def test_a_failure_in_training(record: PartRecord, wanted: str) -> None:
     with pytest.raises(PluginError) as raised:
         fit(record)
-    assert re.sub(r" \(\w+\.py, line \d+\)", "", str(raised.value)) == wanted  # tests/host/test_lines.py has the lines.
+    assert (
+        re.sub(r" \(\w+\.py, line \d+\)", "", str(raised.value)) == wanted
+    )  # tests/host/test_plugin_lines.py has the lines.
 
 
 def told_of(inputs: frozenset[ExtraInput]) -> Part:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from selfrec.histories import Histories
 from selfrec.pipeline.part_training import APPRENTICE
-from selfrec.pipeline.stages import SELECTION
+from selfrec.pipeline.pipeline_training import SELECTION
 from selfrec.plugin import EpochOptions, Fitting, Ranker, Sizes, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.pipeline.test_stages import ITEMS, trainer

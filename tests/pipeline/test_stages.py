@@ -7,34 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 
-from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, TargetError
 from selfrec.histories import Histories, Holdout
-from selfrec.pipeline.checkpoint import Workshop
+from selfrec.pipeline.checkpoint import WorkFolder
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.combine import search_weight
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.recency import EVEN, Recency
-from selfrec.pipeline.stages import Chosen, StageTrainer
+from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import Fitting, Generator, Sizes, UserBatch
 from selfrec.settings.tables import Config
 from selfrec.testing import checkerboard, checkerboard_holdout
+from tests.catalogs import catalog_of
 from tests.toys import Dense, NoOptions, Toys, keep_as_built
 
 ITEMS = 20
 
 
-def catalog(items: int = ITEMS) -> Catalog:
-    numbers = pa.array(range(items), pa.int32())
-    return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": pa.array([1.0] * items)}))
-
-
 def trainer(
-    workshop: Workshop | None = None, toys: Toys | None = None, items: int = ITEMS, **tables: Any
+    work_folder: WorkFolder | None = None, toys: Toys | None = None, items: int = ITEMS, **tables: Any
 ) -> StageTrainer:
     options = {"epochs": 30, "learning_rate": 0.05, "patience": 30}
     pipeline = {"extractors": ("factors",), "generators": ("factors",), "top_k": 5, **tables.pop("pipeline", {})}
@@ -50,8 +45,8 @@ def trainer(
     parts = PartTrainer(
         config=config,
         records=toys or Toys(),
-        catalog=catalog(items),
-        workshop=workshop or Workshop(None),
+        catalog=catalog_of(range(items)),
+        work_folder=work_folder or WorkFolder(None),
         listener=Silent(),
         notify=lambda part, epoch, metrics: None,
         device=torch.device("cpu"),
@@ -66,7 +61,7 @@ def parity_hits(stages: StageTrainer, chosen: Chosen) -> float:
     history, weights = torch.from_numpy(padded.history), torch.from_numpy(padded.weights)
     module = stages.recommender(chosen)
     with torch.no_grad():
-        extra = {"ages": torch.zeros_like(weights)} if module.inputs else {}
+        extra = {"ages": torch.zeros_like(weights)} if module.extra_inputs else {}
         items, scores = module(history, weights, history, torch.zeros(ITEMS), **extra)
     right = items % 2 == torch.arange(len(items))[:, None] % 2
     return float(right[:, :4].float().mean()) if bool((scores[:, :4] > float("-inf")).all()) else 0.0
@@ -88,7 +83,7 @@ class TestSelection:
 
     def test_generator_that_does_not_help_is_left_out(self) -> None:
         def build_noise(options: object, sizes: object) -> torch.nn.Module:
-            return Dense(sizes)  # type: ignore[arg-type]
+            return Dense(sizes)
 
         noise = Generator(
             name="noise", summary="", options=NoOptions, build=build_noise, trainer=lambda module, fitting: None
@@ -237,8 +232,8 @@ class TestRecency:
     def test_a_graph_by_age_asks_for_ages(self) -> None:
         chosen, stages = self.chosen(recency="age", recency_power=1.0)
         assert chosen.recency == Recency("age", 1.0)
-        assert stages.recommender(chosen).inputs == ["ages"]
-        assert stages.recommender(replace(chosen, recency=Recency("position", 1.0))).inputs == []
+        assert stages.recommender(chosen).extra_inputs == ["ages"]
+        assert stages.recommender(replace(chosen, recency=Recency("position", 1.0))).extra_inputs == []
 
 
 class Counting(torch.nn.Module):
@@ -293,7 +288,7 @@ class TestRefit:
         stages = trainer(toys=Toys(counting), pipeline=pipeline, training={"refit_by": by})
         again = stages.refit(stages.select(checkerboard(), checkerboard_holdout()), checkerboard())
         assert [state is not None for state in states] == [False] * (len(states) - 1) + [given]
-        assert float(again.generators[1].module.item) == (2.0 if given else 1.0)  # type: ignore[arg-type]
+        assert float(again.generators[1].module.item) == (2.0 if given else 1.0)
 
     def test_one_seed_gives_the_same_weights(self) -> None:
         states = []
@@ -312,9 +307,9 @@ class TestResume:
     def test_killed_fit_goes_on_and_ends_with_the_same_weights(self, tmp_path: Path) -> None:
         whole = trainer()
         wanted = whole.recommender(whole.select(checkerboard(), checkerboard_holdout())).state_dict()
-        workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=False)
+        work_folder, resumed = WorkFolder.open(tmp_path / "work", {"a": 1}, resume=False)
         assert not resumed
-        killed = trainer(workshop)
+        killed = trainer(work_folder)
 
         def kill(part: object, epoch: int, metrics: object) -> None:
             if epoch == 17:
@@ -326,12 +321,12 @@ class TestResume:
         with monkey.context(), pytest.raises(PluginError):
             killed.select(checkerboard(), checkerboard_holdout())
         with pytest.raises(TargetError, match="another fit is writing"):
-            Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
-        with workshop:
+            WorkFolder.open(tmp_path / "work", {"a": 1}, resume=True)
+        with work_folder:
             """It is left, and what was finished stays."""
-        workshop, resumed = Workshop.open(tmp_path / "work", {"a": 1}, resume=True)
+        work_folder, resumed = WorkFolder.open(tmp_path / "work", {"a": 1}, resume=True)
         assert resumed
-        again = trainer(workshop)
+        again = trainer(work_folder)
         epochs: list[int] = []
         again.parts.notify = lambda part, epoch, metrics: epochs.append(epoch)
         chosen = again.select(checkerboard(), checkerboard_holdout())
@@ -339,10 +334,10 @@ class TestResume:
         assert all(torch.equal(wanted[name], got[name]) for name in wanted)
 
     def test_other_fit_does_not_go_on(self, tmp_path: Path) -> None:
-        with Workshop.open(tmp_path / "work", {"a": 1}, resume=False)[0] as workshop:
-            workshop.note("trials", [1])
-        with Workshop.open(tmp_path / "work", {"a": 2}, resume=True)[0] as workshop:
-            assert workshop.noted("trials") is None
+        with WorkFolder.open(tmp_path / "work", {"a": 1}, resume=False)[0] as work_folder:
+            work_folder.note("trials", [1])
+        with WorkFolder.open(tmp_path / "work", {"a": 2}, resume=True)[0] as work_folder:
+            assert work_folder.noted("trials") is None
         assert list(tmp_path.iterdir()) == []
 
 

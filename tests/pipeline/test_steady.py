@@ -12,7 +12,7 @@ from torch import Tensor
 
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.combine import RATIOS, steady_weight
-from selfrec.pipeline.hiding import joined
+from selfrec.pipeline.generated import joined
 from selfrec.pipeline.measure import ScoreAll
 from selfrec.plugin import UserBatch
 from tests.pipeline.test_stages import fixed, trainer

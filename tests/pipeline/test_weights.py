@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import torch
 from torch import nn
 
-from selfrec.catalog import Catalog
 from selfrec.errors import ModelError
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.weights import WarmStart, write_weights
 from selfrec.plugin import EpochOptions
+from tests.catalogs import catalog_of
 from tests.toys import Factors, Toys
-
-
-def catalog(ids: list[str]) -> Catalog:
-    numbers = pa.array(range(len(ids)), pa.int32())
-    return Catalog(pa.table({"item_number": numbers, "item_id": ids, "popularity": [1.0] * len(ids)}))
 
 
 def part_of(module: nn.Module) -> Part:
@@ -27,7 +21,7 @@ def part_of(module: nn.Module) -> Part:
     return Part(kind="extractor", label="factors", record=record, options=EpochOptions(), module=module)
 
 
-OLD, NEW = catalog(["a", "b", "c"]), catalog(["c", "x", "a", "y"])
+OLD, NEW = catalog_of(["a", "b", "c"]), catalog_of(["c", "x", "a", "y"])
 
 
 def test_known_items_keep_their_weights_and_new_ones_their_fresh_start(tmp_path: Path) -> None:

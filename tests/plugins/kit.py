@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from selfrec.catalog import Catalog
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import PartRecord, Sizes
 from selfrec.model_folder.ops import ALLOWED_OPS
@@ -21,15 +19,9 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting
 from selfrec.pipeline.parts import Part, build_part
 from selfrec.plugin import UserBatch, train_by_epochs
+from tests.catalogs import catalog_of
 
 Example = tuple[Tensor, ...]
-
-
-def catalog(popularity: Sequence[float]) -> Catalog:
-    """Items whose ids are their numbers."""
-    numbers = pa.array(range(len(popularity)), pa.int32())
-    popular = pa.array(popularity, pa.float32())
-    return Catalog(pa.table({"item_number": numbers, "item_id": numbers, "popularity": popular}))
 
 
 def built(record: PartRecord, sizes: Sizes, *, seed: int = 0, **options: Any) -> Part:
@@ -48,13 +40,13 @@ def fitting_of(
     seed: int = 0,
 ) -> Fitting:
     """What the part's trainer is given; there are no extractors."""
-    counts = [float(count) for count in histories.item_counts()]
+    counts = histories.item_counts().tolist() if popularity is None else popularity
     return Fitting(
         part=part,
         sizes=sizes,
         histories=histories,
         validation=validation,
-        catalog=catalog(counts if popularity is None else popularity),
+        catalog=catalog_of(range(len(counts)), counts),
         seed=seed,
         device=torch.device("cpu"),
         features_of=Features([]),

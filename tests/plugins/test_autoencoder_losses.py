@@ -95,7 +95,7 @@ class TestSoftmax:
         loss = SoftmaxLoss(histories(), chosen, CPU)
         batch = FlatBatch.of(histories(), CPU, whole=True)
         batch = FlatBatch(**{**batch.__dict__, "weights": batch.weights.double(), "lengths": batch.lengths.double()})
-        loss(module, batch, rng()).backward()  # type: ignore[no-untyped-call]
+        loss(module, batch, rng()).backward()
         for parameter in (module.encoder, module.decoder, module.bias, module.log_gain):
             flat, gradient = parameter.data.view(-1), parameter.grad
             assert gradient is not None

@@ -54,7 +54,7 @@ class TestContrast:
         query, factors, bias = drawn(1, 3), drawn(2, 3), drawn(2)
         others = contrast(query, factors, bias, places_of(batch, 2), Workspace())
         assert others.tolist() == [-torch.inf]
-        functional.softplus(others).sum().backward()  # type: ignore[no-untyped-call]
+        functional.softplus(others).sum().backward()
         for argument in (query, factors, bias):
             assert argument.grad is not None
             assert not argument.grad.any()
@@ -94,7 +94,7 @@ class TestTouchedAdam:
             aims = torch.randn(2, 3, dtype=torch.float64)
             adam.param_groups[0]["lr"] = rate = 0.01 * (1 + step % 7)
             adam.zero_grad()
-            (whole[numbers] - aims).pow(3).sum().backward()  # type: ignore[no-untyped-call]
+            (whole[numbers] - aims).pow(3).sum().backward()
             adam.step()
             rows = touched.take("table", numbers)
             (rows - aims).pow(3).sum().backward()

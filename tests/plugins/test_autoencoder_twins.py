@@ -98,10 +98,10 @@ def test_the_loss_is_the_mean_of_both() -> None:
 
 def test_the_backward_pass_of_one_does_not_read_what_the_other_wrote() -> None:
     both, chosen = module(8, 2), plan(8)
-    loss(both, chosen).backward()  # type: ignore[no-untyped-call]
+    loss(both, chosen).backward()
     for columns in both.softmax_columns:
         alone = half(both, columns)
-        loss(alone, plan(4)).backward()  # type: ignore[no-untyped-call]
+        loss(alone, plan(4)).backward()
         for name in ("encoder", "decoder"):
             gradient, wanted = getattr(both, name).grad[:, columns], getattr(alone, name).grad
             torch.testing.assert_close(gradient, wanted / 2)

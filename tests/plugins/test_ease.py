@@ -55,7 +55,7 @@ def test_each_ridge_is_an_epoch_and_a_refit_takes_the_best(options: dict[str, fl
     refit = fitting_of(again, holdout.inputs, Sizes(items=20))
     refit.fixed_epochs = fitting.best_epoch
     trained(again, refit)
-    assert torch.equal(again.module.weights, part.module.weights)  # type: ignore[arg-type]
+    assert torch.equal(again.module.weights, part.module.weights)
 
 
 def test_without_validation_rows_the_likeliest_ridge_is_taken() -> None:
@@ -68,7 +68,7 @@ def test_an_empty_row_and_an_item_of_nobody_are_survived() -> None:
     rows = Histories.from_rows([[0, 1], [], [1]], 4)
     part = built(RECORD, Sizes(items=4))
     trained(part, fitting_of(part, rows, Sizes(items=4), validation=Holdout(rows, rows)))
-    assert bool(torch.isfinite(part.module.weights).all())  # type: ignore[arg-type]
+    assert bool(torch.isfinite(part.module.weights).all())
 
 
 def test_a_large_catalog_is_refused_before_memory_is_taken() -> None:

@@ -78,7 +78,7 @@ def test_textbook_learns_by_the_features() -> None:
     for _ in range(60):
         optimizer.zero_grad()
         loss = module.training_loss(batch, colour, candidates, scores, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     final = module.rank(batch, colour, candidates, scores)
     assert float(labels.gather(1, final.argmax(1, keepdim=True)).mean()) == 1

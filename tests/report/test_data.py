@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from selfrec.errors import ModelError
 from selfrec.histories import Histories
 from selfrec.report import summaries
-from selfrec.report.data import CleaningRow, Curve, ReportData, StageRow, curve_of, graph_of
+from selfrec.report.data import Curve, ReportData, StageRow, curve_of, graph_of
 from tests.report.sample import sample_data
 
 
@@ -44,13 +44,6 @@ def test_figures_that_are_no_numbers_are_gaps() -> None:
     assert curve.has("loss")
     assert not curve.has("loss", "accuracy_real")
     assert StageRow(name="gan", metrics={"ndcg@20": math.inf}).metrics == {"ndcg@20": None}
-
-
-def test_cleaning_rows_read_objects_of_the_same_fields() -> None:
-    class RuleCount:
-        rule, rows_before, rows_dropped, note = "nulls", 5, 1, ""
-
-    assert CleaningRow.model_validate(RuleCount()) == CleaningRow(rule="nulls", rows_before=5, rows_dropped=1)
 
 
 def test_graph_names_the_inputs_its_parts_ask_for() -> None:

@@ -12,7 +12,7 @@ import pytest
 from selfrec.export.conformance import CASES
 from selfrec.export.job import export_graph
 from selfrec.model_folder.reading import Model
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from selfrec.settings.presets import PRESETS
 from tests.program import selfrec
 from tests.runtimes.pipelines import fit_pipeline, with_cases

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from selfrec.export.running import Agreement, agreement
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from selfrec.settings.presets import PRESETS
 from tests.program import selfrec
 from tests.runtimes.conftest import Exported, Fitted, needed

@@ -18,7 +18,9 @@ from selfrec.errors import EmptyDataError, SettingsError, SourceError, TargetErr
 from selfrec.files import locked
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.job import score_table
-from selfrec.scoring.targets import FileTarget, FolderTarget, TableTarget, parse_target
+from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
+from selfrec.scoring.table_target import TableTarget
+from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import CleaningSettings, Config, ScoringSettings
 from tests.scoring.shops import leftovers, next_item_model, read_rows, write_shop
 

@@ -27,7 +27,7 @@ N, D, K = 400, 8, 10
 def factors() -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(1)
     # Small whole numbers: products are exact and ties are common.
-    return tuple(draw.integers(-2, 3, (N, D)).astype(np.float32) for _ in range(2))  # type: ignore[return-value]
+    return tuple(draw.integers(-2, 3, (N, D)).astype(np.float32) for _ in range(2))
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "blocks"])

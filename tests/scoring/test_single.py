@@ -42,7 +42,7 @@ def test_weights_decide_the_order(model: Model) -> None:
 
 def test_weights_are_numbers_for_each_item(model: Model) -> None:
     plain = recommend(model, [100, 102], 2, weights=[1, 2])
-    assert recommend(model, [100, 102], 2, weights=np.array([1.0, 2.0])) == plain  # type: ignore[arg-type]
+    assert recommend(model, [100, 102], 2, weights=np.array([1.0, 2.0])) == plain
     for weights in ([1.0, float("nan")], [1.0, -1.0], [1.0, float("inf")]):
         with pytest.raises(ValueError, match="finite numbers of at least 0"):
             recommend(model, [100, 102], 2, weights=weights)

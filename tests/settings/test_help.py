@@ -47,7 +47,7 @@ class Odd(PartOptions):
     some: set[int] = Field({1, 2}, description="A set | of # things\nin two lines.")
     words: frozenset[str] = Field(frozenset({"a"}), description="Words.")
     many: Sequence[int] = Field([1, 2], description="Many.")
-    bare: list = Field([1], description="Anything.")  # type: ignore[type-arg]
+    bare: list = Field([1], description="Anything.")
     by_number: Mapping[int, float] = Field({1: 2.0}, description="By number.")
     raw: bytes = Field(b"x", description="Bytes.")
     delete: str = Field('a\x7f"\\n', description="Hard to write.")

@@ -196,7 +196,6 @@ def test_item_columns(tmp_path: Path) -> None:
     path = shop(tmp_path)
     with duckdb.connect(path) as connection:
         connection.execute(f"COPY products TO '{tmp_path}/products.parquet'")
-        connection.execute(f"COPY (SELECT title, item_id AS sku FROM products) TO '{tmp_path}/products.csv'")
     make_table(tmp_path / "other.duckdb", PRODUCTS, [("c", "Cake", 1, None, 1)], "p")
     config = loose(split={"validation": 0.4, "test": 0.0})
     for place in ("products", f"{path}::products", str(tmp_path / "products.parquet")):
@@ -207,28 +206,26 @@ def test_item_columns(tmp_path: Path) -> None:
         notes = [line.note for line in data.report if line.rule == "item columns"]
         assert notes[0].endswith("tags, popularity")
         assert notes[1].endswith("has 2 of 3 items")
-    data = load_dataset(path, config, items=str(tmp_path / "products.csv"), item_column="sku", item_columns=("title",))
-    assert [data.catalog.name(number) for number in range(3)] == ["Apple", "Bread", "c"]
-    data = load_dataset(path, config, items=f"{tmp_path}/other.duckdb::p", item_columns=("price", "title"))
-    assert data.catalog.table.column_names[3:] == ["price", "title"]
+        assert [data.catalog.name(number) for number in range(3)] == ["Apple", "Bread", "c"]
+    data = load_dataset(path, config, items=f"{tmp_path}/other.duckdb::p")
     assert data.catalog.name(2) == "Cake"
 
 
 def test_item_column_errors(tmp_path: Path) -> None:
     path = shop(tmp_path)
     config = loose(split={"validation": 0.4, "test": 0.0})
-    for options, words in [
-        ({"items": "nothing"}, "has no table 'nothing'"),
-        ({"items": f"{path}::nothing"}, "has no table 'nothing'"),
-        ({"items": path}, "say which table"),
-        ({"items": str(tmp_path / "missing.csv")}, "there is no such file"),
-        ({"items": "products", "item_column": "sku"}, "no column 'sku'"),
-        ({"items": "products", "item_columns": ("name",)}, "no column 'name'"),
-        ({"items": "products", "item_columns": ("tags",)}, "VARCHAR\\[\\]"),
-        ({"items": "products", "item_columns": ("popularity",)}, "cannot be called"),
+    make_table(Path(path), {"sku": "VARCHAR", "title": "VARCHAR"}, [("a", "Apple")], "keyless")
+    make_table(Path(path), {"item_id": "VARCHAR", "tags": "VARCHAR[]"}, [("a", None)], "tagged")
+    for items, words in [
+        ("nothing", "has no table 'nothing'"),
+        (f"{path}::nothing", "has no table 'nothing'"),
+        (path, "say which table"),
+        (str(tmp_path / "missing.csv"), "there is no such file"),
+        ("keyless", "no column 'item_id'"),
+        ("tagged", "no item column beside 'item_id'"),
     ]:
         with pytest.raises(SourceError, match=words):
-            load_dataset(path, config, **options)  # type: ignore[arg-type]
+            load_dataset(path, config, items=items)
 
 
 def test_a_catalog_that_is_handed_in_numbers_the_items(tmp_path: Path) -> None:

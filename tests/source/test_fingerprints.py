@@ -13,22 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfrec.catalog import Catalog
 from selfrec.errors import SourceError
 from selfrec.settings.tables import CleaningSettings, Config
 from selfrec.source.fingerprints import CHANGED, FINGERPRINTS, STALE, Compared, compare, fingerprint_users
 from selfrec.source.open import open_source
+from tests.catalogs import catalog_of
 
 Row = tuple[Any, ...]
-CATALOG = Catalog(
-    pa.table(
-        {
-            "item_number": pa.array([0, 1, 2], pa.int32()),
-            "item_id": pa.array([10, 11, 12], pa.int64()),
-            "popularity": pa.array([1.0, 1.0, 1.0], pa.float32()),
-        }
-    )
-)
+CATALOG = catalog_of(pa.array([10, 11, 12], pa.int64()))
 WEIGHED = Config(cleaning=CleaningSettings(exclude_events=("dislike",)))
 
 

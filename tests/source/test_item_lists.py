@@ -8,27 +8,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.item_lists import read_items
 from selfrec.source.open import open_source
+from tests.catalogs import catalog_of
 from tests.source.tables import make_table
 
-CATALOG = Catalog(
-    pa.table(
-        {
-            "item_number": pa.array([0, 1, 2], pa.int32()),
-            "item_id": ["7", "007", "a b"],
-            "popularity": pa.array([1, 1, 1], pa.float32()),
-        }
-    )
-)
-
-
-def catalog_of(ids: pa.Array, item_type: str) -> Catalog:
-    numbers = pa.array(range(len(ids)), pa.int32())
-    return Catalog(pa.table({"item_number": numbers, "item_id": ids, "popularity": [1.0] * len(ids)}), item_type)
+CATALOG = catalog_of(["7", "007", "a b"])
 
 
 def test_text_file(tmp_path: Path) -> None:
@@ -43,9 +30,8 @@ def test_text_file(tmp_path: Path) -> None:
 
 
 def test_ids_with_outer_spaces_are_meant_where_there_are_such(tmp_path: Path) -> None:
-    ids = pa.table({"item_number": pa.array([0, 1], pa.int32()), "item_id": ["a ", "b"], "popularity": [1.0, 1.0]})
     (tmp_path / "deny.txt").write_text("a \nb \n a\n  \n")
-    found = read_items(str(tmp_path / "deny.txt"), Catalog(ids))
+    found = read_items(str(tmp_path / "deny.txt"), catalog_of(["a ", "b"]))
     assert (found.numbers.tolist(), found.unknown) == ([0, 1], 1)
 
 
@@ -115,7 +101,7 @@ def test_lists_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_numbers_are_read_as_numbers(tmp_path: Path) -> None:
     ids = pa.array([5000, 5001, 5002, 0], pa.int64())
-    catalog = catalog_of(ids, "BIGINT")
+    catalog = catalog_of(ids, item_type="BIGINT")
     (tmp_path / "deny.csv").write_text("item_id\n 5002 \n0005000\n5001.4\n5e3\n+5001\n0x1389\n-0\n000\n")
     found = read_items(str(tmp_path / "deny.csv"), catalog)
     assert (found.numbers.tolist(), found.unknown) == ([0, 2, 3], 5)
@@ -130,7 +116,7 @@ def test_numbers_are_read_as_numbers(tmp_path: Path) -> None:
 
 def test_uuids_are_read_as_uuids(tmp_path: Path) -> None:
     ids = [f"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1{n}" for n in range(3)]
-    catalog = catalog_of(pa.array(ids), "UUID")
+    catalog = catalog_of(pa.array(ids), item_type="UUID")
     lines = ["item_id", ids[0].upper(), f" {ids[2].replace('-', '')}", ids[1][:-1]]
     (tmp_path / "deny.csv").write_text("\n".join(lines))
     found = read_items(str(tmp_path / "deny.csv"), catalog)
@@ -139,12 +125,12 @@ def test_uuids_are_read_as_uuids(tmp_path: Path) -> None:
         connection.execute(f"COPY (SELECT '{ids[1]}'::UUID AS item_id) TO '{tmp_path}/deny.parquet'")
     assert read_items(str(tmp_path / "deny.parquet"), catalog).numbers.tolist() == [1]
     # In a catalog of text they are text.
-    assert read_items(str(tmp_path / "deny.csv"), catalog_of(pa.array(ids), "VARCHAR")).unknown == 3
+    assert read_items(str(tmp_path / "deny.csv"), catalog_of(pa.array(ids), item_type="VARCHAR")).unknown == 3
 
 
 def test_a_first_line_of_an_id_is_no_header(tmp_path: Path) -> None:
     """Where it is an id of the catalog, or a number where ids are numbers; else it is taken for a name."""
-    numbers = catalog_of(pa.array([5000, 5001], pa.int64()), "BIGINT")
+    numbers = catalog_of(pa.array([5000, 5001], pa.int64()), item_type="BIGINT")
     for name, content, catalog in [
         ("known.csv", "5000\n5001\n", numbers),
         ("unknown.csv", "\ufeff0077\n5001\n", numbers),

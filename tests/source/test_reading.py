@@ -17,7 +17,9 @@ from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import load_dataset
 from selfrec.source.open import open_source
-from selfrec.source.reading import HistoryReader, UserShard
+from selfrec.source.reading import HistoryReader
+from selfrec.source.user_shard import UserShard
+from tests.catalogs import catalog_of
 from tests.source.tables import DAY, lists, loose, make_table
 
 COLUMNS = {"user_id": "INTEGER", "item_id": "VARCHAR", "timestamp": "BIGINT", "event": "VARCHAR"}
@@ -36,15 +38,7 @@ ROWS: list[tuple[Any, ...]] = [
 
 
 def catalog(*names: Any) -> Catalog:
-    return Catalog(
-        pa.table(
-            {
-                "item_number": pa.array(range(len(names)), pa.int32()),
-                "item_id": pa.array(names, pa.uint64() if names[0] == 2**64 - 1 else None),
-                "popularity": pa.array([1.0] * len(names), pa.float32()),
-            }
-        )
-    )
+    return catalog_of(pa.array(names, pa.uint64() if names[0] == 2**64 - 1 else None))
 
 
 ABC = catalog("a", "b", "c")

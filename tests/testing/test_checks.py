@@ -268,7 +268,7 @@ def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "heavy_plugin.py").write_text("import torch\ndef build(options, sizes): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    from heavy_plugin import build  # type: ignore[import-not-found]
+    from heavy_plugin import build
 
     outcome = outcome_of(check_light_import, Bench(record(build=build)))
     assert not outcome.passed
@@ -345,7 +345,7 @@ def test_columns_of_users_and_items_are_on_the_bench(asked: bool) -> None:
     bench = Bench(record(ReadsColumns, trainer=count_and_keep_columns, inputs=inputs))
     if asked:
         assert failures(bench) == {}
-        assert bench.fitted.recommender.inputs == ["user_features"]
+        assert bench.fitted.recommender.extra_inputs == ["user_features"]
     else:
         reasons = failures(bench)
         assert "reads batch.user_features, which its record does not ask for" in reasons["shapes_and_dtypes"]

@@ -250,7 +250,7 @@ def test_every_declared_value_is_a_valid_option() -> None:
         config = load_config(preset=preset)
         for dimension in space_of(config, plugins):
             kind, label, option = dimension.name.split(".")
-            record = plugins.get(kind, label)  # type: ignore[arg-type]
+            record = plugins.get(kind, label)
             for value in dimension.values:
                 found = with_options(config, {dimension.name: value})
                 assert getattr(record.options.model_validate(getattr(found, kind)[label]), option) == value
@@ -261,7 +261,7 @@ def test_a_study_goes_on_from_its_best(tmp_path: Path) -> None:
     first = search(depth_counts, OptunaSampler(SPACE, 0, journal), trials=6, seconds=None)
     assert first.options["generator.toy.depth"] == 3
     again = OptunaSampler(SPACE, 1, journal)
-    assert again.propose(1)["generator.toy.depth"] == 3  # type: ignore[index]
+    assert again.propose(1)["generator.toy.depth"] == 3
 
 
 def test_options_in_short() -> None:

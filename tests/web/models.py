@@ -70,7 +70,7 @@ def drawn_model(
 
 def _ask_more(graph: object) -> None:
     """Add 100 times the sums of the two further inputs to every score, so that a value that is not neutral shows."""
-    inner = graph.graph  # type: ignore[attr-defined]
+    inner = graph.graph
     inner.input.append(helper.make_tensor_value_info("ages", TensorProto.FLOAT, ["batch", "length"]))
     inner.input.append(helper.make_tensor_value_info("user_features", TensorProto.FLOAT, ["batch", 3]))
     inner.initializer.append(helper.make_tensor("hundred", TensorProto.FLOAT, [1], [100.0]))

@@ -12,7 +12,7 @@ import pytest
 
 from selfrec.export.job import graph_for_page
 from selfrec.model_folder.reading import Model
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 from selfrec.web.folder import write_page
 from selfrec.web.runtime import Runtime
 from tests.web.conftest import Show

@@ -1,1 +1,1 @@
-"""The commands, one a file."""
+"""The commands, one a file; a command of several files is a folder."""

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from selfrec.cli.options import model_argument, settings_options, source_argument
-from selfrec.cli.output import print_json, print_table, progress
+from selfrec.cli.output import counted, print_json, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 
@@ -42,8 +42,7 @@ def command(
     from selfrec.settings.config import changed
 
     opened = open_model(model)
-    with progress(state) as bars:
-        task = bars.add_task("scoring", total=None)
+    with counted(state, "scoring") as advance:
         found = audience(
             opened,
             source,
@@ -52,7 +51,7 @@ def command(
             settings=changed(opened.config.scoring, scoring, "scoring"),
             source=changed(opened.config.source, source_options, "source"),
             users=users,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=advance,
         )
     if as_json:
         counts = {"asked": found.asked, "cold": found.cold, "seen": found.seen}

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from selfrec.cli.options import length_option, list_length, model_argument, settings_options, source_argument
+from selfrec.cli.options import length_option, model_argument, settings_options, source_argument
 from selfrec.cli.output import note_nothing_left, print_json, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
@@ -41,11 +41,12 @@ def command(
     """
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.explain import explain
+    from selfrec.scoring.lengths import list_length
     from selfrec.settings.config import changed
 
     opened = open_model(model)
     settings = changed(opened.config.source, source_options, "source")
-    found = explain(opened, source, user, list_length(k, opened.top_k), most=most, repeats=repeats, source=settings)
+    found = explain(opened, source, user, list_length(opened, k), most=most, repeats=repeats, source=settings)
     if as_json:
         print_json({"user": user, "history": found.history, "items": [one.as_dict() for one in found.items]})
         return

@@ -9,7 +9,7 @@ import click
 from selfrec.cli.options import model_argument, settings_options
 from selfrec.cli.state import State, selfrec_command
 from selfrec.cli.web_page import PageOptions, export_page, web_options
-from selfrec.settings.forms import ExportSettings
+from selfrec.settings.export import ExportSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

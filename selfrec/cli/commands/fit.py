@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.log_fit import LoggedFit
-from selfrec.cli.options import config_options, settings_options, side_options, source_argument
+from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.manifest import Manifest
+
+
+class HandedOn(TypedDict):
+    """What the job gets as it was typed."""
+
+    items: str | None
+    user_features: str | None
+    item_features: str | None
+    resume: bool
+    warm_start: str | None
 
 
 @selfrec_command(name="fit")
@@ -43,52 +56,39 @@ def command(
     log: EventLog,
     source: str,
     out: str,
-    config_path: str | None,
-    preset: str | None,
-    overrides: tuple[str, ...],
-    seed: int | None,
+    configuration: ConfigOptions,
     source_options: dict[str, Any],
-    items: str | None,
-    user_features: str | None,
-    item_features: str | None,
     budget: str | None,
-    resume: bool,
-    warm_start: str | None,
+    **handed_on: Unpack[HandedOn],
 ) -> None:
     """Fit a model on a table of events.
 
     Prints what every cleaning rule dropped and what each stage of the pipeline reaches on the validation part. The
     pipeline that is best there goes into the model folder, unless `-o pipeline.keep=all`.
     """
-    from selfrec.cli.watching import fit_display, print_stages, print_trials
+    from selfrec.cli.fit_display import fit_display
     from selfrec.extras import extra_needed
-    from selfrec.settings.config import load_config
 
     with extra_needed("selfrec fit"):
         from selfrec.fit_job.job import fit
 
-    if budget is not None:
-        overrides = (*overrides, f"search.budget={budget}")
-    config = load_config(config_path, preset=preset, overrides=overrides, seed=seed, source=source_options)
-    with fit_display(state) as listener:
-        model = fit(
-            source,
-            out,
-            config,
-            items=items,
-            user_features=user_features,
-            item_features=item_features,
-            resume=resume,
-            warm_start=warm_start,
-            listener=LoggedFit(listener, log),
-        )
+    config = configuration.load(source_options, *([] if budget is None else [f"search.budget={budget}"]))
+    with fit_display(state) as display:
+        model = fit(source, out, config, **handed_on, listener=LoggedFit(display, log))
     stages = [{"name": stage.name, "chosen": stage.chosen, **stage.metrics} for stage in model.manifest.stages]
     log.result = {"model": str(model.path), "stages": stages}
-    click.echo()
-    if model.manifest.search:
-        print_trials(model.manifest.search)
-        click.echo()
-    print_stages(model.manifest)
-    if user_features is not None and model.manifest.user_table is None:
+    _print(model.manifest)
+    if handed_on["user_features"] is not None and model.manifest.user_table is None:
         click.echo("\n--user-features: no part of the exported pipeline reads them; `--preset full` has one that can")
     state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")
+
+
+def _print(manifest: Manifest) -> None:
+    """The trials of a search, if there was one, and the stages."""
+    from selfrec.cli.fit_display import print_stages, print_trials
+
+    click.echo()
+    if manifest.search:
+        print_trials(manifest.search)
+        click.echo()
+    print_stages(manifest)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.fit_display import STAGE_FIGURES, figure, print_stages
 from selfrec.cli.options import model_argument
 from selfrec.cli.output import print_json, print_pairs, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
-from selfrec.cli.watching import STAGE_FIGURES, figure, print_stages
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model

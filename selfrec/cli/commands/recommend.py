@@ -7,7 +7,7 @@ import io
 
 import click
 
-from selfrec.cli.options import length_option, list_length, model_argument
+from selfrec.cli.options import length_option, model_argument
 from selfrec.cli.output import print_json, print_recommendations
 from selfrec.cli.state import State, json_option, selfrec_command
 
@@ -27,6 +27,7 @@ def command(state: State, model: str, history: str, k: int | None, repeats: bool
     import pyarrow as pa
 
     from selfrec.model_folder.reading import open_model
+    from selfrec.scoring.lengths import list_length
     from selfrec.scoring.single import recommend
     from selfrec.source.item_lists import spelt
 
@@ -35,7 +36,7 @@ def command(state: State, model: str, history: str, k: int | None, repeats: bool
     fields = [field for row in csv.reader(lines, skipinitialspace=True) for field in row if field.strip()]
     opened = open_model(model)
     ids = spelt(pa.array(fields, pa.string()), opened.catalog).to_pylist()
-    found = recommend(opened, ids, list_length(k, opened.top_k), repeats=repeats)
+    found = recommend(opened, ids, list_length(opened, k), repeats=repeats)
     if as_json:
         print_json({"items": [line._asdict() for line in found.items], "unknown": found.unknown})
         return

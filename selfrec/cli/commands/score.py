@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
-from selfrec.cli.output import print_json, print_pairs, progress
+from selfrec.cli.output import counted, print_json, print_pairs
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 
 if TYPE_CHECKING:
     from selfrec.scoring.summary import RunSummary
+
+
+class HandedOn(TypedDict):
+    """What the job gets as it was typed."""
+
+    users: str | None
+    deny: str | None
+    allow: str | None
+    boost: str | None
+    user_features: str | None
+    resume: bool
+    changed_only: bool
 
 
 @selfrec_command(name="score")
@@ -52,16 +64,10 @@ def command(
     into: str | None,
     to: str | None,
     scoring: dict[str, Any],
-    users: str | None,
-    deny: str | None,
-    allow: str | None,
-    boost: str | None,
-    user_features: str | None,
-    resume: bool,
-    changed_only: bool,
     wait: float,
     source_options: dict[str, Any],
     as_json: bool,
+    **handed_on: Unpack[HandedOn],
 ) -> None:
     """Score a table of users into a table of recommendations.
 
@@ -71,6 +77,7 @@ def command(
     """
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.job import score_table
+    from selfrec.scoring.lengths import scoring_settings
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
@@ -78,27 +85,18 @@ def command(
         raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
     target = parse_target(source, into=into, to=to, wait=wait)
     opened = open_model(model)
-    settings = changed(opened.config.scoring, scoring, "scoring")
-    if "k" not in scoring:
-        settings = settings.model_copy(update={"k": min(settings.k, opened.top_k)})
-    with progress(state, *_columns() if state.shows_progress else ()) as bars:
-        task = bars.add_task("scoring", total=None)
+    settings = scoring_settings(opened, scoring)
+    with counted(state, "scoring", *_columns() if state.shows_progress else ()) as advance:
         summary = score_table(
             opened,
             source,
             target,
             settings,
             source=changed(opened.config.source, source_options, "source"),
-            users=users,
-            deny=deny,
-            allow=allow,
-            boost=boost,
-            user_features=user_features,
-            resume=resume,
-            changed_only=changed_only,
             wait=wait,
-            progress=lambda done, total: bars.update(task, completed=done, total=total),
+            progress=advance,
             tell=log,
+            **handed_on,
         )
     log.result = summary.as_dict()
     if as_json:

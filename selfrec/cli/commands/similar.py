@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from selfrec.cli.options import length_option, list_length, model_argument
+from selfrec.cli.options import length_option, model_argument
 from selfrec.cli.output import print_json, print_recommendations
 from selfrec.cli.state import State, json_option, selfrec_command
 
@@ -20,10 +20,11 @@ def command(state: State, model: str, item_id: str, k: int | None, as_json: bool
     They are what the model recommends to somebody whose history is that one item.
     """
     from selfrec.model_folder.reading import open_model
+    from selfrec.scoring.lengths import list_length
     from selfrec.scoring.similar import similar
 
     opened = open_model(model)
-    found = similar(opened, item_id, list_length(k, opened.top_k))
+    found = similar(opened, item_id, list_length(opened, k))
     if as_json:
         print_json({"items": [line._asdict() for line in found]})
     else:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import click
 
-from selfrec.cli.options import config_options, settings_options, side_options, source_argument
+from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
+
+
+class HandedOn(TypedDict):
+    """What the job gets as it was typed."""
+
+    items: str | None
+    user_features: str | None
+    item_features: str | None
 
 
 @selfrec_command(name="tune")
@@ -34,18 +42,13 @@ def command(
     state: State,
     source: str,
     out: str,
-    config_path: str | None,
-    preset: str | None,
-    overrides: tuple[str, ...],
-    seed: int | None,
+    configuration: ConfigOptions,
     source_options: dict[str, Any],
-    items: str | None,
-    user_features: str | None,
-    item_features: str | None,
     trials: int | None,
     budget: str | None,
     study: str | None,
     force: bool,
+    **handed_on: Unpack[HandedOn],
 ) -> None:
     """Search for options, into a configuration file.
 
@@ -55,10 +58,9 @@ def command(
     they are. Optuna proposes what to try; it comes with the extra `tune`.
     """
     from selfrec.cli.config_files import check_place, write_config
-    from selfrec.cli.watching import fit_display, print_trials
+    from selfrec.cli.fit_display import fit_display, print_trials
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
-    from selfrec.settings.config import load_config
     from selfrec.settings.dump import config_toml
     from selfrec.source.rules import plural
 
@@ -70,17 +72,9 @@ def command(
     check_place(Path(out), force=force)
     limits = [f"search.trials={trials}"] if trials is not None else []
     limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
-    config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
-    with fit_display(state) as listener:
-        found, rows = tune(
-            source,
-            config,
-            items=items,
-            user_features=user_features,
-            item_features=item_features,
-            study=study,
-            listener=listener,
-        )
+    config = configuration.load(source_options, *limits)
+    with fit_display(state) as display:
+        found, rows = tune(source, config, **handed_on, study=study, listener=display)
     click.echo()
     print_trials(rows)
     reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]

@@ -11,13 +11,15 @@ from selfrec.host.records import Sizes
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
-from selfrec.pipeline.parts import Part, label_and_name
+from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
+from selfrec.settings.config import label_and_name
 
 SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
+"""Phases of a fit: to choose the stages, to train those chosen on all rows, to choose with generated rows as well."""
 
 
-class Crew:
+class PipelineTrainer:
     """Trains extractors and generators by phase, and puts what was chosen together as one module."""
 
     def __init__(self, parts: PartTrainer, prior: Tensor) -> None:

@@ -11,8 +11,8 @@ import pyarrow as pa
 from selfrec.histories import Float32, Histories, Holdout, Int64
 from selfrec.settings.tables import Config
 from selfrec.source.cleaning import Cleaned
-from selfrec.source.core import parts_sql
 from selfrec.source.folding import Decay, Events, Float64, Folded, days_before, fold, joined
+from selfrec.source.k_core import parts_sql
 from selfrec.source.reading import events_of
 from selfrec.source.rules import RuleCount, plural
 from selfrec.source.session import reading
@@ -166,7 +166,7 @@ class PartReader:
 
     def _histories(self, folded: Folded, rows: Int64, moment: float | Float64) -> Histories:
         """The slots of these users as histories, seen-only slots (weight 0) among them."""
-        days = days_before(moment, folded.rows, self._epochs(folded.ticks))
+        days = days_before(moment, self._epochs(folded.ticks), folded.rows)
         histories = Histories(
             n_items=self.n_items,
             offsets=folded.offsets,

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-from selfrec.export import direct
-from selfrec.export.direct import traced_once
+from selfrec.export import decompositions
+from selfrec.export.decompositions import traced_once
 from selfrec.export.graph import to_graph
 from tests.shapes import exported, recommender
 
@@ -63,7 +63,7 @@ def operators(program: ExportedProgram) -> list[str]:
 
 def test_the_graph_is_that_of_two_traces_but_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
     short = exported("two sparse by age with ranker")
-    monkeypatch.setattr(direct, "_made_direct", lambda graph: False)
+    monkeypatch.setattr(decompositions, "_made_direct", lambda graph: False)
     with torch.no_grad():
         whole = to_graph(recommender("two sparse by age with ranker"))
     assert renamed(short) == renamed(whole)
@@ -105,4 +105,4 @@ def test_torch_is_as_it_was_afterwards() -> None:
 def test_the_exporter_has_a_translation_of_each() -> None:
     dropped = {torch.ops.aten._assert_scalar.default, torch.ops.aten._assert_tensor_metadata.default}
     translated = {metas[0].fx_target for metas in ONNXRegistry.from_torchlib().functions.values()}
-    assert direct._TRANSLATED - dropped - translated == set()
+    assert decompositions._TRANSLATED - dropped - translated == set()

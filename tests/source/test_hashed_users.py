@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfrec.source.hashed import HashedUsers
+from selfrec.source.hashed_users import HashedUsers
 
 HASHES = st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 20) | st.integers(2**64 - 20, 2**64 - 1), unique=True)
 

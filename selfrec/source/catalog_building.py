@@ -17,7 +17,7 @@ from selfrec.settings.tables import Config
 from selfrec.source.cleaning import Cleaned
 from selfrec.source.folding import SECONDS_A_DAY
 from selfrec.source.ids import carried_sql, exact_sql, is_one
-from selfrec.source.mapping import is_number, is_time, require_column
+from selfrec.source.mapping import is_number, is_time
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
 from selfrec.source.rules import plural
@@ -28,14 +28,11 @@ _UNIT = 2**52
 _RESERVED = (columns.ITEM_NUMBER, columns.ITEM_ID, columns.POPULARITY)
 
 
-def build_catalog(
-    cleaned: Cleaned,
-    config: Config,
-    items: str | None = None,
-    item_column: str | None = None,
-    item_columns: tuple[str, ...] = (),
-) -> Catalog:
-    """Number the items of fit_core by popularity (time-decayed number of users), then by id as text."""
+def build_catalog(cleaned: Cleaned, config: Config, items: str | None) -> Catalog:
+    """Number the items of fit_core by popularity (time-decayed number of users), then by id as text.
+
+    items: where the item columns stand (see load_dataset). Raises SourceError, ColumnError.
+    """
     source = cleaned.source
     connection = source.connection
     with reading(source.name):
@@ -52,7 +49,7 @@ def build_catalog(
             "FROM fit_catalog ORDER BY number"
         ).to_arrow_table()
     if items is not None:
-        table = _with_item_columns(cleaned, table, items, item_column, item_columns)
+        table = _with_item_columns(cleaned, table, items)
     return Catalog(table.combine_chunks(), source.item_type)
 
 
@@ -78,18 +75,13 @@ def _popularity_sql(cleaned: Cleaned, config: Config) -> str:
     return f"sum(CAST({decayed} AS HUGEINT))::DOUBLE / {_UNIT}"
 
 
-def _with_item_columns(
-    cleaned: Cleaned, table: pa.Table, items: str, item_column: str | None, item_columns: tuple[str, ...]
-) -> pa.Table:
+def _with_item_columns(cleaned: Cleaned, table: pa.Table, items: str) -> pa.Table:
     """The catalog's table with the given columns of `items`, null where an item is not there."""
     source = cleaned.source
-    default = source.columns[columns.ITEM_ID] or columns.ITEM_ID
-    names = (item_column,) if item_column is not None else (default, columns.ITEM_ID)
+    names = (source.columns[columns.ITEM_ID] or columns.ITEM_ID, columns.ITEM_ID)
     with open_place(items, source, names) as place:
-        if item_column is not None:
-            require_column(place.name, place.types, item_column, "--item-id-column")
         key = place.id_column(*names, option="name its column of item ids")
-        chosen = _chosen(place, key, item_columns, cleaned)
+        chosen = _chosen(place, key, cleaned)
         listed = ", ".join(f"{_plain(name, place.types[name])} AS {identifier(name)}" for name in chosen)
         item = exact_sql(f"CAST({identifier(key)} AS VARCHAR)", source.item_type)
         # An item that stands there twice gives its first row in the order of the rows' text.
@@ -114,16 +106,8 @@ def _with_item_columns(
     return table
 
 
-def _chosen(place: Place, key: str, wanted: tuple[str, ...], cleaned: Cleaned) -> list[str]:
-    """The item columns to keep; by default all of a simple type."""
-    if wanted:
-        for name in wanted:
-            require_column(place.name, place.types, name, "--item-columns")
-            if name in _RESERVED:
-                raise ColumnError(f"{place.name}: an item column cannot be called {name!r}; rename it in a view")
-            if not _simple(place.types[name]):
-                raise ColumnError(f"{place.name}: column {name!r} is {place.types[name]}; cast it to text in a view")
-        return list(dict.fromkeys(wanted))
+def _chosen(place: Place, key: str, cleaned: Cleaned) -> list[str]:
+    """The item columns to keep: all of a simple type. The report names the others."""
     left_out = [name for name in place.types if name != key and (name in _RESERVED or not _simple(place.types[name]))]
     if left_out:
         cleaned.report.tell("item columns", f"not taken from {place.name}: {', '.join(left_out)}")

@@ -12,7 +12,7 @@ from selfrec.cli.output import print_table
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
     from selfrec.scoring.because import Cause
-    from selfrec.source.reading import UserShard
+    from selfrec.source.user_shard import UserShard
 
 PLACES = 5
 """Recommendations shown of each list."""
@@ -33,7 +33,7 @@ def print_three_lists(model_path: str, shop: str) -> list[str]:
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.because import because
     from selfrec.scoring.kernel import Scorer
-    from selfrec.scoring.side import user_table_of
+    from selfrec.scoring.user_columns import user_table_of
     from selfrec.settings.tables import ScoringSettings
     from selfrec.source.open import open_source
     from selfrec.source.reading import HistoryReader

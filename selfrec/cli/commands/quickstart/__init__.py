@@ -24,8 +24,8 @@ def command(state: State, folder: str) -> None:
     measures it against popularity, scores every household into the table `recommendations`, prints three households'
     lists, and writes the report. DIR is selfrec-quickstart unless given.
     """
-    from selfrec.cli.sample_shop import write_shop
-    from selfrec.cli.three_lists import print_three_lists
+    from selfrec.cli.commands.quickstart.sample_shop import write_shop
+    from selfrec.cli.commands.quickstart.three_lists import print_three_lists
 
     shop, model = str(Path(folder) / "shop.duckdb"), str(Path(folder) / "model")
     if write_shop(Path(shop)):

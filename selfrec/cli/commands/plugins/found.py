@@ -1,8 +1,8 @@
-"""Plugins and parts by the names people type."""
+"""What the commands on plugins share: plugins and parts by the names people type, and a plugin as JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from selfrec.host.listing import PluginInfo
@@ -26,3 +26,16 @@ def find_parts(plugins: PluginManager, name: str) -> list[tuple[PluginInfo, list
         names = {info.name for info in listing} | {record.name for info in listing for record in info.parts}
         raise PluginError(f"unknown plugin or part {name!r}; {suggestion(name, names)}")
     return found
+
+
+def plugin_dict(info: PluginInfo) -> dict[str, Any]:
+    """A plugin for --json."""
+    return {
+        "name": info.name,
+        "module": info.module,
+        "distribution": info.distribution,
+        "version": info.version,
+        "status": info.status.value,
+        "reason": info.reason,
+        "parts": [{"kind": record.kind, "name": record.name, "summary": record.summary} for record in info.parts],
+    }

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from selfrec.errors import PluginError
-from selfrec.host.lines import line_of
+from selfrec.host.plugin_lines import line_of
 from selfrec.testing import benches
 
 MODULE = """from selfrec.plugin import Generator, PartOptions, hookimpl

@@ -1,4 +1,4 @@
-"""selfrec plugins: what is installed, what a part can be told, whether it keeps its promises, and a new one."""
+"""selfrec plugins show: a plugin's parts with every option."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfrec.cli.group import COMMANDS
+from selfrec.cli.commands.plugins.found import find_parts, plugin_dict
 from selfrec.cli.output import WIDTH, print_json, print_pairs, print_table
-from selfrec.cli.plugin_check import check_command
-from selfrec.cli.plugin_names import find_parts
-from selfrec.cli.plugin_new import new_command
 from selfrec.cli.state import State, json_option, selfrec_command
 
 if TYPE_CHECKING:
@@ -19,39 +16,7 @@ if TYPE_CHECKING:
     from selfrec.host.records import PartRecord
 
 LONG_DEFAULT = 60
-"""Characters of a default that `plugins show` prints."""
-
-
-@click.group("plugins", invoke_without_command=True)
-@click.pass_context
-def command(ctx: click.Context) -> None:
-    """List, show, check and begin plugins."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_command, as_json=False)
-
-
-@selfrec_command(name="list")
-@json_option
-def list_command(state: State, as_json: bool) -> None:
-    """List every plugin: what it offers, or why it does not work."""
-    from selfrec.host.manager import PluginManager
-
-    manager = PluginManager.load()
-    commands: dict[str, list[str]] = {}
-    # Asked before the listing: a plugin that breaks here is broken.
-    for added in manager.commands(taken=COMMANDS):
-        commands.setdefault(added.plugin.name, []).append(added.name)
-    plugins = manager.listing()
-    if as_json:
-        print_json([{**_as_dict(info), "commands": commands.get(info.name, [])} for info in plugins])
-        return
-    print_table(
-        ("plugin", "from", "status", "offers"),
-        (
-            (info.name, info.provider, info.status.value, info.reason or _offers(info, commands.get(info.name, [])))
-            for info in plugins
-        ),
-    )
+"""Characters of a default that are printed."""
 
 
 @selfrec_command(name="show")
@@ -63,16 +28,10 @@ def show_command(state: State, name: str, as_json: bool) -> None:
 
     found = find_parts(PluginManager.load(), name)
     if as_json:
-        print_json([{**_as_dict(info), "parts": [_part_dict(record) for record in parts]} for info, parts in found])
+        print_json([{**plugin_dict(info), "parts": [_part_dict(record) for record in parts]} for info, parts in found])
         return
     for info, parts in found:
         _print(info, parts)
-
-
-command.add_command(list_command)
-command.add_command(show_command)
-command.add_command(check_command)
-command.add_command(new_command)
 
 
 def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
@@ -106,23 +65,6 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
 def _short(default: str) -> str:
     """A default that would fill the page is cut off; --json and `selfrec init` have it whole."""
     return default if len(default) <= LONG_DEFAULT else default[: LONG_DEFAULT - 3] + "..."
-
-
-def _offers(info: PluginInfo, commands: list[str]) -> str:
-    parts = [f"{record.kind} {record.name}" for record in info.parts]
-    return ", ".join([*parts, *(f"command {name}" for name in commands)]) or "hooks only"
-
-
-def _as_dict(info: PluginInfo) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "module": info.module,
-        "distribution": info.distribution,
-        "version": info.version,
-        "status": info.status.value,
-        "reason": info.reason,
-        "parts": [{"kind": record.kind, "name": record.name, "summary": record.summary} for record in info.parts],
-    }
 
 
 def _part_dict(record: PartRecord) -> dict[str, Any]:

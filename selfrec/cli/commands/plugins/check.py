@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from selfrec.cli.commands.plugins.found import find_parts
 from selfrec.cli.output import print_json, print_table, progress
-from selfrec.cli.plugin_names import find_parts
 from selfrec.cli.state import State, json_option, selfrec_command
 
 if TYPE_CHECKING:
     from selfrec.host.records import PartRecord
-    from selfrec.testing import Outcome
+    from selfrec.testing import Bench, Outcome
 
 
 @selfrec_command(name="check")
@@ -45,10 +47,8 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
         raise PluginError(f"plugin {name!r} has no {kind or 'part'} to check; see `selfrec plugins show {name}`")
     results = []
     for bench in _benches(records, chosen, overrides):
-        with progress(state) as bars:
-            task = bars.add_task(str(bench), total=None)
-            outcomes = run_checks(bench, lambda outcome, task=task, bars=bars: bars.update(task, advance=1))  # type: ignore[misc]
-        results.append((bench.record, outcomes))
+        with _bar(state, str(bench)) as advance:
+            results.append((bench.record, run_checks(bench, advance)))
     _show(results, as_json)
     if state.verbose:
         _show_tracebacks(results)
@@ -57,7 +57,7 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
         raise PluginError(f"{name!r} fails {failed} of {sum(len(o) for _, o in results)} checks; the reasons are above")
 
 
-def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Any]:
+def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Bench]:
     from selfrec.errors import SettingsError
     from selfrec.settings.config import parse_override
     from selfrec.settings.validation import suggestion
@@ -75,6 +75,14 @@ def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tup
         for record in records
     }
     return [bench for bench in benches(records, given) if bench.record in chosen]
+
+
+@contextmanager
+def _bar(state: State, name: str) -> Iterator[Callable[[Outcome], None]]:
+    """A bar, and what moves it on after each check."""
+    with progress(state) as bars:
+        task = bars.add_task(name, total=None)
+        yield lambda outcome: bars.update(task, advance=1)
 
 
 def _show(results: list[tuple[PartRecord, list[Outcome]]], as_json: bool) -> None:

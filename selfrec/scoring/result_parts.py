@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from selfrec import columns
 from selfrec.files import sync
+from selfrec.histories import Int32
 from selfrec.scoring.kernel import Lists
-from selfrec.source.reading import UserShard
+from selfrec.source.user_shard import UserShard
 
 RESULT_COLUMNS = (columns.USER_ID, columns.RANK, columns.ITEM_ID, columns.SCORE)
 
@@ -70,7 +71,7 @@ def hash_shard(shard: UserShard) -> str:
 
 
 def id_values(ids: pa.Array, sql_type: str, form: IdForm) -> pa.Array:
-    """Carried ids in the form of a part. HUGEINT and UHUGEINT stay text in Parquet, which has no such type."""
+    """[n] carried ids in the form of a part. HUGEINT and UHUGEINT stay text in Parquet, which has no such type."""
     if form == "carried" or not pa.types.is_string(ids.type):
         return ids
     if sql_type == "UUID":
@@ -106,7 +107,7 @@ def result_table(lists: Lists, user_ids: pa.Array, item_ids: pa.Array) -> pa.Tab
     return pa.table(arrays, names=list(RESULT_COLUMNS))
 
 
-def _encoded(rows: np.typing.NDArray[np.int32], ids: pa.Array) -> pa.Array:
+def _encoded(rows: Int32, ids: pa.Array) -> pa.Array:
     if isinstance(ids.type, pa.BaseExtensionType):  # Parquet cannot write dictionaries of these.
         return ids.take(pa.array(rows))
     return pa.DictionaryArray.from_arrays(pa.array(rows), ids)

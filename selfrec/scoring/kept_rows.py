@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from selfrec import columns
-from selfrec.scoring.parts import id_values
+from selfrec.scoring.result_parts import id_values
 
 _TABLE_ROWS = 1_000_000
 """Rows of a table, about: small row groups of many runs grow together, so a result does not crumble over the years."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from selfrec.model_folder.manifest import Manifest, SearchRow
-    from selfrec.source.dataset import RuleCount
+    from selfrec.source.rules import RuleCount
 
 FIGURES = ("loss", "ndcg@20", "accuracy_real", "accuracy_generated")
 """Figures of an epoch that fit beside the bar."""
