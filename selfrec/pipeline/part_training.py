@@ -236,8 +236,8 @@ def probe(part: Part, fitting: Fitting) -> Tensor | None:
     part.check_finite(method, output)
     if _moved(output, run(batch)):
         raise PluginError(
-            f"{part.name}: `{method}` gives the same users other numbers each time; the contract wants nothing drawn "
-            "when scoring: torch.nn.Dropout, or functional.dropout with training=self.training"
+            f"{part.name}: `{method}` gives the same users other numbers each time{part.at(method)}; the contract "
+            "wants nothing drawn when scoring: torch.nn.Dropout, or functional.dropout with training=self.training"
         )
     for name in get_args(ExtraInput):
         without = batch._replace(**{name: torch.zeros_like(getattr(batch, name))})

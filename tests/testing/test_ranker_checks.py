@@ -60,5 +60,6 @@ def test_the_place_of_a_candidate_says_nothing() -> None:
 
 def test_scores_of_all_items_are_not_those_of_the_candidates() -> None:
     assert outcome_of(check_shapes_and_dtypes, bench(AllItems)).reason == (
-        "ranker 'toy': `rank` returned torch.float32 [16, 20]; the contract wants torch.float32 [B, C], here [16, 14]"
+        "ranker 'toy': `rank` returned torch.float32 [16, 20] (test_ranker_checks.py, line 35); the contract wants "
+        "torch.float32 [B, C], here [16, 14]"
     )
