@@ -34,7 +34,7 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
 
     The JSON has one array a column, by item number: items["item_id"][7] is the id of item number 7.
     """
-    as_json, as_parquet = target.with_suffix(".items.json"), target.with_suffix(".items.parquet")
+    as_json, as_parquet = _json_place(target), target.with_suffix(".items.parquet")
     values = {name: [_json_value(value) for value in table.column(name).to_pylist()] for name in table.column_names}
     content = {
         "graph": facts.graph,
@@ -48,6 +48,20 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
     as_json.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     pq.write_table(table, as_parquet, compression="zstd", store_schema=True)
     return [as_json, as_parquet]
+
+
+def has_item_table(target: Path) -> bool:
+    """Whether an earlier export left the table of a graph of this name there. Beside a new graph it would be wrong."""
+    begins = f'{{"graph": {json.dumps(target.name, ensure_ascii=False)}, "graph_sha256"'
+    try:
+        with _json_place(target).open(encoding="utf-8") as file:
+            return file.read(len(begins)) == begins
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _json_place(target: Path) -> Path:
+    return target.with_suffix(".items.json")
 
 
 def renumbered(table: pa.Table, kept: Any) -> pa.Table:
