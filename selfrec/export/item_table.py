@@ -15,6 +15,9 @@ from selfrec import columns
 
 NUMBER_IN_MODEL = "model_item_number"
 
+EXACT = 2**53
+"""The largest whole number up to which JavaScript tells all from each other."""
+
 
 @dataclass(frozen=True)
 class TableFacts:
@@ -35,7 +38,7 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
     The JSON has one array a column, by item number: items["item_id"][7] is the id of item number 7.
     """
     as_json, as_parquet = _json_place(target), target.with_suffix(".items.parquet")
-    values = {name: [_json_value(value) for value in table.column(name).to_pylist()] for name in table.column_names}
+    values = {name: _json_column(table.column(name).to_pylist()) for name in table.column_names}
     content = {
         "graph": facts.graph,
         "graph_sha256": facts.sha256,
@@ -73,14 +76,14 @@ def renumbered(table: pa.Table, kept: Any) -> pa.Table:
     return rows.set_column(place, columns.ITEM_NUMBER, fresh).append_column(NUMBER_IN_MODEL, old)
 
 
+def _json_column(values: list[Any]) -> list[Any]:
+    """A column of one type: where one whole number is past what JavaScript holds exactly, all are text."""
+    past = any(isinstance(value, int) and abs(value) > EXACT for value in values)
+    return [_json_value(str(value) if past and value is not None else value) for value in values]
+
+
 def _json_value(value: Any) -> Any:
-    """Ids that JSON has no type for, and whole numbers past what JavaScript holds exactly, as text; NaN and infinity,
-    which JSON cannot write and only Python reads, as null.
-    """
+    """What JSON has no type for as text; NaN and infinity, which JSON cannot write and only Python reads, as null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, str | bool | float):
-        return value
-    if isinstance(value, int) and abs(value) <= 2**53:
-        return value
-    return str(value)
+    return value if value is None or isinstance(value, str | bool | float | int) else str(value)
