@@ -11,6 +11,7 @@ from torch.export import Dim
 
 from selfrec.errors import ExportError, one_line
 from selfrec.export.decompositions import traced_once
+from selfrec.export.origin import line_of_operators, operators_of, without_translation
 from selfrec.export.quiet import quiet
 from selfrec.host.plugin_lines import line_of
 from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
@@ -59,11 +60,12 @@ def check_operations(model: ModelProto, recommender: Recommender) -> None:
         return
     told = ", ".join(sorted(foreign))
     graphs = ((part, graph) for part, graph in part_graphs(recommender) if not isinstance(graph, Exception))
-    users = [part for part, graph in graphs if foreign_operations(graph) & foreign]
-    names = " and ".join(part.name for part in users) or "the pipeline"
-    first = users[0].record.name if users else "NAME"
+    users = [(part, graph) for part, graph in graphs if foreign_operations(graph) & foreign]
+    names = " and ".join(part.name for part, _ in users) or "the pipeline"
+    first = users[0][0].record.name if users else "NAME"
+    lines = "".join(_line(operators_of(graph, foreign), part, recommender) for part, graph in users)
     raise ExportError(
-        f"export: {names} becomes a graph with {told}; the contract wants operations that every runtime has "
+        f"export: {names} becomes a graph with {told}{lines}; the contract wants operations that every runtime has "
         f"(docs/plugins.md): write it without, and try `selfrec plugins check {first}`"
     )
 
@@ -72,12 +74,29 @@ def explained(error: Exception, recommender: Recommender) -> ExportError:
     """The error of an export, with the part that it comes from and the innermost reason."""
     for part, outcome in part_graphs(recommender):
         if isinstance(outcome, Exception):
+            operator = without_translation(outcome)
+            if operator is not None:
+                return _untranslated(operator, part, recommender)
             where = line_of(outcome, part.record)
             return ExportError(
                 f"export: {part.name} does not become a graph ({reason(outcome)}){where}; the contract wants code "
                 f"whose course no value and no size decides: `selfrec plugins check {part.record.name}`"
             )
     return ExportError(f"export: the pipeline does not become a graph ({reason(error)})")
+
+
+def _untranslated(operator: str, part: Part, recommender: Recommender) -> ExportError:
+    where = _line({operator}, part, recommender)
+    return ExportError(
+        f"export: {part.name} does not become a graph: ONNX has nothing for {operator}{where}; the contract wants "
+        "operations that every runtime has (docs/plugins.md): write it with others, or compute it in training and keep "
+        f"the result in a buffer, and try `selfrec plugins check {part.record.name}`"
+    )
+
+
+def _line(operators: set[str], part: Part, recommender: Recommender) -> str:
+    given, _ = arguments(part, recommender)
+    return line_of_operators(operators, Face(part, recommender.n_items).eval(), given, part.record)
 
 
 def reason(error: BaseException) -> str:

@@ -15,6 +15,9 @@ from selfrec import columns
 
 NUMBER_IN_MODEL = "model_item_number"
 
+EXACT = 2**53
+"""The largest whole number up to which JavaScript tells all from each other."""
+
 
 @dataclass(frozen=True)
 class TableFacts:
@@ -34,8 +37,8 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
 
     The JSON has one array a column, by item number: items["item_id"][7] is the id of item number 7.
     """
-    as_json, as_parquet = target.with_suffix(".items.json"), target.with_suffix(".items.parquet")
-    values = {name: [_json_value(value) for value in table.column(name).to_pylist()] for name in table.column_names}
+    as_json, as_parquet = _json_place(target), target.with_suffix(".items.parquet")
+    values = {name: _json_column(table.column(name).to_pylist()) for name in table.column_names}
     content = {
         "graph": facts.graph,
         "graph_sha256": facts.sha256,
@@ -50,6 +53,20 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
     return [as_json, as_parquet]
 
 
+def has_item_table(target: Path) -> bool:
+    """Whether an earlier export left the table of a graph of this name there. Beside a new graph it would be wrong."""
+    begins = f'{{"graph": {json.dumps(target.name, ensure_ascii=False)}, "graph_sha256"'
+    try:
+        with _json_place(target).open(encoding="utf-8") as file:
+            return file.read(len(begins)) == begins
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _json_place(target: Path) -> Path:
+    return target.with_suffix(".items.json")
+
+
 def renumbered(table: pa.Table, kept: Any) -> pa.Table:
     """The rows `kept` with item numbers from 0, and the numbers they have in the model."""
     rows = table.take(pa.array(kept))
@@ -59,14 +76,14 @@ def renumbered(table: pa.Table, kept: Any) -> pa.Table:
     return rows.set_column(place, columns.ITEM_NUMBER, fresh).append_column(NUMBER_IN_MODEL, old)
 
 
+def _json_column(values: list[Any]) -> list[Any]:
+    """A column of one type: where one whole number is past what JavaScript holds exactly, all are text."""
+    past = any(isinstance(value, int) and abs(value) > EXACT for value in values)
+    return [_json_value(str(value) if past and value is not None else value) for value in values]
+
+
 def _json_value(value: Any) -> Any:
-    """Ids that JSON has no type for, and whole numbers past what JavaScript holds exactly, as text; NaN and infinity,
-    which JSON cannot write and only Python reads, as null.
-    """
+    """What JSON has no type for as text; NaN and infinity, which JSON cannot write and only Python reads, as null."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, str | bool | float):
-        return value
-    if isinstance(value, int) and abs(value) <= 2**53:
-        return value
-    return str(value)
+    return value if value is None or isinstance(value, str | bool | float | int) else str(value)

@@ -12,7 +12,7 @@ from selfrec.errors import EmptyDataError, SettingsError, TargetError, one_line
 from selfrec.export.conformance import write_cases
 from selfrec.export.earlier import earlier_data
 from selfrec.export.golden import golden_batches
-from selfrec.export.item_table import TableFacts, renumbered, write_item_table
+from selfrec.export.item_table import TableFacts, has_item_table, renumbered, write_item_table
 from selfrec.export.running import Agreement, agreement, command_of, installed
 from selfrec.extras import extra_needed
 from selfrec.files import replace_path, sync
@@ -59,7 +59,7 @@ def export_graph(
             places = _write(model, form, target, external=settings.external_data)
             if out is not None:
                 done.written += places
-                if settings.items or settings.raw_ids or settings.allow:
+                if settings.items or settings.raw_ids or settings.allow or has_item_table(out):
                     done.written += _write_items(model, form, target, tuple(done.notes))
         except OSError as error:
             raise TargetError(f"{str(target)!r} cannot be written ({one_line(error)}); choose another place") from error

@@ -23,6 +23,7 @@ from selfrec.errors import PluginError, one_line
 from selfrec.host import hookspecs
 from selfrec.host.commands import PluginCommand, collect_commands
 from selfrec.host.listing import Loaded, PluginInfo, Status
+from selfrec.host.plugin_lines import line_in
 from selfrec.host.records import FeatureExtractor, Generator, Kind, PartRecord, Ranker
 from selfrec.host.validation import check_record
 from selfrec.settings.validation import suggestion
@@ -182,7 +183,8 @@ class PluginManager:
         except PluginError as error:
             return Loaded(info.broken(str(error)), None)
         except (Exception, SystemExit) as error:
-            return Loaded(info.broken(f"{type(error).__name__}: {one_line(error)}"), None)
+            where = line_in(error, point.module.partition(".")[0])
+            return Loaded(info.broken(f"{type(error).__name__}: {one_line(error)}{where}"), None)
 
     def _register(self, plugin: object, name: str) -> tuple[PartRecord, ...]:
         if self._pluggy.is_registered(plugin):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import TracebackType
 
@@ -13,7 +14,11 @@ def line_of(error: BaseException, record: PartRecord) -> str:
 
     The error and what it was raised from are looked at, the outermost first.
     """
-    package = str(getattr(record.build, "__module__", "")).partition(".")[0]
+    return line_in(error, package_of(record.build))
+
+
+def line_in(error: BaseException, package: str) -> str:
+    """The same of a package by its name."""
     seen: set[int] = set()
     link: BaseException | None = error
     while link is not None and id(link) not in seen:
@@ -23,6 +28,19 @@ def line_of(error: BaseException, record: PartRecord) -> str:
             return found
         link = link.__cause__ or link.__context__
     return ""
+
+
+def defined_at(code: object, record: PartRecord) -> str:
+    """Where a function of that package begins, " (selfrec_mine.py, line 12)"; "" for one of another package."""
+    function = inspect.unwrap(getattr(code, "__func__", code))  # type: ignore[arg-type]
+    if not inspect.isfunction(function) or package_of(function) != package_of(record.build):
+        return ""
+    return f" ({Path(function.__code__.co_filename).name}, line {function.__code__.co_firstlineno})"
+
+
+def package_of(code: object) -> str:
+    """The first word of the module that it is of; "" where it has none."""
+    return str(getattr(code, "__module__", None) or "").partition(".")[0]
 
 
 def _innermost(traceback: TracebackType | None, package: str) -> str:

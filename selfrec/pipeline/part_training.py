@@ -216,7 +216,38 @@ def probe(part: Part, fitting: Fitting) -> Tensor | None:
     Returns what it gave; None for a ranker without rows. Raises PluginError that names the method and what the
     contract wants of it.
     """
-    run: Callable[[UserBatch], Tensor]
+    asked = _asking(part, fitting)
+    if asked is None:
+        return None
+    method, batch, run = asked
+    output = run(batch, slice(None))
+    part.check_finite(method, output)
+    if _moved(output, run(batch, slice(None))):
+        raise PluginError(
+            f"{part.name}: `{method}` gives the same users other numbers each time{part.at(method)}; the contract "
+            "wants nothing drawn when scoring: torch.nn.Dropout, or functional.dropout with training=self.training"
+        )
+    if _needs_company(output, run(UserBatch(*(value[:1] for value in batch)), slice(1))):
+        raise PluginError(
+            f"{part.name}: `{method}` gives a user alone other numbers than beside others{part.at(method)}; the "
+            "contract wants every user's from that user's history: no sums, means or ranks over the batch"
+        )
+    for name in get_args(ExtraInput):
+        without = batch._replace(**{name: torch.zeros_like(getattr(batch, name))})
+        if name not in part.record.reads(part.options) and _moved(output, run(without, slice(None))):
+            raise PluginError(
+                f"{part.name}: `{method}` reads batch.{name}, which its record does not ask for, so that the graph "
+                f"would give it 0; the contract wants inputs=frozenset({{{name!r}}}) in the record"
+            )
+    return output
+
+
+_Run = Callable[[UserBatch, slice], Tensor]
+"""A part's output for a batch, which holds these of the probed users."""
+
+
+def _asking(part: Part, fitting: Fitting) -> tuple[str, UserBatch, _Run] | None:
+    """The part's method, a few rows and how it is asked for them; None for a ranker without rows."""
     if part.kind == "ranker":
         rows = fitting.candidate_rows
         if rows is None:
@@ -225,34 +256,30 @@ def probe(part: Part, fitting: Fitting) -> Tensor | None:
         arrays = (rows.candidates[:PROBED], rows.scores[:PROBED])
         candidates, scores = (torch.from_numpy(array).to(fitting.device) for array in arrays)
         features, real = fitting.features_of(batch), candidates < fitting.sizes.items
-        method, run = "rank", lambda batch: part.rank(batch, features, candidates, scores)[real]
-    else:
-        batch = fitting.batch(np.arange(min(PROBED, len(fitting.histories))))
-        if part.kind == "extractor":
-            method, run = "extract", part.extract
-        else:
-            features = fitting.features_of(batch)
-            method, run = "generate", lambda batch: part.generate(batch, features, fitting.sizes.items)
-    output = run(batch)
-    part.check_finite(method, output)
-    if _moved(output, run(batch)):
-        raise PluginError(
-            f"{part.name}: `{method}` gives the same users other numbers each time; the contract wants nothing drawn "
-            "when scoring: torch.nn.Dropout, or functional.dropout with training=self.training"
-        )
-    for name in get_args(ExtraInput):
-        without = batch._replace(**{name: torch.zeros_like(getattr(batch, name))})
-        asked = name in part.record.reads(part.options)
-        if not asked and _moved(output, run(without)):
-            raise PluginError(
-                f"{part.name}: `{method}` reads batch.{name}, which its record does not ask for, so that the graph "
-                f"would give it 0; the contract wants inputs=frozenset({{{name!r}}}) in the record"
-            )
-    return output
+
+        def rank(users: UserBatch, own: slice) -> Tensor:
+            return part.rank(users, features[own], candidates[own], scores[own])[real[own]]
+
+        return "rank", batch, rank
+    batch = fitting.batch(np.arange(min(PROBED, len(fitting.histories))))
+    if part.kind == "extractor":
+        return "extract", batch, lambda users, own: part.extract(users)
+    features = fitting.features_of(batch)
+    return "generate", batch, lambda users, own: part.generate(users, features[own], fitting.sizes.items)
 
 
 def _moved(output: Tensor, other: Tensor) -> bool:
     return not torch.allclose(output, other, rtol=1e-4, atol=1e-6)
+
+
+def _needs_company(output: Tensor, alone: Tensor) -> bool:
+    """Whether the first user's output, the first of all, is another one alone, by more than products of another size
+    are rounded otherwise.
+    """
+    if not output.numel():
+        return False
+    beside, near = output.flatten()[: alone.numel()], 1e-4 * float(output.abs().max())
+    return not torch.allclose(alone.flatten(), beside, rtol=0, atol=near)
 
 
 @contextmanager

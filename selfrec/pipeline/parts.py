@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError, SettingsError, one_line
-from selfrec.host.plugin_lines import line_of
+from selfrec.host.plugin_lines import defined_at, line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
@@ -112,10 +112,15 @@ class Part:
         changed = [name for (name, old), (_, new) in zip(before, _versions(args), strict=True) if old != new]
         if changed:
             raise PluginError(
-                f"{self.name}: `{what}` changes {' and '.join(changed)} in place, which other parts read after it; "
+                f"{self.name}: `{what}` changes {' and '.join(changed)} in place, which other parts read after it"
+                f"{self.at(what)}; "
                 "the contract wants its inputs left as they are: compute new tensors, or `clone()` first"
             )
         return result
+
+    def at(self, what: str) -> str:
+        """Where the method stands in the plugin's code, as errors name it."""
+        return defined_at(getattr(self.module, what, None), self.record)
 
     @property
     def width(self) -> int:
@@ -155,7 +160,7 @@ class Part:
                 " and ".join(f"{one.dtype} {list(one.shape)}" for one in given) if pair else f"a {type(given).__name__}"
             )
             raise PluginError(
-                f"{self.name}: `sparse_scores` returned {told}; the contract wants "
+                f"{self.name}: `sparse_scores` returned {told}{self.at('sparse_scores')}; the contract wants "
                 f"{wanted_of(self.kind, 'sparse_scores')}, both of one shape"
             )
         self._shaped("sparse_scores", given[1], (users, None))
@@ -187,8 +192,8 @@ class Part:
         ):
             return
         raise PluginError(
-            f"{self.name}: `sparse_scores` returned item numbers {int(numbers.min())} to {int(numbers.max())}; the "
-            f"contract wants 0 to N = {items}, which is none"
+            f"{self.name}: `sparse_scores` returned item numbers {int(numbers.min())} to {int(numbers.max())}"
+            f"{self.at('sparse_scores')}; the contract wants 0 to N = {items}, which is none"
         )
 
     def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
@@ -200,8 +205,8 @@ class Part:
         """Raises PluginError where the method's output, of users with a history, holds NaN or infinity."""
         if not bool(torch.isfinite(value).all()):
             raise PluginError(
-                f"{self.name}: `{what}` returned NaN or infinity after training; the contract wants finite numbers: "
-                f"{against_infinity(self.options, self.key)}"
+                f"{self.name}: `{what}` returned NaN or infinity after training{self.at(what)}; the contract wants "
+                f"finite numbers: {against_infinity(self.options, self.key)}"
             )
 
     def _method(self, name: str) -> Callable[..., Any]:
@@ -223,14 +228,15 @@ class Part:
             return given
         wanted = f"the contract wants torch.float32 {wanted_of(self.kind, what).rpartition('float32')[2]}"
         if not isinstance(value, Tensor):
-            raise PluginError(f"{self.name}: `{what}` returned a {type(value).__name__}; {wanted}")
+            raise PluginError(f"{self.name}: `{what}` returned a {type(value).__name__}{self.at(what)}; {wanted}")
         fits = len(value.shape) == len(shape) and all(
             size in (None, own) for own, size in zip(value.shape, shape, strict=True)
         )
         if not fits or value.dtype != torch.float32:
             sizes = ", ".join("any" if size is None else str(size) for size in shape)
             raise PluginError(
-                f"{self.name}: `{what}` returned {value.dtype} {list(value.shape)}; {wanted}, here [{sizes}]"
+                f"{self.name}: `{what}` returned {value.dtype} {list(value.shape)}{self.at(what)}; {wanted}, "
+                f"here [{sizes}]"
             )
         return value
 

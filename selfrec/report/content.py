@@ -93,7 +93,7 @@ def summary(data: ReportData) -> Summary:
     exported = next((stage for stage in data.stages if stage.exported), None)
     popularity = next((stage for stage in data.stages if stage.name == "popularity"), None)
     facts = [
-        Fact(name.capitalize(), f"{value:,}")
+        Fact(name.capitalize(), f"{value:,}", _in_catalog(data) if name == "items" else "")
         for name in ("rows", "users", "items")
         if isinstance(value := data.fingerprint.get(name), int)
     ]
@@ -107,6 +107,11 @@ def summary(data: ReportData) -> Summary:
             Fact(f"Coverage@{k}", f"{data.evaluation.lists[f'coverage@{k}']:.0%}", "of the catalog recommended"),
         ]
     return Summary(_lead(data, exported, popularity), facts)
+
+
+def _in_catalog(data: ReportData) -> str:
+    """Cleaning keeps rare items out of the catalog, which all other figures of the page are about."""
+    return "" if data.item_popularity is None else f"{data.item_popularity.items:,} in the catalog"
 
 
 def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | None) -> str:
@@ -133,7 +138,10 @@ def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | No
 def sections(data: ReportData) -> Iterable[Section]:
     """The sections that the data has something for, in order."""
     if data.stages:
-        yield Section("stages", "Stages", _STAGES_TEXT + _REFIT_TEXT[data.refitted], (_stage_table(data.stages),))
+        text = _STAGES_TEXT + _REFIT_TEXT[data.refitted]
+        if data.parts:
+            text += f" In the graph: {', '.join(data.parts)}."
+        yield Section("stages", "Stages", text, (_stage_table(data.stages),))
     if data.trials:
         yield Section("search", "Search for options", _SEARCH_TEXT, (_trial_table(data.trials),))
     if data.evaluation is not None:

@@ -20,7 +20,8 @@ class ExportSettings(Settings):
     )
     items: bool = Field(
         False,
-        description="Write the item table beside the graph, as JSON and Parquet; --raw-ids and --allow always do.",
+        description="Write the item table beside the graph, as JSON and Parquet; --raw-ids and --allow always do, and "
+        "so does an export in the place of one that did.",
     )
     external_data: bool = Field(False, description="Weights in a file of their own, OUT.onnx.data.")
 

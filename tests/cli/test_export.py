@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -51,6 +52,26 @@ def test_a_part_of_the_catalog(cli: Cli, model: Path, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     assert f"3 of the model's {ITEMS} items; a history item outside them counts for nothing" in ran.out
     assert sorted(json.loads((tmp_path / "g.items.json").read_text())["items"]["item_id"]) == ["i1", "i3", "i8"]
+
+
+def test_an_item_table_follows_its_graph(cli: Cli, model: Path, tmp_path: Path) -> None:
+    """One of an earlier export would name other items than the new graph means."""
+    (tmp_path / "allow.txt").write_text("i3\n")
+    place = tmp_path / "g.onnx"
+    assert cli("export", model, place, "--allow", tmp_path / "allow.txt").code == 0
+    ran = cli("export", model, place)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == [str(tmp_path / name) for name in ("g.onnx", "g.items.json", "g.items.parquet")]
+    said = json.loads((tmp_path / "g.items.json").read_text())
+    assert (said["n_items"], len(said["items"]["item_id"])) == (ITEMS, ITEMS)
+    assert said["graph_sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
+
+
+def test_a_file_of_another_kind_is_left_alone(cli: Cli, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.items.json").write_text("{}")
+    ran = cli("export", model, tmp_path / "g.onnx")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'g.onnx'}\n")
+    assert (tmp_path / "g.items.json").read_text() == "{}"
 
 
 def test_half_of_a_catalog_of_one(cli: Cli, model: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
@@ -60,6 +61,12 @@ class Another(Dense):
         return scores if torch.compiler.is_exporting() else scores * 1.01 + 0.5 * (batch.history == 3).any(1)[:, None]
 
 
+class Inverts(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores @ torch.linalg.inv(torch.eye(scores.shape[1]) * 2)
+
+
 class CountsSlots(Dense):
     """Sound as a graph of its own; but the whole graph puts one slot of padding before each history."""
 
@@ -112,9 +119,20 @@ def test_code_that_values_decide_names_its_part() -> None:
 
 
 def test_an_operation_off_the_list_names_its_part() -> None:
+    line = inspect.getsourcelines(OffTheList.generate)[1] + 1
     assert str(exported(OffTheList)) == (
-        "export: generator 'broken' becomes a graph with Acos; the contract wants operations that every runtime has "
-        "(docs/plugins.md): write it without, and try `selfrec plugins check broken`"
+        f"export: generator 'broken' becomes a graph with Acos (test_culprits.py, line {line}); the contract wants "
+        "operations that every runtime has (docs/plugins.md): write it without, and try `selfrec plugins check broken`"
+    )
+
+
+def test_an_operator_that_onnx_has_not_names_its_part_and_line() -> None:
+    line = inspect.getsourcelines(Inverts.generate)[1] + 2
+    assert str(exported(Inverts)) == (
+        "export: generator 'broken' does not become a graph: ONNX has nothing for aten.linalg_inv_ex "
+        f"(test_culprits.py, line {line}); the contract wants operations that every runtime has (docs/plugins.md): "
+        "write it with others, or compute it in training and keep the result in a buffer, and try "
+        "`selfrec plugins check broken`"
     )
 
 

@@ -61,6 +61,23 @@ def test_the_innermost_line_of_the_plugin_is_named(plugin: ModuleType) -> None:
         _ = bench.fitted
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("batch.weights", r"`generate` returned torch.float32 \[16, \d+\]"),
+        ("None", "`generate` returned a NoneType"),
+        ("torch.rand(len(batch.history), 20)", "`generate` gives the same users other numbers each time"),
+        ("batch.weights.mul_(2)", "`generate` changes batch.weights in place, which other parts read after it"),
+    ],
+)
+def test_a_method_that_returns_the_wrong_thing_is_named_with_its_line(body: str, told: str, plugin: ModuleType) -> None:
+    changed = MODULE.replace("inner(batch.history)", body)
+    exec(compile(changed, "selfrec_falls.py", "exec"), vars(plugin))
+    (bench,) = benches(plugin.selfrec_generators())
+    with pytest.raises(PluginError, match=rf"^generator 'falls': {told} \(selfrec_falls\.py, line 8\); the contract"):
+        _ = bench.fitted
+
+
 def test_an_error_from_elsewhere_has_no_line(plugin: ModuleType) -> None:
     (record,) = plugin.selfrec_generators()
     with pytest.raises(TypeError) as raised:

@@ -53,6 +53,12 @@ class Draws(Dense):
         return nn.functional.dropout(super().generate(batch, features))
 
 
+class LooksAround(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores - scores.mean(0)
+
+
 class WritesInto(Dense):
     def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
         batch.weights[:, :1] *= 2
@@ -309,6 +315,11 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(Draws, keep_as_built),
             "generator 'broken': `generate` gives the same users other numbers each time; the contract wants nothing "
             "drawn when scoring: torch.nn.Dropout, or functional.dropout with training=self.training",
+        ),
+        (
+            generator(LooksAround, keep_as_built),
+            "generator 'broken': `generate` gives a user alone other numbers than beside others; the contract wants "
+            "every user's from that user's history: no sums, means or ranks over the batch",
         ),
         (
             generator(WritesInto, keep_as_built),

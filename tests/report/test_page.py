@@ -72,6 +72,13 @@ def test_every_section_is_there_and_linked() -> None:
     assert checker.tags.count("svg") == checker.tags.count("figure") == 12
 
 
+def test_it_says_what_is_in_the_graph_and_how_many_items_are() -> None:
+    """Not every part that was tried is in it, nor every item that has events."""
+    assert "In the graph: extractor autoencoder, generator autoencoder." in PAGE
+    assert re.search(r"<dt>Items</dt>\s*<dd>68,509</dd>\s*<dd class=\"note\">600 in the catalog</dd>", PAGE)
+    assert "| items | 68,509 |\n| of them in the catalog (N) | 600 |\n| first |" in model_card(DATA)
+
+
 def test_labels_of_many_bars_do_not_run_into_each_other() -> None:
     edges = [1, *(2**at for at in range(2, 10))]
     lengths = HistoryLengths(

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import selfrec
-from tests.runtimes.conftest import Fitted, needed
+from tests.runtimes.conftest import needed
 from tests.runtimes.programs import JS, programs
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +35,11 @@ def run(command: list[str], folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(fitted: Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the shop, the model as `model`, and what the page's first block writes."""
-    model, _ = fitted("default")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the page's first two blocks make: the shop, its model and the graphs."""
     folder = tmp_path_factory.mktemp("embedding")
-    (folder / "model").symlink_to(model.path)
-    (folder / "shop.duckdb").symlink_to(model.path.parent / "shop.duckdb")
     (folder / "node_modules").symlink_to(JS / "node_modules")
+    python(folder, "shop")
     for line in BLOCKS["export"].splitlines():
         run(shlex.split(line), folder)
     return folder
@@ -59,7 +58,9 @@ def python(folder: Path, *blocks: str) -> list[str]:
 
 
 def test_every_block_has_a_test() -> None:
-    assert set(BLOCKS) == {"export", "python", "stock", "ids", "duckdb", "node", "browser", "openvino", "tract"}
+    assert set(BLOCKS) == {
+        *("shop", "export", "python", "stock", "score", "ids", "duckdb", "node", "browser", "openvino", "tract"),
+    }
     for name, text in BLOCKS.items():
         assert len(text.splitlines()) <= 35, name
 
@@ -78,6 +79,24 @@ def test_out_of_stock(folder: Path, wanted: list[str]) -> None:
     assert not gone & set(lines[6:])
     kept = [line for line in wanted if line not in gone]
     assert lines[7 : 7 + len(kept)] == kept
+
+
+@pytest.mark.parametrize("recency", ["position", "age"])
+def test_the_same_lists_as_score(recency: str, folder: Path, tmp_path: Path) -> None:
+    if recency == "position":
+        place = folder
+    else:
+        place = tmp_path
+        python(place, "shop")
+        for line in BLOCKS["export"].splitlines():
+            run(shlex.split(line.replace("recency=position", "recency=age")), place)
+    run(["selfrec", "score", "model", "shop.duckdb", "--to", "lists.parquet", "-k", "5"], place)
+    with duckdb.connect() as con:
+        scored = con.sql(
+            f"SELECT user_id, list(item_id ORDER BY rank) FROM '{place}/lists.parquet' GROUP BY ALL ORDER BY user_id"
+        ).fetchall()
+    assert len(scored) == 240
+    assert python(place, "score") == [f"{user} {items}" for user, items in scored]
 
 
 def test_own_ids(folder: Path, wanted: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -9,7 +10,11 @@ from torch import Tensor, nn
 
 from selfrec.plugin import Ranker, Sizes, UserBatch
 from selfrec.testing import Bench
-from selfrec.testing.checks import check_independent_of_the_candidates_places, check_shapes_and_dtypes
+from selfrec.testing.checks import (
+    check_independent_of_the_candidates_places,
+    check_learns_the_checkerboard,
+    check_shapes_and_dtypes,
+)
 from selfrec.testing.kit import outcome_of
 from tests.toys import NoOptions, keep_as_built
 
@@ -58,7 +63,17 @@ def test_the_place_of_a_candidate_says_nothing() -> None:
     assert reason.startswith("a candidate's score depends on its place among the others: look at its number (by up to ")
 
 
+def test_a_ranker_by_scores_alone_is_told_how_to_be_excused() -> None:
+    reason = outcome_of(check_learns_the_checkerboard, bench(ByNumber)).reason
+    assert reason.endswith(
+        "guessing gives 50%; before a ranker stands a generator that scores alike for everyone; if it goes by scores "
+        "alone, say so in its record: excused={'learns_the_checkerboard': 'why'}"
+    )
+
+
 def test_scores_of_all_items_are_not_those_of_the_candidates() -> None:
+    line = inspect.getsourcelines(AllItems.rank)[1]
     assert outcome_of(check_shapes_and_dtypes, bench(AllItems)).reason == (
-        "ranker 'toy': `rank` returned torch.float32 [16, 20]; the contract wants torch.float32 [B, C], here [16, 14]"
+        f"ranker 'toy': `rank` returned torch.float32 [16, 20] (test_ranker_checks.py, line {line}); the contract "
+        "wants torch.float32 [B, C], here [16, 14]"
     )
