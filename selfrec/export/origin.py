@@ -56,7 +56,7 @@ def line_of_operators(
     return watch.line
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Watch(TorchDispatchMode):
     """Keeps the line of the package that first comes to one of the operators."""
 
     def __init__(self, operators: Collection[str], package: str) -> None:
