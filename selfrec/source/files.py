@@ -6,6 +6,7 @@ import csv
 import fnmatch
 import glob
 import gzip
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,11 @@ class Files:
                 f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}})"
             )
         return tables
+
+    def sniffed_sql(self, wanted: tuple[str, ...] = ()) -> str:
+        """A table function of what DuckDB finds out about the first CSV file. wanted: as in `sql`."""
+        _, delimiter = csv_header(self.paths[0], wanted)
+        return f"sniff_csv({literal(_unglobbed(self.paths[0]))}, header = true, delim = {literal(delimiter)})"
 
     @property
     def allowed(self) -> list[str]:
@@ -99,6 +105,7 @@ def find_files(path: str) -> Files:
             raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
         found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
         found = [name for name in found if not Path(name).is_dir()]
+        _refuse_streams(found)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if not found:
@@ -106,6 +113,8 @@ def find_files(path: str) -> Files:
             "no file matches; check the path and the glob"
             if any(sign in path for sign in "*?[")
             else "there is no such file; check the path"
+            if path != "-"
+            else "standard input is no source, for it is read more than once; write it to a file and name that"
         )
         raise SourceError(f"{path}: {kind}")
     kinds = sorted({_kind(name) for name in found})
@@ -116,6 +125,14 @@ def find_files(path: str) -> Files:
             raise SourceError(f"{path}: matches {len(found)} DuckDB files; name one")
         _check_magic(found[0])
     return Files(kinds[0], tuple(found))
+
+
+def _refuse_streams(found: list[str]) -> None:
+    """Files are read more than once: a pipe would be empty the second time, or be waited for without end."""
+    for name in found:
+        mode = Path(name).stat().st_mode if Path(name).exists() else stat.S_IFREG
+        if not stat.S_ISREG(mode):
+            raise SourceError(f"{name}: is a pipe or device, which cannot be read twice; write it to a file, name that")
 
 
 def _glob_of(folder: str) -> str:
@@ -158,12 +175,12 @@ def csv_header(path: str, wanted: tuple[str, ...] = ()) -> tuple[list[str], str]
             best = found
     assert best is not None
     if not best[2]:
-        raise SourceError(f"{path}: the file is empty; its first line must name the columns")
+        raise SourceError(f"{path}: its first line is empty; it must name the columns")
     return best[2], best[3]
 
 
 def _first_record(path: str, delimiter: str) -> list[str]:
-    opener = gzip.open if path.endswith(".gz") else open
+    opener = gzip.open if path.lower().endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
             return next(csv.reader(lines, delimiter=delimiter), [])
