@@ -55,6 +55,8 @@ class ModelWriter:
     def __init__(self, target: str | os.PathLike[str]) -> None:
         """target: the model's folder; it may hold an older model, and nothing but a model."""
         self.target = Path(target).resolve()
+        if not self.target.name:
+            raise ModelError(f"{target}: no model can take the place of the root folder; choose another folder")
         self._prefix = f".{self.target.name}.partial-"
         self.folder = self.target.with_name(f"{self._prefix}{os.getpid()}")
         """Where the files are to be written."""
@@ -84,9 +86,11 @@ class ModelWriter:
     def spill(self) -> Iterator[Path]:
         """A folder beside the target for what does not fit the memory while the source is read.
 
-        Found out before an hour of work: whether anything can be written there at all.
+        Found out before an hour of work: whether anything can be written there at all, and may be replaced.
         """
         parent = next(folder for folder in self.target.parents if folder.exists())
+        self._check_target()
+        check_strangers(self.target)
         folder = parent / f"{self._prefix}{os.getpid()}-spill"
         try:
             remove_leftovers(parent, self._prefix)

@@ -6,6 +6,8 @@ import csv
 import fnmatch
 import glob
 import gzip
+import itertools
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ _SUFFIXES: dict[str, FileKind] = {
     ".tsv": "csv",
     ".tsv.gz": "csv",
 }
+_MOST_FOLDERS = 1000
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -100,6 +103,8 @@ class Files:
 
 def find_files(path: str) -> Files:
     """The files behind a path or a quoted glob; a file that exists is taken at its word."""
+    if not path:
+        raise SourceError("the name of the source is empty; name a DuckDB file, or Parquet or CSV files")
     try:
         if Path(path).is_dir():
             raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
@@ -136,11 +141,11 @@ def _refuse_streams(found: list[str]) -> None:
 
 
 def _glob_of(folder: str) -> str:
-    """What names the files in a folder, or in the folders in it."""
-    for place in ("*", "**/*"):
-        for suffix in _SUFFIXES:
-            if next(glob.iglob(f"{glob.escape(folder)}/{place}{suffix}", recursive=True), None):
-                return f"{folder}/{place}{suffix}"
+    """What names the files in a folder, or in the folders in it as far as these are soon looked through."""
+    for at, (_, _, names) in enumerate(itertools.islice(os.walk(folder), _MOST_FOLDERS)):
+        found = {suffix for suffix in _SUFFIXES for name in names if name.endswith(suffix)}
+        if found:
+            return f"{folder}/{'**/' if at else ''}*{next(suffix for suffix in _SUFFIXES if suffix in found)}"
     return f"{folder}/*.parquet"
 
 

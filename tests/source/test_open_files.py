@@ -171,6 +171,18 @@ def test_days_that_could_be_months_are_told(tmp_path: Path, times: list[str], or
     assert told == ([True] if order else [])
 
 
+def test_a_folder_is_not_looked_through_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfrec.source.files._MOST_FOLDERS", 2)
+    for place in ("0/a.csv", "0/1/a.csv", "0/1/2/a.parquet"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("")
+    assert f"'{tmp_path}/0/*.csv'" in error(tmp_path / "0")
+    assert f"'{tmp_path}/0/1/2/*.parquet'" in error(tmp_path / "0/1/2")
+    assert f"'{tmp_path}/**/*.csv'" in error(tmp_path)
+    (tmp_path / "0/a.csv").unlink()
+    assert f"'{tmp_path}/*.parquet'" in error(tmp_path)
+
+
 def test_what_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
     """It would be waited for without end."""
     for name in ("events.csv", "events.parquet", "events"):
