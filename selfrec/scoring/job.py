@@ -160,7 +160,15 @@ class _Job:
         changed = begun.changes and begun.changes.note
         columns, denied = _columns_note(begun.reader, self.user_table), self._denied_note(begun)
         strays = _strays_note(self.model, opened)
-        told = (*_missed(self.model, opened), strays, denied, staging.note, changed, columns)
+        told = (
+            *_missed(self.model, opened),
+            strays,
+            denied,
+            staging.note,
+            changed,
+            columns,
+            begun.reader.strange_levels,
+        )
         return tuple(note for note in told if note)
 
     def _denied_note(self, begun: _Begun) -> str | None:
