@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from selfrec.cli.commands.score import _speed
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
@@ -19,6 +20,13 @@ large = bytearray(b"x" * 400_000_000)
 code = "from selfrec.scoring.summary import peak_memory; print(peak_memory())"
 subprocess.run([sys.executable, "-c", code], check=True)
 """
+
+
+@pytest.mark.parametrize(
+    ("speed", "told"), [(0.0, "0"), (0.34, "0.34"), (2.04, "2"), (9.96, "10"), (12.6, "13"), (6471.2, "6,471")]
+)
+def test_a_small_job_has_no_speed_of_0(speed: float, told: str) -> None:
+    assert _speed(speed) == told
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux counts a process by itself")
