@@ -208,9 +208,9 @@ def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: f
 
 
 def _missed(model: Model, opened: Source) -> list[str]:
-    """The columns that the source has no more, and why those of their names are not taken."""
+    """The columns that the source has no more, why those of their names are not taken, and what had to be guessed."""
     lines = missed(model.manifest.columns.model_dump(), opened.columns)
-    return [*lines, *opened.mapping.notes] if lines else []
+    return [*lines, *(opened.mapping.notes if lines else []), *opened.mapping.guesses]
 
 
 def _strays_note(model: Model, opened: Source) -> str | None:

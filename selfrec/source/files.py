@@ -190,6 +190,8 @@ def _first_record(path: str, delimiter: str) -> list[str]:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
             return next(csv.reader(lines, delimiter=delimiter), [])
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and permissions") from error
         raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error}); save it as that") from error
 
 

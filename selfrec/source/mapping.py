@@ -53,6 +53,8 @@ class Mapping:
     """SQL over the source for user_id, item_id, epoch, event, weight."""
     notes: list[str] = field(default_factory=list)
     """Columns that carry a default name but were not used, and why."""
+    guesses: list[str] = field(default_factory=list)
+    """How values were read that could mean something else as well."""
 
     def select(self, relation: str, extra: Iterable[str] = ()) -> str:
         """A SELECT of the canonical columns, and of further expressions, from a relation."""

@@ -212,7 +212,7 @@ def _source(
     path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
 ) -> Source:
     tables: tuple[tuple[str, str], ...] = ()
-    notes: list[str] = []
+    guesses: list[str] = []
     if files.kind == "duckdb":
         attach(connection, files.paths[0], wait=wait)
         tables = list_tables(connection)
@@ -223,11 +223,11 @@ def _source(
         lock_down(connection, files.allowed)
         what = path
         with reading(path):
-            raw, notes = _file_relation(connection, path, files, settings)
+            raw, guesses = _file_relation(connection, path, files, settings)
     with reading(what):
         types = column_types(connection, raw)
     mapping = map_columns(what, types, settings)
-    mapping.notes.extend(notes)
+    mapping.guesses.extend(guesses)
     with reading(what):
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
     return Source(path=path, name=what, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)

@@ -35,6 +35,18 @@ def test_the_peak_is_not_that_of_the_process_that_started_this_one() -> None:
     assert 5_000_000 < int(said) < 300_000_000
 
 
+def test_days_that_could_be_months_are_told(tmp_path: Path) -> None:
+    model = next_item_model(tmp_path / "model")
+    path = tmp_path / "events.csv"
+    told = []
+    for last in ("04/02/2026", "13/02/2026"):
+        path.write_text(f"user_id,item_id,timestamp\n1,100,01/02/2026\n1,101,{last}\n")
+        target = parse_target(str(path), to=str(tmp_path / "lists"))
+        notes = score_table(model, str(path), target, ScoringSettings(k=1)).notes
+        told.append(sum("times are taken for day/month/year" in note for note in notes))
+    assert told == [1, 0]
+
+
 def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:
     model = next_item_model(tmp_path / "model")
     k2 = ScoringSettings(k=2)

@@ -167,7 +167,7 @@ def test_days_that_could_be_months_are_told(tmp_path: Path, times: list[str], or
     path.write_text("user_id,item_id,timestamp\n" + "".join(f"1,{n},{time}\n" for n, time in enumerate(times)))
     with open_source(str(path), SourceSettings()) as source:
         assert source.span.unknown_times == 0
-        told = [f"column 'timestamp': times are taken for {order}, " in note for note in source.mapping.notes]
+        told = [f"column 'timestamp': times are taken for {order}, " in note for note in source.mapping.guesses]
     assert told == ([True] if order else [])
 
 
@@ -190,6 +190,11 @@ def test_what_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
         assert "is a pipe or device" in error(tmp_path / name)
     assert "events.csv: is a pipe or device" in error(tmp_path / "*.csv")
     assert "standard input is no source" in error("-")
+
+
+def test_a_link_to_nowhere_is_no_matter_of_encoding(tmp_path: Path) -> None:
+    (tmp_path / "events.csv").symlink_to("nowhere.csv")
+    assert "cannot be read (No such file or directory); check" in error(tmp_path / "*.csv")
 
 
 def test_suffixes_in_capitals(tmp_path: Path) -> None:
