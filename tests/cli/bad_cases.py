@@ -277,6 +277,7 @@ OTHERS = [
     Case("nothing", 2, ("'nothing'",)),
     Case("--verbos", 2, ("--verbos",)),
     Case("tune none.duckdb --out new.toml", 1, ("none.duckdb", "no such file")),
+    Case("tune shop.duckdb --out new.toml --budget ''", 2, ("'search.budget' is ''", "90s")),
     Case("fit shop.duckdb --out new --budget soon", 2, ("soon",)),
 ]
 

@@ -69,7 +69,7 @@ def command(
         check_outside(Path(study))
     check_place(Path(out), force=force)
     limits = [f"search.trials={trials}"] if trials is not None else []
-    limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
+    limits += [f"search.budget={'1h' if budget is None else budget}"] if budget is not None or trials is None else []
     config = load_config(config_path, preset=preset, overrides=(*overrides, *limits), seed=seed, source=source_options)
     with fit_display(state) as listener:
         found, rows = tune(
