@@ -21,6 +21,7 @@ from selfrec.settings.base import UNSET
 from selfrec.settings.config import changed, load_config
 from selfrec.settings.help import toml
 from selfrec.settings.tables import Config
+from selfrec.source.rules import plural
 
 if TYPE_CHECKING:
     import selfrec.model_folder.reading as folder
@@ -232,7 +233,8 @@ class Model:
         return measured
 
     def __repr__(self) -> str:
-        return f"<selfrec model {str(self.path)!r}: {self.folder.n_items:,} items, lists of up to {self.folder.top_k}>"
+        items = plural(self.folder.n_items, "item")
+        return f"<selfrec model {str(self.path)!r}: {items}, lists of up to {self.folder.top_k}>"
 
 
 def _text(place: AnyPath | None, name: str) -> str | None:

@@ -22,6 +22,7 @@ from selfrec.export.editing import Array, initializers, replace_initializer, set
 from selfrec.export.runtimes import Run
 from selfrec.export.top_k import in_one_stage
 from selfrec.model_folder.surface import TOP_K, Surface
+from selfrec.source.rules import plural
 
 Int64 = npt.NDArray[np.int64]
 
@@ -81,8 +82,8 @@ def _check_candidates(graph: GraphProto, columns: int, left: int) -> None:
         candidates = 0 if length is None else int(numpy_helper.to_array(length).reshape(-1)[0])
         if candidates > columns:
             raise ExportError(
-                f"--allow leaves {left:,} items, and the model's ranker looks at {candidates:,} candidates; allow at "
-                f"least {candidates - columns + left:,}, or fit with a smaller pipeline.candidates"
+                f"--allow leaves {plural(left, 'item')}, and the model's ranker looks at {candidates:,} candidates; "
+                f"allow at least {candidates - columns + left:,}, or fit with a smaller pipeline.candidates"
             )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+import selfrec
 from selfrec.errors import ModelError, one_line
 from selfrec.settings.base import Settings
 from selfrec.settings.tables import Config
@@ -129,5 +130,14 @@ def parse_manifest(content: bytes, place: Path) -> Manifest:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"])
         raise ModelError(
-            f"{place}: {where[:200]}: {one_line(ValueError(first['msg']))}; fit the model again"
+            f"{place}: {where[:200]}: {one_line(ValueError(first['msg']))}; {_what_next(values)}"
         ) from error
+
+
+def _what_next(values: dict[str, Any]) -> str:
+    """What to do about a manifest that cannot be read: another selfrec may have options that this one has not."""
+    writer = values.get("selfrec_version")
+    if not isinstance(writer, str) or writer == selfrec.__version__:
+        return "fit the model again"
+    both = f"selfrec {writer[:40]} wrote the model and this is {selfrec.__version__}"
+    return f"{both}: install that one, or fit the model again"

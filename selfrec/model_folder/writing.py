@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from selfrec.errors import ModelError, one_line
 from selfrec.files import is_worked_in, locked, recover, remove_leftovers, replace_path, sync_tree, write_whole
-from selfrec.model_folder.manifest import GRAPH, ITEMS, MANIFEST, FileEntry, Manifest, parse_manifest
+from selfrec.model_folder.manifest import (
+    GRAPH,
+    GRAPH_DATA,
+    ITEMS,
+    MANIFEST,
+    WEIGHTS,
+    FileEntry,
+    Manifest,
+    parse_manifest,
+)
 from selfrec.model_folder.outside import check_apart
 
 _CHUNK = 1 << 20
+_REPORTS = ("report.html", "report.json", "model_card.md")
+_PASSING = (".DS_Store", ".nfs", "Thumbs.db", "desktop.ini")
+"""What systems put into folders."""
 
 
 def hash_file(path: Path) -> FileEntry:
@@ -41,6 +55,8 @@ class ModelWriter:
     def __init__(self, target: str | os.PathLike[str]) -> None:
         """target: the model's folder; it may hold an older model, and nothing but a model."""
         self.target = Path(target).resolve()
+        if not self.target.name:
+            raise ModelError(f"{target}: no model can take the place of the root folder; choose another folder")
         self._prefix = f".{self.target.name}.partial-"
         self.folder = self.target.with_name(f"{self._prefix}{os.getpid()}")
         """Where the files are to be written."""
@@ -52,6 +68,7 @@ class ModelWriter:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             recover(self.target)
             self._check_target()
+            check_strangers(self.target)
             remove_leftovers(self.target.parent, self._prefix)
             self.folder.mkdir()
             self._held.enter_context(locked(self.folder))
@@ -69,9 +86,11 @@ class ModelWriter:
     def spill(self) -> Iterator[Path]:
         """A folder beside the target for what does not fit the memory while the source is read.
 
-        Found out before an hour of work: whether anything can be written there at all.
+        Found out before an hour of work: whether anything can be written there at all, and may be replaced.
         """
         parent = next(folder for folder in self.target.parents if folder.exists())
+        self._check_target()
+        check_strangers(self.target)
         folder = parent / f"{self._prefix}{os.getpid()}-spill"
         try:
             remove_leftovers(parent, self._prefix)
@@ -119,7 +138,7 @@ class ModelWriter:
             raise ModelError(f"{self.target}: a file of this name is in the way; choose another folder for the model")
         if is_worked_in(self.target):
             raise ModelError(f"{self.target}: no model can take the place of the working folder; choose another folder")
-        if not (self.target / MANIFEST).exists() and any(self.target.iterdir()):
+        if any(self.target.iterdir()) and not _is_model(self.target):
             raise ModelError(f"{self.target}: holds other files and no model; choose another folder for the model")
 
     def failed(self, error: OSError) -> ModelError:
@@ -127,6 +146,37 @@ class ModelWriter:
         return ModelError(
             f"{self.target}: the model cannot be written ({one_line(error)}); check space and permissions"
         )
+
+
+def check_strangers(folder: Path) -> None:
+    """Raises ModelError where a model folder holds what no fit wrote, which would go with the old model."""
+    if not folder.is_dir():
+        return
+    files = (_noted(folder) or {}).get("files")
+    own = {MANIFEST, GRAPH, GRAPH_DATA, ITEMS, WEIGHTS, *_REPORTS, *(files if isinstance(files, dict) else ())}
+    names = sorted(path.name for path in folder.iterdir())
+    strange = [name for name in names if name not in own and not name.startswith(_PASSING) and name[-8:] != ".partial"]
+    if strange:
+        more = f" and {len(strange) - 1:,} more" if strange[1:] else ""
+        raise ModelError(
+            f"{folder}: holds {strange[0]!r}{more} beside its model, and a new model would take that away; "
+            "move what is yours, or choose another folder"
+        )
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder holds a model, be it a damaged one; other programs write files called manifest.json as well."""
+    noted = _noted(folder)
+    return (folder / GRAPH).exists() and (folder / MANIFEST).exists() if noted is None else "format_version" in noted
+
+
+def _noted(folder: Path) -> dict[str, Any] | None:
+    """What stands in the manifest; None where there is none, or it is no table."""
+    try:
+        values = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def replace_file(model: str | os.PathLike[str], name: str, content: bytes) -> None:

@@ -36,7 +36,8 @@ def recent_popularity(histories: Histories, half_lives: Sequence[float] = ()) ->
     With several half-lives: the mean over them of an item's share of all items' total, times the mean total.
     """
     ages = histories.ages.astype(np.float64)
-    weights = [np.exp2(-ages / days) for days in half_lives] or [np.ones_like(ages)]
+    with np.errstate(over="ignore"):
+        weights = [np.exp2(-ages / days) for days in half_lives] or [np.ones_like(ages)]
     sums = [np.bincount(histories.items, weights=one, minlength=histories.n_items) for one in weights]
     recent = torch.from_numpy(np.stack(sums)).double()
     totals = recent.sum(1, keepdim=True)

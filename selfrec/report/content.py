@@ -14,6 +14,7 @@ from selfrec.evaluation.result import LISTS, Evaluation, Group
 from selfrec.report import curves, figures
 from selfrec.report.data import ReportData, StageRow, TrialRow
 from selfrec.report.figures import Panel
+from selfrec.source.rules import plural
 
 STAGE_METRICS = ("ndcg@20", "recall@20", "coverage@20")
 
@@ -269,13 +270,14 @@ def _trial_table(trials: tuple[TrialRow, ...]) -> Table:
 
 
 def _test_text(evaluation: Evaluation) -> str:
-    text = f"The exported graph on {evaluation.users:,} test users and their {evaluation.hidden_items:,} hidden items"
+    hidden = plural(evaluation.hidden_items, "hidden item")
+    text = f"The exported graph on {plural(evaluation.users, 'test user')} and {hidden}"
     if evaluation.hidden_outside_catalog:
         share = evaluation.hidden_outside_catalog / evaluation.hidden_items
         text += f", of which {share:.1%} are not in the catalog and count as missed"
     text += "."
     if evaluation.users_skipped:
-        text += f" {evaluation.users_skipped:,} users without a hidden item are left out."
+        text += f" {plural(evaluation.users_skipped, 'user')} without a hidden item left out."
     if any(group.name == TAIL_OF_TASTE for group in evaluation.groups):
         text += " The tail of taste is the tenth of the users whose history holds the least popular items on average."
     return f"{text} Differences are paired by user; intervals by the normal approximation."
@@ -288,7 +290,7 @@ def _evaluation_tables(evaluation: Evaluation) -> Iterable[Table]:
     headings = ("Metric", "Model", "Popularity", "Difference and its 95% interval")
     yield Table(f"Lists of {k} against the {k} most popular unseen items", _columns(headings), relevance + lists)
     if len(evaluation.groups) > 1:
-        rows = tuple(_figures(f"{part.name}", part, f"ndcg@{k}", f"{part.users:,} users") for part in evaluation.groups)
+        rows = tuple(_figures(part.name, part, f"ndcg@{k}", plural(part.users, "user")) for part in evaluation.groups)
         yield Table(f"NDCG@{k} of users apart", _columns(("Users", *headings[1:])), rows)
 
 

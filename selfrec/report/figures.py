@@ -11,6 +11,7 @@ from typing import Any
 from selfrec.evaluation.result import Evaluation
 from selfrec.report.data import Generated, Histogram, HistoryLengths, PopularityCurve, Reconstruction
 from selfrec.report.style import BLUE, GRID, INK, MUTED, ORANGE, figure, to_svg
+from selfrec.source.rules import plural
 
 _MOST_LETTERS = 50
 """Letters that stand side by side under all bars of a figure."""
@@ -47,7 +48,7 @@ def history_lengths(data: HistoryLengths) -> Panel:
         ax.set_ylabel("users")
         svg = to_svg(drawn, f"Bar chart of users by number of items. {title}.")
     return Panel(
-        title, svg, f"{data.users:,} users, {data.mean:,.1f} items on average. Lengths double from bar to bar."
+        title, svg, f"{plural(data.users, 'user')}, {data.mean:,.1f} items on average. Lengths double from bar to bar."
     )
 
 
@@ -65,7 +66,7 @@ def item_popularity(data: PopularityCurve) -> Panel:
         ax.set_xlabel("items, most popular first (rank)")
         ax.set_ylabel("users")
         svg = to_svg(drawn, f"Users per item against popularity rank, both on log scales. {title}.")
-    return Panel(title, svg, f"{data.items:,} items of the catalog; both axes on log scales.")
+    return Panel(title, svg, f"{plural(data.items, 'item')} of the catalog; both axes on log scales.")
 
 
 def cutoffs(data: Evaluation) -> list[Panel]:
@@ -91,7 +92,7 @@ def _by_cutoff(data: Evaluation, metric: str, name: str) -> Panel:
         ax.set_xlabel("k, length of the list (items)")
         ax.set_ylabel(f"{name}@k, mean over users")
         svg = to_svg(drawn, f"{name} by list length, model and popularity. {title}.")
-    return Panel(title, svg, f"{data.users:,} test users; all {data.items:,} items are ranked.")
+    return Panel(title, svg, f"{plural(data.users, 'test user')}; all {data.items:,} items are ranked.")
 
 
 def reconstruction(data: Reconstruction) -> Panel:
@@ -108,7 +109,8 @@ def reconstruction(data: Reconstruction) -> Panel:
         ax.set_xlabel("reconstructed score")
         ax.set_ylabel("share of items a bin")
         svg = to_svg(drawn, f"Two histograms of reconstructed scores. {title}.")
-    return Panel(title, svg, f"A sample of {data.users:,} users; the share is the mean area under the ROC curve.")
+    sample = f"A sample of {plural(data.users, 'user')}"
+    return Panel(title, svg, f"{sample}; the share is the mean area under the ROC curve.")
 
 
 def generated_curve(data: Generated) -> Panel:
@@ -126,7 +128,8 @@ def generated_curve(data: Generated) -> Panel:
         ax.set_xlabel("items, each curve by its own popularity (rank)")
         ax.set_ylabel("users an item")
         svg = to_svg(drawn, f"Popularity curves of real and generated histories. {title}.")
-    note = f"{data.users:,} users; a generated list is as long as the user's history. Log scales; zeros not drawn."
+    users = plural(data.users, "user")
+    note = f"{users}; a generated list is as long as the user's history. Log scales; zeros not drawn."
     return Panel(title, svg, note)
 
 

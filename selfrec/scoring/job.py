@@ -160,7 +160,15 @@ class _Job:
         changed = begun.changes and begun.changes.note
         columns, denied = _columns_note(begun.reader, self.user_table), self._denied_note(begun)
         strays = _strays_note(self.model, opened)
-        told = (*_missed(self.model, opened), strays, denied, staging.note, changed, columns)
+        told = (
+            *_missed(self.model, opened),
+            strays,
+            denied,
+            staging.note,
+            changed,
+            columns,
+            begun.reader.strange_levels,
+        )
         return tuple(note for note in told if note)
 
     def _denied_note(self, begun: _Begun) -> str | None:
@@ -200,9 +208,9 @@ def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: f
 
 
 def _missed(model: Model, opened: Source) -> list[str]:
-    """The columns that the source has no more, and why those of their names are not taken."""
+    """The columns that the source has no more, why those of their names are not taken, and what had to be guessed."""
     lines = missed(model.manifest.columns.model_dump(), opened.columns)
-    return [*lines, *opened.mapping.notes] if lines else []
+    return [*lines, *(opened.mapping.notes if lines else []), *opened.mapping.guesses]
 
 
 def _strays_note(model: Model, opened: Source) -> str | None:

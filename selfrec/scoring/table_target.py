@@ -244,7 +244,7 @@ class TableTarget:
                 if time.monotonic() > end:
                     holder = re.search(r"held in (.*?\(PID \d+\))", text)
                     raise TargetError(
-                        f"{self.database}: is open in {holder[1] if holder else 'another process'} and was for "
+                        f"{self.database}: is open in {holder[1] if holder else 'another process'}, still after "
                         f"{self.wait_seconds:.0f} s; the old result stands; close it there and run again with --resume"
                     ) from error
                 time.sleep(0.1)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from selfrec.errors import SettingsError
+from selfrec.errors import SettingsError, TargetError
 from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
@@ -59,6 +59,8 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         raise SettingsError("name one target: --into TABLE, or --to FILE.parquet or a folder")
     if to is not None:
         path = Path(to).resolve()
+        if not path.name:
+            raise TargetError(f"{to}: no result can take the place of the root folder; choose another folder")
         check_outside(path)
         if path.name.lower().endswith((".parquet", ".pq")):
             return FileTarget(path)
@@ -76,5 +78,7 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         database = source_path
     if not table or not database:
         raise SettingsError(f"--into {into!r}: name a table, or FILE.duckdb::TABLE")
+    if Path(database).is_dir():
+        raise TargetError(f"--into {into}: {database} is a folder; name a DuckDB file, FILE.duckdb::{table}")
     check_outside(Path(database))
     return TableTarget(Path(database).resolve(), table, wait_seconds=max(WAIT_SECONDS, wait))

@@ -82,25 +82,27 @@ def _with_item_columns(cleaned: Cleaned, table: pa.Table, items: str) -> pa.Tabl
     with open_place(items, source, names) as place:
         key = place.id_column(*names, option="name its column of item ids")
         chosen = _chosen(place, key, cleaned)
-        listed = ", ".join(f"{_plain(name, place.types[name])} AS {identifier(name)}" for name in chosen)
+        # Not under their own names, of which one may be that of the ids.
+        listed = ", ".join(f"{_plain(name, place.types[name])} AS c{at}" for at, name in enumerate(chosen))
         item = exact_sql(f"CAST({identifier(key)} AS VARCHAR)", source.item_type)
         # An item that stands there twice gives its first row in the order of the rows' text.
         place.copy_into(
             source,
             "fit_item_columns",
-            f"SELECT * FROM (SELECT CAST({item} AS VARCHAR) AS item_text, {listed} FROM {place.relation} "
+            "SELECT *, max(CAST(listed AS VARCHAR)) OVER (PARTITION BY item_text) <> CAST(listed AS VARCHAR) AS differ "
+            f"FROM (SELECT CAST({item} AS VARCHAR) AS item_text, {listed} FROM {place.relation} "
             f"WHERE {item} IS NOT NULL) AS listed "
             "QUALIFY row_number() OVER (PARTITION BY item_text ORDER BY CAST(listed AS VARCHAR)) = 1",
         )
-    own = ", ".join(f"columns_given.{identifier(name)} AS {identifier(name)}" for name in chosen)
+    own = ", ".join(f"c{at}" for at in range(len(chosen)))
     joined = source.connection.sql(
-        f"SELECT {own}, columns_given.item_text IS NOT NULL AS found FROM fit_catalog "
-        "LEFT JOIN fit_item_columns AS columns_given ON columns_given.item_text = CAST(item_id AS VARCHAR) "
-        "ORDER BY number"
+        f"SELECT {own}, item_text IS NOT NULL AS found, coalesce(differ, false) AS differ FROM fit_catalog "
+        "LEFT JOIN fit_item_columns ON item_text = CAST(item_id AS VARCHAR) ORDER BY number"
     ).to_arrow_table()
     # Added up in arrow: as a numpy array the flags would import pandas, where it is installed.
-    known = pc.sum(joined.column(len(chosen))).as_py() or 0
-    cleaned.report.tell("item columns", f"{place.name} has {known:,} of {plural(len(table), 'item')}")
+    known, differ = (pc.sum(joined.column(name)).as_py() or 0 for name in ("found", "differ"))
+    several = f"; {differ:,} in several rows that differ: one of them is taken" if differ else ""
+    cleaned.report.tell("item columns", f"{place.name} has {known:,} of {plural(len(table), 'item')}{several}")
     for position, name in enumerate(chosen):
         table = table.append_column(name, joined.column(position))
     return table

@@ -47,7 +47,7 @@ def clean(source: Source, config: Config) -> Cleaned:
     report = Report(source.name, source.span.rows)
     if not source.span.rows:
         raise EmptyDataError(f"{source.name}: has no rows; name a source with interactions")
-    for note in source.mapping.notes:
+    for note in (*source.mapping.notes, *source.mapping.guesses):
         report.tell("columns", note)
     _count_events(source, config, weighting, report)
     users, items = _make_events(source, config, weighting)

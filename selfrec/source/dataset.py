@@ -130,7 +130,7 @@ def _learned(staged: StagedTable, place: str | None, cleaned: Cleaned, config: C
     table, known = learn(staged, place or "", min_users=least, max_levels=most)
     code = "u" if staged.side == "user" else "i"
     [(of,)] = cleaned.source.connection.execute(f"SELECT count(DISTINCT {code}) FROM fit_core").fetchall()
-    cleaned.report.tell(f"{staged.side} features", told(staged, known, int(of), staged.side))
+    cleaned.report.tell(f"{staged.side} features", told(staged, table, known, int(of), least))
     return table
 
 

@@ -6,6 +6,9 @@ import csv
 import fnmatch
 import glob
 import gzip
+import itertools
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,7 @@ _SUFFIXES: dict[str, FileKind] = {
     ".tsv": "csv",
     ".tsv.gz": "csv",
 }
+_MOST_FOLDERS = 1000
 _DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -46,6 +50,11 @@ class Files:
                 f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}})"
             )
         return tables
+
+    def sniffed_sql(self, wanted: tuple[str, ...] = ()) -> str:
+        """A table function of what DuckDB finds out about the first CSV file. wanted: as in `sql`."""
+        _, delimiter = csv_header(self.paths[0], wanted)
+        return f"sniff_csv({literal(glob.escape(self.paths[0]))}, header = true, delim = {literal(delimiter)})"
 
     @property
     def allowed(self) -> list[str]:
@@ -94,11 +103,14 @@ class Files:
 
 def find_files(path: str) -> Files:
     """The files behind a path or a quoted glob; a file that exists is taken at its word."""
+    if not path:
+        raise SourceError("the name of the source is empty; name a DuckDB file, or Parquet or CSV files")
     try:
         if Path(path).is_dir():
             raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
         found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
         found = [name for name in found if not Path(name).is_dir()]
+        _refuse_streams(found)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
     if not found:
@@ -106,6 +118,8 @@ def find_files(path: str) -> Files:
             "no file matches; check the path and the glob"
             if any(sign in path for sign in "*?[")
             else "there is no such file; check the path"
+            if path != "-"
+            else "standard input is no source, for it is read more than once; write it to a file and name that"
         )
         raise SourceError(f"{path}: {kind}")
     kinds = sorted({_kind(name) for name in found})
@@ -118,12 +132,20 @@ def find_files(path: str) -> Files:
     return Files(kinds[0], tuple(found))
 
 
+def _refuse_streams(found: list[str]) -> None:
+    """Files are read more than once: a pipe would be empty the second time, or be waited for without end."""
+    for name in found:
+        mode = Path(name).stat().st_mode if Path(name).exists() else stat.S_IFREG
+        if not stat.S_ISREG(mode):
+            raise SourceError(f"{name}: is a pipe or device, which cannot be read twice; write it to a file, name that")
+
+
 def _glob_of(folder: str) -> str:
-    """What names the files in a folder, or in the folders in it."""
-    for place in ("*", "**/*"):
-        for suffix in _SUFFIXES:
-            if next(glob.iglob(f"{glob.escape(folder)}/{place}{suffix}", recursive=True), None):
-                return f"{folder}/{place}{suffix}"
+    """What names the files in a folder, or in the folders in it as far as these are soon looked through."""
+    for at, (_, _, names) in enumerate(itertools.islice(os.walk(folder), _MOST_FOLDERS)):
+        found = {suffix for suffix in _SUFFIXES for name in names if name.endswith(suffix)}
+        if found:
+            return f"{folder}/{'**/' if at else ''}*{next(suffix for suffix in _SUFFIXES if suffix in found)}"
     return f"{folder}/*.parquet"
 
 
@@ -158,16 +180,18 @@ def csv_header(path: str, wanted: tuple[str, ...] = ()) -> tuple[list[str], str]
             best = found
     assert best is not None
     if not best[2]:
-        raise SourceError(f"{path}: the file is empty; its first line must name the columns")
+        raise SourceError(f"{path}: its first line is empty; it must name the columns")
     return best[2], best[3]
 
 
 def _first_record(path: str, delimiter: str) -> list[str]:
-    opener = gzip.open if path.endswith(".gz") else open
+    opener = gzip.open if path.lower().endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
             return next(csv.reader(lines, delimiter=delimiter), [])
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise SourceError(f"{path}: cannot be read ({error.strerror}); check the path and permissions") from error
         raise SourceError(f"{path}: cannot be read as a CSV file in UTF-8 ({error}); save it as that") from error
 
 

@@ -91,7 +91,8 @@ class Decay:
     def factors(self, rows: Int64, ticks: Int64) -> Float64:
         """float64[len(rows)] 2^-(days / half life), above 0 however old the event."""
         days = days_before(self.moment, self.clock.epochs(ticks), rows)
-        return np.exp2(-np.minimum(days / self.half_life_days, _MOST_HALF_LIVES))
+        with np.errstate(over="ignore"):
+            return np.exp2(-np.minimum(days / self.half_life_days, _MOST_HALF_LIVES))
 
 
 def days_before(moment: float | Float64, epochs: Float64, rows: Int64 | None = None) -> Float64:

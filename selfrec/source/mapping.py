@@ -53,6 +53,8 @@ class Mapping:
     """SQL over the source for user_id, item_id, epoch, event, weight."""
     notes: list[str] = field(default_factory=list)
     """Columns that carry a default name but were not used, and why."""
+    guesses: list[str] = field(default_factory=list)
+    """How values were read that could mean something else as well."""
 
     def select(self, relation: str, extra: Iterable[str] = ()) -> str:
         """A SELECT of the canonical columns, and of further expressions, from a relation."""
@@ -116,6 +118,7 @@ def missed(fitted: abc.Mapping[str, str | None], found: abc.Mapping[str, str | N
 _HOLDS = {
     columns.TIMESTAMP: {"BIGINT": "DOUBLE", "DATE": "TIMESTAMPTZ", "TIMESTAMP": "TIMESTAMPTZ"},
     columns.WEIGHT: {"BIGINT": "DOUBLE"},
+    columns.EVENT: {"BIGINT": "VARCHAR"},
 }
 
 
@@ -123,13 +126,18 @@ def exact_types(guessed: dict[str, str], settings: SourceSettings) -> dict[str, 
     """Types in the place of those that were guessed from the first rows of a CSV file, as far as rows further down
     would be rounded to them without a word: 1.75 to a whole number, a moment to its day, or to one without its offset.
     """
-    named = (settings.user_column, settings.item_column, settings.event_column or columns.EVENT)
-    others = {find_column(guessed, name) for name in named}
+    event = settings.event_column or columns.EVENT
+    ids = {find_column(guessed, name) for name in (settings.user_column, settings.item_column)}
+    others = {*ids, find_column(guessed, event)}
     exact = {}
     for default, name in ((columns.TIMESTAMP, settings.timestamp_column), (columns.WEIGHT, settings.weight_column)):
         column = find_column(guessed, name or default)
         if column is not None and column not in others and guessed[column] in _HOLDS[default]:
             exact[column] = _HOLDS[default][guessed[column]]
+    named = {settings.timestamp_column, settings.weight_column}
+    column = find_column(guessed, event)
+    if column is not None and column not in ids | named and guessed[column] in _HOLDS[columns.EVENT]:
+        exact[column] = _HOLDS[columns.EVENT][guessed[column]]
     return exact
 
 

@@ -15,17 +15,17 @@ import duckdb
 from selfrec import columns
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import SourceSettings
-from selfrec.source.column_names import find_column, find_columns
+from selfrec.source.column_names import find_column
+from selfrec.source.csv_table import read_csv
 from selfrec.source.files import Files, find_files
 from selfrec.source.headers import file_columns
-from selfrec.source.mapping import Mapping, exact_types, is_number, map_columns
+from selfrec.source.mapping import Mapping, is_number, map_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
 from selfrec.source.rules import plural
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
 _VIEW = "selfrec_events"
-_CSV_TABLE = "selfrec_csv"
 _MILLISECONDS = 1e11
 """Epoch numbers beyond this (year 5138 in seconds, 1973 in milliseconds) are no seconds."""
 _NANOSECONDS = 1e20
@@ -212,6 +212,7 @@ def _source(
     path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
 ) -> Source:
     tables: tuple[tuple[str, str], ...] = ()
+    guesses: list[str] = []
     if files.kind == "duckdb":
         attach(connection, files.paths[0], wait=wait)
         tables = list_tables(connection)
@@ -222,10 +223,11 @@ def _source(
         lock_down(connection, files.allowed)
         what = path
         with reading(path):
-            raw = _file_relation(connection, path, files, settings)
+            raw, guesses = _file_relation(connection, path, files, settings)
     with reading(what):
         types = column_types(connection, raw)
     mapping = map_columns(what, types, settings)
+    mapping.guesses.extend(guesses)
     with reading(what):
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
     return Source(path=path, name=what, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
@@ -244,44 +246,23 @@ def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> s
     raise SourceError(f"{path}: has no table {name!r}; name one with --table{hint}. Its tables: {listed}")
 
 
-def _file_relation(connection: duckdb.DuckDBPyConnection, path: str, files: Files, settings: SourceSettings) -> str:
-    """Parquet is read where it stands; CSV is read once into a temporary table, for it is slow to parse."""
+def _file_relation(
+    connection: duckdb.DuckDBPyConnection, path: str, files: Files, settings: SourceSettings
+) -> tuple[str, list[str]]:
+    """What reads the files, and what a person should know of it."""
     ids = (settings.user_column, settings.item_column)
     partitions = find_partitions(connection, files, ids)
     partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
     _check_every_file(connection, files, ids, partitions)
     if files.kind == "parquet":
-        return files.sql(ids, ids, partitions.types)
+        return files.sql(ids, ids, partitions.types), []
     try:
-        _read_csv(connection, files, partitions, settings)
+        return read_csv(connection, files, partitions, settings)
     except duckdb.Error:
         # A guess of types that failed at a ragged row does not say which; plain reading does.
         for table in files.csv_as_text_sql():
             connection.execute(f"SELECT count(COLUMNS(*)) FROM {table}")
         raise
-    types = column_types(connection, _CSV_TABLE)
-    whole = [name for name in find_columns(types, ids) if _all_integers(connection, name)]
-    if not whole:
-        return _CSV_TABLE
-    casts = ", ".join(f"CAST({identifier(name)} AS BIGINT) AS {identifier(name)}" for name in whole)
-    connection.execute(f"CREATE TEMP VIEW {_CSV_TABLE}_typed AS SELECT * REPLACE ({casts}) FROM {_CSV_TABLE}")
-    return f"{_CSV_TABLE}_typed"
-
-
-def _read_csv(
-    connection: duckdb.DuckDBPyConnection, files: Files, partitions: Partitions, settings: SourceSettings
-) -> None:
-    """Fill the temporary table, with types that hold whatever comes after the rows that DuckDB guesses from."""
-    ids = (settings.user_column, settings.item_column)
-    guessed = files.sql(ids, ids, partitions.types)
-    types = column_types(connection, guessed)
-    own = {name: sql_type for name, sql_type in types.items() if name not in partitions.types}
-    create = f"CREATE TEMP TABLE {_CSV_TABLE} AS SELECT * FROM "
-    try:
-        connection.execute(create + files.sql(ids, ids, partitions.types, exact_types(own, settings)))
-    except duckdb.ConversionException:
-        # Days written like 31/12/2026: DuckDB finds how, and then takes nothing else in their place.
-        connection.execute(create + guessed)
 
 
 def _check_every_file(
@@ -298,15 +279,3 @@ def _check_every_file(
                 f"{without[0]}: has no column {wanted!r}, which others beside it have; leave it out of the glob, or "
                 f"mend its header. Its columns: {', '.join(map(repr, headers[without[0]][:20]))}"
             )
-
-
-def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether a text column is integers, written the one way that an integer column would give back.
-
-    DuckDB's own guess would turn the id 007 into 7.
-    """
-    column = identifier(name)
-    sql = f"""
-        SELECT coalesce(bool_and(coalesce(CAST(TRY_CAST({column} AS BIGINT) AS VARCHAR) = {column}, false)), false)
-        FROM {_CSV_TABLE} WHERE {column} IS NOT NULL"""
-    return bool(connection.execute(sql).fetchall()[0][0])

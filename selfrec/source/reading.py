@@ -30,7 +30,7 @@ from selfrec.source.item_lists import text_ids
 from selfrec.source.open import Source
 from selfrec.source.session import reading
 from selfrec.source.setting_aside import SetAside
-from selfrec.source.side_tables import by_code, kinds_of, stage
+from selfrec.source.side_tables import by_code, kinds_of, stage, strange_levels
 from selfrec.source.user_lists import LISTED, list_users
 from selfrec.source.user_shard import UserShard
 from selfrec.source.weighting import weighting_of
@@ -62,6 +62,8 @@ class HistoryReader:
     """Epoch seconds that ages and decay count back from: the newest event of the source. None without times."""
     users_with_columns: int | None
     """Users with a row in the table of user columns; None where the model reads none."""
+    strange_levels: str | None
+    """A line on columns of that table whose values the model does not know; None where there are none."""
 
     def __init__(
         self,
@@ -93,13 +95,14 @@ class HistoryReader:
         self._turn = threading.Lock()
         self._aside: SetAside | None = None
         self._user_table, self._user_columns = user_table, None
-        self.users_with_columns: int | None = None
+        self.users_with_columns, self.strange_levels = None, None
         if user_table is not None:
             self._user_columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
             with reading(source.name):
                 [(self.users_with_columns,)] = source.connection.execute(
                     f"SELECT count(*) FROM {_USERS} SEMI JOIN {self._user_columns.relation} USING (user_id)"
                 ).fetchall()
+            self.strange_levels = strange_levels(self._user_columns, user_table)
 
     def read(self, shard: int) -> UserShard:
         """The users of one shard, 0 <= shard < shards: the same rows in the same order on every call and run.

@@ -17,6 +17,7 @@ from selfrec import columns
 from selfrec.errors import ColumnError, SourceError
 from selfrec.histories import Float32
 from selfrec.side_columns import SideColumn, SideTable, numeric_column
+from selfrec.source.column_names import find_column
 from selfrec.source.files import find_files
 from selfrec.source.ids import exact_sql, is_one
 from selfrec.source.mapping import is_number, require_column
@@ -172,10 +173,32 @@ def kinds_of(side_table: SideTable) -> Kinds:
     return {column.name: column.kind for column in side_table.columns}
 
 
-def told(staged: StagedTable, known: int, of: int, what: str) -> str:
-    """A line for the report."""
+def strange_levels(staged: StagedTable, side_table: SideTable) -> str | None:
+    """A line on the columns of text that hold values and not one that the model knows: written otherwise, they count
+    as unknown for everybody."""
+    strange = []
+    for number, column in enumerate(side_table.columns):
+        if not column.levels:
+            continue
+        with reading(staged.name):
+            [(held, found, one)] = staged.source.connection.execute(
+                f"SELECT count(c{number}), count(*) FILTER (list_contains($levels, c{number})), min(c{number}) "
+                f"FROM {staged.relation}",
+                {"levels": list(column.levels)},
+            ).fetchall()
+        if held and not found:
+            strange.append(f"{column.name!r} (such as {one!r:.60}, in the fit {column.levels[0]!r:.60})")
+    return (
+        f"{staged.name}: no value known to the model in column {', '.join(strange)}; all unknown" if strange else None
+    )
+
+
+def told(staged: StagedTable, side_table: SideTable, known: int, of: int, min_users: int) -> str:
+    """A line for the report: known of so many ids are in the table."""
     left_out = f"; not taken: {', '.join(staged.left_out)}" if staged.left_out else ""
-    return f"{staged.name} has {known:,} of {plural(of, what)}{left_out}"
+    bare = [column.name for column in side_table.columns if not column.labels]
+    unread = f"; without a level of {plural(min_users, 'user')} or more: {', '.join(bare)}" if bare else ""
+    return f"{staged.name} has {known:,} of {plural(of, staged.side)}{left_out}{unread}"
 
 
 def _kinds(place: Place, key: str, wanted: Sequence[str], side: Side) -> tuple[Kinds, list[str]]:
@@ -212,14 +235,15 @@ def _kind(sql_type: str) -> Literal["numeric", "categorical"] | None:
 def _check_kinds(place: Place, kinds: Kinds) -> None:
     """The columns are there and still of the kind they had in the fit; numbers may be read as levels."""
     for name, kind in kinds.items():
-        if name not in place.types:
+        found = find_column(place.types, name)
+        if found is None:
             raise ColumnError(
                 f"{place.name} has no column {name!r}, which the model reads; its columns: {', '.join(place.types)}"
             )
-        now = _kind(place.types[name])
+        now = _kind(place.types[found])
         if now is None or (kind == "numeric" and now != "numeric"):
             raise ColumnError(
-                f"{place.name}: column {name!r} is {place.types[name]}, but the model was fitted on "
+                f"{place.name}: column {name!r} is {place.types[found]}, but the model was fitted on "
                 f"{'numbers' if kind == 'numeric' else 'text'} there; cast it in a view"
             )
 

@@ -14,6 +14,7 @@ from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.model_folder.outside import check_outside
 from selfrec.model_folder.surface import Surface
 from selfrec.model_folder.writing import hash_file
+from selfrec.source.rules import plural
 from selfrec.web.items import page_items
 from selfrec.web.runtime import Runtime
 
@@ -140,7 +141,8 @@ def _fill(folder: Path, model: Model, runtime: Runtime, other: OtherGraph | None
     )
     (folder / ITEMS).write_bytes(items)
     readme = (
-        f"Recommendations from {surface.n_items:,} items, computed in the browser: model.onnx, sha256 {graph.sha256}.\n"
+        f"Recommendations from {plural(surface.n_items, 'item')}, computed in the browser: model.onnx, "
+        f"sha256 {graph.sha256}.\n"
         "To look at it: python -m http.server, then http://localhost:8000. To publish: copy the folder to any host.\n"
         f"Written by selfrec (Apache-2.0); onnxruntime-web {runtime.version} is Microsoft's (MIT).\n"
     )

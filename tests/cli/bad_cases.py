@@ -70,6 +70,14 @@ SCORE = [
         sql="ALTER TABLE old_lists ADD PRIMARY KEY (user_id, rank); "
         "CREATE TABLE clicks (user_id INTEGER, rank INTEGER, FOREIGN KEY (user_id, rank) REFERENCES old_lists)",
     ),
+    Case("score model shop.duckdb --to /", 1, ("/", "root folder", "another folder")),
+    Case("score model shop.duckdb --into photos::lists", 1, ("photos is a folder", "FILE.duckdb::lists")),
+    Case("score model shop.duckdb --into /::lists", 1, ("/ is a folder", "FILE.duckdb::lists")),
+    Case(
+        "score model shop.duckdb --into lists --memory-megabytes 99999999999999999999",
+        2,
+        ("'--memory-megabytes' is 99999999999999999999", "1000000000"),
+    ),
     Case("score model shop.duckdb --into nowhere/x.duckdb::lists", 1, ("nowhere", "no such folder")),
     Case("score model shop.duckdb --into notes.txt::lists", 1, ("notes.txt",)),
     Case("score model shop.duckdb --into x.duckdb::", 2, ("'x.duckdb::'", "TABLE")),
@@ -269,6 +277,7 @@ OTHERS = [
     Case("nothing", 2, ("'nothing'",)),
     Case("--verbos", 2, ("--verbos",)),
     Case("tune none.duckdb --out new.toml", 1, ("none.duckdb", "no such file")),
+    Case("tune shop.duckdb --out new.toml --budget ''", 2, ("'search.budget' is ''", "90s")),
     Case("fit shop.duckdb --out new --budget soon", 2, ("soon",)),
 ]
 

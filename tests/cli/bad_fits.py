@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import duckdb
 
 from tests.cli.bad_case import Case, cut_in_half, events
@@ -16,6 +18,14 @@ FIT = [
         "fit notes.duckdb --out new", 1, ("notes.duckdb", "no DuckDB database"), files={"notes.duckdb": "Dear diary, "}
     ),
     Case("fit empty.duckdb --out new", 1, ("empty.duckdb", "no DuckDB database"), files={"empty.duckdb": ""}),
+    Case("fit '' --out new", 1, ("name of the source is empty", "DuckDB file")),
+    Case("fit - --out new", 1, ("standard input", "write it to a file")),
+    Case(
+        "fit pipe.csv --out new",
+        1,
+        ("pipe.csv", "pipe or device", "write it to a file"),
+        also=lambda folder: os.mkfifo(folder / "pipe.csv"),
+    ),
     Case("fit photos --out new", 1, ("photos", "is a folder", "'photos/*.parquet'")),
     Case("fit 'none-*.parquet' --out new", 1, ("none-*.parquet", "no file matches", "glob")),
     Case(
@@ -181,6 +191,14 @@ FIT = [
     Case("fit shop.duckdb --out notes.txt", 1, ("notes.txt", "in the way", "another folder")),
     Case("fit shop.duckdb --out photos", 1, ("photos", "other files and no model", "another folder")),
     Case("fit shop.duckdb --out notes.txt/model", 1, ("notes.txt/model", "cannot be written")),
+    Case("fit shop.duckdb --out /", 1, ("/", "root folder", "another folder")),
+    Case("fit shop.duckdb --out model", 1, ("'mine.txt' beside its model", "move"), files={"model/mine.txt": "mine"}),
+    Case(
+        "fit shop.duckdb --out photos --seed 1",
+        1,
+        ("photos", "other files and no model"),
+        files={"photos/manifest.json": '{"name": "album"}'},
+    ),
     Case("fit shop.duckdb --out shop.duckdb", 1, ("shop.duckdb", "in the way")),
     # Options that are none.
     Case("fit shop.duckdb", 2, ("--out",)),

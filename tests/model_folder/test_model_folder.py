@@ -147,6 +147,33 @@ def test_a_folder_of_other_things_is_not_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "photos" / "cat.jpg").read_bytes() == b"cat"
 
 
+@pytest.mark.parametrize("manifest", ['{"name": "an app"}', "no JSON", "[]"])
+def test_a_folder_with_a_manifest_of_another_program_is_not_replaced(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "manifest.json").write_text(manifest)
+    with pytest.raises(ModelError, match="holds other files and no model"):
+        next_item_model(tmp_path / "app")
+    assert names(tmp_path / "app") == ["manifest.json"]
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"format_version": 99, "files": 7}'])
+def test_a_damaged_model_can_be_replaced(folder: Path, damage: str) -> None:
+    (folder / "manifest.json").write_text(damage)
+    (folder / "report.html").write_text("of an earlier fit")
+    (folder / ".DS_Store").write_text("of the system")
+    next_item_model(folder)
+    assert names(folder) == ["items.parquet", "manifest.json", "model.onnx"]
+
+
+def test_what_somebody_put_into_a_model_folder_is_not_taken_away(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    (folder / ".git").mkdir()
+    with pytest.raises(ModelError, match=r"holds '\.git' and 1 more beside its model, .*; move what is yours"):
+        next_item_model(folder)
+    assert open_model(folder).n_items == 6
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
 def test_a_swap_without_exchange_is_recovered(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On systems that cannot exchange two names, a crash may fall between two renames."""
     monkeypatch.setattr(files, "_exchange", lambda first, second: False)
@@ -336,6 +363,14 @@ def test_hostile_manifests(folder: Path, change: Callable[[dict], object], says:
 def test_a_manifest_that_is_none(folder: Path, content: bytes) -> None:
     (folder / "manifest.json").write_bytes(content)
     with pytest.raises(ModelError, match=r"manifest\.json"):
+        open_model(folder)
+
+
+def test_a_manifest_of_another_selfrec_says_which(folder: Path) -> None:
+    edit_manifest(folder, lambda m: (m.update(selfrec_version="99.1"), m["config"]["pipeline"].update(newer=1)))
+    with pytest.raises(
+        ModelError, match=r"pipeline\.newer: .*; selfrec 99\.1 wrote the model and this is .* install that"
+    ):
         open_model(folder)
 
 

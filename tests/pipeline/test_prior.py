@@ -28,6 +28,11 @@ def test_recent_popularity_by_hand() -> None:
     assert recent_popularity(choices([], [])).tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_shortest_half_life_there_is_gives_no_warning() -> None:
+    assert recent_popularity(choices([0, 1], [10.0, 0.0]), [5e-324]).tolist() == [0.0, 1.0, 0.0]
+
+
 def test_recent_popularity_of_two_half_lives() -> None:
     rows = choices([0, 0, 0, 1], [20.0, 20.0, 20.0, 0.0])
     # At 20 days 1.5 and 1, at 10 days .75 and 1: shares of .6 and 3 / 7, times the mean of 2.5 and 1.75.

@@ -154,6 +154,11 @@ def test_the_least_data_makes_a_page_and_a_card() -> None:
     assert model_card(minimal()).startswith("# Model card: shop\n")
 
 
+def test_one_user_is_no_users() -> None:
+    lengths = HistoryLengths(histogram=Histogram(edges=(1.0, 2.0), counts=(1,)), median=1, mean=1, users=1)
+    assert "1 user, 1.0 items on average" in render(minimal(history_lengths=lengths))
+
+
 def test_what_is_no_curve_is_not_drawn() -> None:
     one, two = ({"loss": 0.5},), ({"loss": 0.5}, {"loss": 0.4})
     for epochs in ((), one):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from selfrec.cli.commands.score import _speed
 from selfrec.scoring.job import score_table
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
@@ -21,10 +22,29 @@ subprocess.run([sys.executable, "-c", code], check=True)
 """
 
 
+@pytest.mark.parametrize(
+    ("speed", "told"), [(0.0, "0"), (0.34, "0.34"), (2.04, "2"), (9.96, "10"), (12.6, "13"), (6471.2, "6,471")]
+)
+def test_a_small_job_has_no_speed_of_0(speed: float, told: str) -> None:
+    assert _speed(speed) == told
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux counts a process by itself")
 def test_the_peak_is_not_that_of_the_process_that_started_this_one() -> None:
     said = subprocess.run([sys.executable, "-c", PARENT], capture_output=True, text=True, check=True).stdout
     assert 5_000_000 < int(said) < 300_000_000
+
+
+def test_days_that_could_be_months_are_told(tmp_path: Path) -> None:
+    model = next_item_model(tmp_path / "model")
+    path = tmp_path / "events.csv"
+    told = []
+    for last in ("04/02/2026", "13/02/2026"):
+        path.write_text(f"user_id,item_id,timestamp\n1,100,01/02/2026\n1,101,{last}\n")
+        target = parse_target(str(path), to=str(tmp_path / "lists"))
+        notes = score_table(model, str(path), target, ScoringSettings(k=1)).notes
+        told.append(sum("times are taken for day/month/year" in note for note in notes))
+    assert told == [1, 0]
 
 
 def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:

@@ -205,10 +205,24 @@ def test_item_columns(tmp_path: Path) -> None:
         assert data.catalog.table.column("title").to_pylist() == ["Apple", "Bread", None]
         notes = [line.note for line in data.report if line.rule == "item columns"]
         assert notes[0].endswith("tags, popularity")
-        assert notes[1].endswith("has 2 of 3 items")
+        assert notes[1].endswith("has 2 of 3 items; 1 in several rows that differ: one of them is taken")
         assert [data.catalog.name(number) for number in range(3)] == ["Apple", "Bread", "c"]
     data = load_dataset(path, config, items=f"{tmp_path}/other.duckdb::p")
     assert data.catalog.name(2) == "Cake"
+
+
+def test_item_columns_of_any_name_and_rows_that_are_the_same(tmp_path: Path) -> None:
+    path = make_table(tmp_path / "shop.duckdb", PLAIN, [(user, item) for user in (1, 2, 3) for item in "abc"])
+    names = ("item_text", "differ", "found", "c0", "number", 'a"b')
+    rows = [(item, *(f"{item} {name}" for name in names)) for item in "aab"]
+    make_table(Path(path), dict.fromkeys(("item_id", *names), "VARCHAR"), rows, "products")
+    data = load_dataset(path, loose(split={"validation": 0.4, "test": 0.0}), items="products")
+    assert data.catalog.table.column_names[3:] == list(names)
+    for name in names:
+        assert data.catalog.table.column(name).to_pylist() == [f"a {name}", f"b {name}", None]
+    assert [line.note for line in data.report if line.rule == "item columns"] == [
+        f"table 'products' of {path} has 2 of 3 items"
+    ]
 
 
 def test_item_column_errors(tmp_path: Path) -> None:

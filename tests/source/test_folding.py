@@ -102,6 +102,14 @@ EVENTS = st.lists(
 )
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_shortest_half_life_there_is_gives_no_warning() -> None:
+    decay = Decay(5e-324, Clock(0.0, 1), 3.0 * DAY)
+    factors = decay.factors(np.zeros(2, dtype=np.int64), np.array([1, 3 * DAY + 1], dtype=np.int64))
+    assert factors[0] > 0
+    assert factors[1] == 1
+
+
 @given(rows=EVENTS, how=st.sampled_from(["log", "sum", "one"]), decayed=st.booleans(), data=st.data())
 def test_any_order_gives_the_same_bits_and_the_right_values(
     rows: list[tuple[int, int, int, float]], how: folding.Fold, decayed: bool, data: st.DataObject

@@ -29,6 +29,14 @@ def test_text_file(tmp_path: Path) -> None:
         read_items(str(path), CATALOG, weighted=True)
 
 
+def test_a_line_ends_where_a_line_ends(tmp_path: Path) -> None:
+    """Other signs that Python ends lines at may stand in an id."""
+    names = ["a\u2028b", "c\x85d", "e\x0cf", "a"]
+    (tmp_path / "deny.txt").write_text("\n".join(names[:3]), encoding="utf-8")
+    found = read_items(str(tmp_path / "deny.txt"), catalog_of(pa.array(names), "VARCHAR"))
+    assert (found.numbers.tolist(), found.unknown) == ([0, 1, 2], 0)
+
+
 def test_ids_with_outer_spaces_are_meant_where_there_are_such(tmp_path: Path) -> None:
     (tmp_path / "deny.txt").write_text("a \nb \n a\n  \n")
     found = read_items(str(tmp_path / "deny.txt"), catalog_of(["a ", "b"]))

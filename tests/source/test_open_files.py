@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import duckdb
@@ -124,6 +125,82 @@ def test_what_comes_after_the_rows_that_types_are_guessed_from(
     else:
         epoch, weight = wanted
         assert read(path)[-1] == (2, 2, epoch, None, weight)
+
+
+@pytest.mark.parametrize(
+    ("last", "labels"), [("1.5", {"1.0", "1.5"}), ("view", {"1", "view"}), ("02", {"1", "2"}), ("3", {"1", "3"})]
+)
+def test_labels_that_begin_with_whole_numbers(tmp_path: Path, last: str, labels: set[str]) -> None:
+    """1.5 would be counted as the event 2, and a name would be an error."""
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,kind\n" + "1,1,1\n" * 25_000 + f"2,2,{last}\n")
+    if last == "1.5":
+        assert "'kind' is DOUBLE" in error(path, event_column="kind")
+    else:
+        assert {row[3] for row in read(path, event_column="kind")} == labels
+
+
+def test_a_late_fraction_beside_days_written_with_slashes(tmp_path: Path) -> None:
+    """What holds the days does not take the exactness of the weights away."""
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,timestamp,weight\n" + "1,1,31/12/2026,2\n" * 25_000 + "2,2,31/12/2026,1.75\n")
+    assert read(path)[-1] == (2, 2, 1798675200.0, None, 1.75)
+
+
+@pytest.mark.parametrize(
+    ("times", "order"),
+    [
+        (["01/02/2026", "12/11/2026"], "day/month/year"),
+        (["01-02-2026 10:00:00"], "day-month-year"),
+        (["01/02/26", "31/12/25"], "year/month/day"),
+        (["01/02/2026 10:00:00 AM"], "month/day/year"),
+        (["01/02/2026", "13/11/2026"], None),
+        (["01/02/2026", "11/13/2026"], None),
+        (["32/12/25"], None),
+        (["2026/01/02"], None),
+        (["2026-01-02"], None),
+    ],
+    ids=str,
+)
+def test_days_that_could_be_months_are_told(tmp_path: Path, times: list[str], order: str | None) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,timestamp\n" + "".join(f"1,{n},{time}\n" for n, time in enumerate(times)))
+    with open_source(str(path), SourceSettings()) as source:
+        assert source.span.unknown_times == 0
+        told = [f"column 'timestamp': times are taken for {order}, " in note for note in source.mapping.guesses]
+    assert told == ([True] if order else [])
+
+
+def test_a_folder_is_not_looked_through_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfrec.source.files._MOST_FOLDERS", 2)
+    for place in ("0/a.csv", "0/1/a.csv", "0/1/2/a.parquet"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("")
+    assert f"'{tmp_path}/0/*.csv'" in error(tmp_path / "0")
+    assert f"'{tmp_path}/0/1/2/*.parquet'" in error(tmp_path / "0/1/2")
+    assert f"'{tmp_path}/**/*.csv'" in error(tmp_path)
+    (tmp_path / "0/a.csv").unlink()
+    assert f"'{tmp_path}/*.parquet'" in error(tmp_path)
+
+
+def test_what_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
+    """It would be waited for without end."""
+    for name in ("events.csv", "events.parquet", "events"):
+        os.mkfifo(tmp_path / name)
+        assert "is a pipe or device" in error(tmp_path / name)
+    assert "events.csv: is a pipe or device" in error(tmp_path / "*.csv")
+    assert "standard input is no source" in error("-")
+
+
+def test_a_link_to_nowhere_is_no_matter_of_encoding(tmp_path: Path) -> None:
+    (tmp_path / "events.csv").symlink_to("nowhere.csv")
+    assert "cannot be read (No such file or directory); check" in error(tmp_path / "*.csv")
+
+
+def test_suffixes_in_capitals(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "EVENTS.CSV.GZ", "wt") as file:
+        file.write("user_id,item_id\n1,2\n")
+    assert read(tmp_path / "EVENTS.CSV.GZ") == [(1, 2, None, None, None)]
 
 
 def test_a_name_that_another_column_has_too(tmp_path: Path) -> None:

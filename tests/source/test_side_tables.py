@@ -96,6 +96,12 @@ class TestFit:
         assert data.user_table is not None
         assert data.user_table.labels == ("income", "town=Ulm")
 
+    def test_a_column_without_a_level_is_told(self, shop: str) -> None:
+        data = load(shop, config={"cleaning": {"min_users_per_item": 3}})
+        assert data.user_table is not None
+        assert data.user_table.labels == ("income",)
+        assert lines(data)["user features"][2].endswith("; without a level of 3 users or more: town")
+
     def test_chosen_columns_only(self, shop: str) -> None:
         data = load(shop, config={"features": {"user_columns": ("town",), "item_columns": ("price",)}})
         assert data.user_table is not None
@@ -174,6 +180,22 @@ class TestScoring:
                 assert histories.user_features is shard.user_features
                 found += list(zip(shard.user_ids.to_pylist(), shard.user_features.tolist(), strict=True))
         return sorted(found)
+
+    def test_levels_that_are_all_written_otherwise_are_told(self, shop: str) -> None:
+        table = load(shop).user_table
+        assert table is not None
+        told = []
+        for town in ("Ulm", "ULM", None):
+            make_table(
+                Path(shop), {"Household": "VARCHAR", "INCOME": "INT", "Town": "VARCHAR"}, [("a", 1, town)], "now"
+            )
+            config = loose(**CONFIG)
+            with open_source(shop, config.source) as source:
+                now = table.model_copy(update={"place": "now"})
+                told.append(HistoryReader(source, config, load(shop).catalog, user_table=now).strange_levels)
+        assert told[0] is told[2] is None
+        assert told[1] is not None
+        assert told[1].endswith("in column 'town' (such as 'ULM', in the fit 'Bonn'); all unknown")
 
     def test_users_are_joined_whatever_their_shard_and_length(self, shop: str) -> None:
         data = load(shop)

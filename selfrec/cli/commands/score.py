@@ -130,7 +130,7 @@ def _print(summary: RunSummary) -> None:
                 f"{summary.scored:,}, {summary.cold_users:,} of them without a history in the catalog",
             ),
             ("rows", f"{summary.rows:,}"),
-            ("time", f"{summary.seconds:,.1f} s, {summary.users_per_second:,.0f} users per second"),
+            ("time", f"{summary.seconds:,.1f} s, {_speed(summary.users_per_second)} users per second"),
             ("peak memory", f"{summary.peak_memory / 1e6:,.0f} MB"),
             *(
                 (f"--{name}", f"{plural(count, 'id')} not in the catalog")
@@ -139,3 +139,8 @@ def _print(summary: RunSummary) -> None:
             *(("note", note) for note in summary.notes),
         ]
     )
+
+
+def _speed(users_per_second: float) -> str:
+    """Two digits at the least: of one user in 3 s it is not 0."""
+    return f"{users_per_second:,.0f}" if users_per_second >= 10 else f"{users_per_second:.2g}"

@@ -71,7 +71,7 @@ def command(
         check_outside(Path(study))
     check_place(Path(out), force=force)
     limits = [f"search.trials={trials}"] if trials is not None else []
-    limits += [f"search.budget={budget or '1h'}"] if budget is not None or trials is None else []
+    limits += [f"search.budget={'1h' if budget is None else budget}"] if budget is not None or trials is None else []
     config = configuration.load(source_options, *limits)
     with fit_display(state) as display:
         found, rows = tune(source, config, **handed_on, study=study, listener=display)
