@@ -33,7 +33,7 @@ def test_a_line_ends_where_a_line_ends(tmp_path: Path) -> None:
     """Other signs that Python ends lines at may stand in an id."""
     names = ["a\u2028b", "c\x85d", "e\x0cf", "a"]
     (tmp_path / "deny.txt").write_text("\n".join(names[:3]), encoding="utf-8")
-    found = read_items(str(tmp_path / "deny.txt"), catalog_of(pa.array(names), "VARCHAR"))
+    found = read_items(str(tmp_path / "deny.txt"), catalog_of(names))
     assert (found.numbers.tolist(), found.unknown) == ([0, 1, 2], 0)
 
 
