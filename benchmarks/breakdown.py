@@ -60,6 +60,12 @@ class _Profiled:
         self.seconds += time.process_time() - begin
         return result
 
+    def get_inputs(self) -> Any:
+        return self._session.get_inputs()
+
+    def get_outputs(self) -> Any:
+        return self._session.get_outputs()
+
     def spent(self) -> dict[tuple[int, str], float]:
         """CPU seconds of each operation, by its number and name, in order."""
         events = json.loads(Path(self._session.end_profiling()).read_text())

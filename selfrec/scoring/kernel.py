@@ -18,7 +18,7 @@ from selfrec.histories import Float32, Histories, Int64
 from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots, check_numbers, pieces, plan_batches
 from selfrec.scoring.running import GraphRunner
-from selfrec.scoring.screening import Feeds
+from selfrec.scoring.sessions import Feeds
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source.rules import plural
 

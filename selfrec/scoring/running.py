@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,13 @@ from selfrec.model_folder.edited import Edited
 from selfrec.model_folder.screen import best_of_blocks
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
-from selfrec.scoring.screening import Feeds, Found, Screening
+from selfrec.scoring.screening import Screening
 from selfrec.scoring.selecting import Rest, Selecting
+from selfrec.scoring.sessions import Feeds, Found, OneSession, PooledSession, Sessions
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-    from selfrec.model_folder.in_two import InTwo
     from selfrec.model_folder.reading import Model
 
 _LONG = 10
@@ -41,7 +41,7 @@ class GraphRunner:
         self._plain = few
         self._zero_bias = not item_bias.any()
         self._lock = threading.Lock()
-        self._whole: _Whole | _InTwo | Selecting | None = None
+        self._whole: Sessions | Selecting | None = None
         self._beyond = np.array([], dtype=np.int64)
         self._screening: Screening | None = None
         self._head: InferenceSession | None = None
@@ -82,13 +82,13 @@ class GraphRunner:
         # Last, for it takes a session to find out.
         if made is not None and adds_up(form):
             self.candidates = made.candidates
-            bounds = self._start(made.bounds)
-            self._screening = Screening(made, bounds.run, self._best_of_blocks(), self._session(made.exact, None))
+            bounds, exact = self._start(made.bounds), OneSession(self._session(made.exact, None))
+            self._screening = Screening(made, bounds, self._best_of_blocks(), exact)
 
-    def _best_of_blocks(self) -> InferenceSession:
-        return self._session(Edited(best_of_blocks(), {}), None)
+    def _best_of_blocks(self) -> Sessions:
+        return OneSession(self._session(Edited(best_of_blocks(), {}), None))
 
-    def _made_whole(self) -> _Whole | _InTwo | Selecting:
+    def _made_whole(self) -> Sessions | Selecting:
         """What scores every item in float32, made when it is first needed."""
         with self._lock:
             if self._whole is None:
@@ -106,58 +106,22 @@ class GraphRunner:
         scores = self._start(made.graph)
         rest = None
         if made.ranked is not None:
-            types = {one.name: one.type for one in scores.session.get_outputs()}
-            ranked = made.ranked.graph(types)
+            ranked = made.ranked.graph(scores.types)
             if ranked is None:
                 return None
-            rest = Rest(made.ranked, self._session(ranked, self._k))
-        return Selecting(made, scores.run, self._best_of_blocks(), self._k, rest)
+            rest = Rest(made.ranked, OneSession(self._session(ranked, self._k)))
+        return Selecting(made, scores, self._best_of_blocks(), self._k, rest)
 
-    def _start(self, graph: Edited | None, top_k: int | None = None) -> _Whole | _InTwo:
+    def _start(self, graph: Edited | None, top_k: int | None = None) -> Sessions:
         parts = None if self._plain else self._model.in_two(graph)
         if parts is None:
-            return _Whole(self._session(graph, top_k))
+            return OneSession(self._session(graph, top_k))
         if self._head is None:
             self._head, self.pooled = self._session(parts.head, None), parts.pooling.width
-        return _InTwo(parts, self._head, self._session(parts.tail, top_k))
+        return PooledSession(parts, self._head, self._session(parts.tail, top_k))
 
     def _session(self, graph: Edited | None, top_k: int | None) -> InferenceSession:
         return self._model.session(threads=1, top_k=top_k, working_bytes=self._working_bytes, graph=graph)
-
-
-class _Whole:
-    """A graph in one session."""
-
-    def __init__(self, session: InferenceSession) -> None:
-        self.session = session
-        """Of the outputs."""
-        self._inputs = {one.name for one in session.get_inputs()}
-
-    def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
-        del pieces
-        # A part of a graph may do without some of its inputs.
-        given = {name: values for name, values in feeds.items() if name in self._inputs}
-        found: list[npt.NDArray[Any]] = self.session.run(names, given)
-        return found
-
-
-class _InTwo:
-    """A graph whose histories are summed up piece by piece, in a session of its own."""
-
-    def __init__(self, parts: InTwo, head: InferenceSession, tail: InferenceSession) -> None:
-        self._name, self._inputs, self._tail_inputs = parts.pooling.name, parts.head_inputs, parts.tail_inputs
-        self._head, self.session = head, tail
-
-    def run(self, names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[npt.NDArray[Any]]:
-        pooled = np.concatenate([self._pooled(feeds, piece) for piece in pieces])
-        given = {name: feeds[name] for name in self._tail_inputs}
-        found: list[npt.NDArray[Any]] = self.session.run(names, given | {self._name: pooled})
-        return found
-
-    def _pooled(self, feeds: Feeds, piece: Piece) -> npt.NDArray[Any]:
-        rows = {name: feeds[name][piece.start : piece.end, : piece.length] for name in self._inputs}
-        pooled: npt.NDArray[Any] = self._head.run([self._name], rows)[0]
-        return pooled
 
 
 def _bounded(item_bias: Float32) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,29 +11,17 @@ import numpy.typing as npt
 from selfrec.model_folder.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
 from selfrec.scoring.batches import PIECE_BYTES, Piece
 from selfrec.scoring.candidates import Bounds, Candidates, mask
+from selfrec.scoring.sessions import Array, Feeds, Found, Sessions
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
     from selfrec.model_folder.screened import Screened
-
-Array = npt.NDArray[Any]
-Feeds = dict[str, Array]
-Found = tuple[Array, Array]
-"""Items and scores as a graph gives them."""
 
 
 class Screening:
     """The parts of a screened graph, and the choice between them; `run` may be called from several threads at once."""
 
-    def __init__(
-        self,
-        made: Screened,
-        bounds: Callable[[list[str], Feeds, Sequence[Piece]], list[Array]],
-        best: InferenceSession,
-        exact: InferenceSession,
-    ) -> None:
-        """bounds: runs the first part."""
+    def __init__(self, made: Screened, bounds: Sessions, best: Sessions, exact: Sessions) -> None:
+        """bounds: of the first part. best: gives the highest of each block. exact: of the second part."""
         self._made, self._bounds, self._best, self._exact = made, bounds, best, exact
 
     def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
@@ -43,7 +31,7 @@ class Screening:
         they are many, the graph itself costs less.
         """
         names = [BOUNDS, UNIT, MARGIN, *self._made.mask, *self._made.passed]
-        values, unit, margin, masked, never, *passed = self._bounds(names, feeds, pieces)
+        values, unit, margin, masked, never, *passed = self._bounds.run(names, feeds, pieces)
         mask(values, masked, never)
         [best] = self._best.run([BEST], {BOUNDS: values})
         bounds = Bounds(np.arange(len(values)), values, best, unit[:, 0], margin[:, 0])
@@ -54,7 +42,7 @@ class Screening:
             again, worst = bounds.of(rows), scores[rows, -1]
             chosen_again = again.reaching(worst, self._made.candidates, self._made.most)
             if chosen_again is not None:
-                items[rows], scores[rows] = self._scored([values[rows] for values in passed], chosen_again)
+                items[rows], scores[rows] = self._scored([array[rows] for array in passed], chosen_again)
                 sure[rows] = again.sure(chosen_again.lowest, scores[rows, -1])
         return (items, scores), sure
 

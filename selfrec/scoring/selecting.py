@@ -5,27 +5,20 @@ Ties and all, what the graph's own operations give, which take two to four times
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from selfrec.histories import Float32, Int64
 from selfrec.model_folder.screen import BEST, BLOCK, BOUNDS
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.candidates import Bounds, mask, picked
+from selfrec.scoring.sessions import Feeds, Found, Sessions
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
     from selfrec.model_folder.ranked import Ranked
     from selfrec.model_folder.scored import Scored
-
-Array = npt.NDArray[Any]
-Feeds = dict[str, Array]
-Run = Callable[[list[str], Feeds, Sequence[Piece]], list[Array]]
-"""Gives the outputs of these names. The batch's rows are in pieces where histories are gathered piece by piece."""
 
 _WORTH = 2
 """Blocks for each that is selected from which it pays to look for the best blocks first."""
@@ -34,14 +27,15 @@ _WORTH = 2
 class Selecting:
     """`run` may be called from several threads at once."""
 
-    def __init__(self, made: Scored, scores: Run, best: InferenceSession, k: int, rest: Rest | None) -> None:
-        """scores: runs the graph. best: gives the highest of each block of scores. rest: None without a ranker."""
+    def __init__(self, made: Scored, scores: Sessions, best: Sessions, k: int, rest: Rest | None) -> None:
+        """scores: of the graph. best: gives the highest of each block of scores. rest: None without a ranker."""
         self._made, self._scores, self._best, self._k, self._rest = made, scores, best, k, rest
 
-    def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> tuple[Array, Array]:
+    def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> Found:
         """int64[B, >= k] items, float32[B, >= k] scores; NaN where a score is none."""
         passed = () if self._rest is None else self._rest.ranked.passed
-        values, masked, never, *further = self._scores([self._made.scores, *self._made.mask, *passed], feeds, pieces)
+        names = [self._made.scores, *self._made.mask, *passed]
+        values, masked, never, *further = self._scores.run(names, feeds, pieces)
         mask(values, masked, never)
         if self._rest is not None:
             chosen = self._select(values, self._rest.ranked.candidates)
@@ -75,15 +69,13 @@ class Selecting:
 class Rest:
     """What a graph does with a ranker's candidates."""
 
-    def __init__(self, ranked: Ranked, session: InferenceSession) -> None:
+    def __init__(self, ranked: Ranked, session: Sessions) -> None:
         self.ranked, self._session = ranked, session
-        self._inputs = {one.name for one in session.get_inputs()}
 
-    def run(self, feeds: Feeds, values: Float32, chosen: Int64, passed: Feeds) -> tuple[Array, Array]:
+    def run(self, feeds: Feeds, values: Float32, chosen: Int64, passed: Feeds) -> Found:
         """The lists. values: float32[B, columns] masked scores; chosen: int64[B, C] items in ascending order."""
         items = np.minimum(chosen, self.ranked.last)
         given = feeds | passed | {self.ranked.items: items, self.ranked.scores: picked(values, items)}
-        given = {name: array for name, array in given.items() if name in self._inputs}
         found, scores = self._session.run(["items", "scores"], given)
         return found, scores
 

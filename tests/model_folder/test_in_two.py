@@ -18,7 +18,7 @@ from selfrec.model_folder.in_two import InTwo, Pooling, find_pooling
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.model_folder.session import start_session
 from selfrec.scoring.kernel import Scorer
-from selfrec.scoring.running import Feeds
+from selfrec.scoring.sessions import Feeds
 from selfrec.settings.tables import ScoringSettings
 from tests.shapes import exported
 

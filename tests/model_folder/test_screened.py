@@ -23,7 +23,7 @@ from selfrec.model_folder.screened import screened
 from selfrec.scoring import processor, running
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer
-from selfrec.scoring.running import Feeds, Found
+from selfrec.scoring.sessions import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
 from tests.model_folder.test_model_folder import rehash
 from tests.shapes import exported

@@ -14,31 +14,37 @@ from hypothesis import strategies as st
 from benchmarks.synthetic import one_product_graph, write_model_folder
 from selfrec.errors import ModelError
 from selfrec.histories import Histories
+from selfrec.model_folder.building import Kind, graph_file, node
 from selfrec.model_folder.edited import Edited
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.scored import Scored, scored
 from selfrec.model_folder.screen import best_of_blocks
 from selfrec.model_folder.session import start_session
-from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer
-from selfrec.scoring.screening import Feeds
 from selfrec.scoring.selecting import Selecting
+from selfrec.scoring.sessions import OneSession
 from selfrec.settings.tables import ScoringSettings
 from tests.shapes import exported
 
 NEVER = np.float32("-inf")
-BEST = start_session(best_of_blocks(), 1, 2**26)
+BEST = OneSession(start_session(best_of_blocks(), 1, 2**26))
+MASK: dict[str, Kind] = {
+    "items": (np.dtype(np.int64), ("batch", "masked")),
+    "never": (np.dtype(np.float32), ("batch", "masked")),
+}
 
 
 def select(values: np.ndarray, k: int, masked: Sequence[Sequence[int]] | None = None) -> tuple[np.ndarray, np.ndarray]:
     items = np.array([[] for _ in values] if masked is None else masked, dtype=np.int64)
 
-    def scores(names: list[str], feeds: Feeds, pieces: Sequence[Piece]) -> list[np.ndarray]:
-        assert names == ["values", "items", "never"]
-        return [values.copy(), items, np.full(items.shape, NEVER)]
-
-    made = Scored(Edited(b"", {}), "values", ("items", "never"))
-    return Selecting(made, scores, BEST, k, None).run({}, ())
+    graph = graph_file(
+        [node("Identity", ["given"], ["values"])],
+        inputs={"given": (values.dtype, ("batch", "columns")), **MASK},
+        outputs={"values": (values.dtype, ("batch", "columns")), **MASK},
+    )
+    made = Scored(Edited(graph, {}), "values", ("items", "never"))
+    feeds = {"given": values, "items": items, "never": np.full(items.shape, NEVER)}
+    return Selecting(made, OneSession(start_session(graph, 1, 2**26)), BEST, k, None).run(feeds, ())
 
 
 def test_by_hand() -> None:
