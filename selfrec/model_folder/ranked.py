@@ -1,6 +1,8 @@
 """What a graph does with a ranker's candidates, found so that a scorer can choose them itself.
 
-masked scores -> the best C -> none past N -> in ascending order, with their scores -> the rest -> items, scores
+    masked scores -> the best C -> none past N -> in ascending order, with their scores -> the rest -> items, scores
+
+Operations are told by what they read and give, not by their names; a graph of another make is scored as it stands.
 """
 
 from __future__ import annotations

@@ -214,7 +214,8 @@ def _open(folder: Path, identity: tuple[int, int]) -> Model:
     try:
         surface = _check_graph(folder / GRAPH, manifest)
     except ModelError as error:
-        raise ModelError(f"{folder / GRAPH}: {error}") from error
+        told = str(error)
+        raise ModelError(f"{folder / GRAPH}: {told if ';' in told else f'{told}; fit the model again'}") from error
     return Model(folder, manifest, surface, identity)
 
 

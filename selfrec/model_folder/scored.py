@@ -1,6 +1,8 @@
 """The graph up to its scores, for a scorer that masks them and selects the best itself (see scoring/selecting.py).
 
-inputs -> scores, mask;        the best are the lists, or a ranker's candidates -> the rest -> items, scores
+    inputs -> scores, mask;        the best are the lists, or a ranker's candidates -> the rest -> items, scores
+
+It ends before the mask, which numpy puts on in place: an output of a graph cannot be changed in place by the graph.
 """
 
 from __future__ import annotations

@@ -284,7 +284,7 @@ def older_opset(model: onnx.ModelProto) -> None:
         (rename_input, "no input 'history'"),
         (retype_output, "'items' of the graph is type 6"),
         (fix_batch, r"'history' of the graph is int64\[3, length\], not int64\[batch, length\]"),
-        (items_of_another_size, "N is 7 in the graph and 6 in the manifest"),
+        (items_of_another_size, "N is 7 in the graph and 6 in the manifest; fit the model again"),
         (shadow_input, "a stored tensor and an input 'item_bias'"),
         (lambda model: model.graph.output.reverse(), "outputs are"),
         (lambda model: model.graph.ClearField("output"), "outputs are"),
