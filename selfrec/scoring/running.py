@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from selfrec.model_folder.reading import Model
 
-_LONG = 10
-"""Lists that are selected by numpy: shorter ones cost less in the graph [measured]."""
+_LONG = 20
+"""Lists from this length on are selected by numpy: shorter ones cost less in the graph [measured]."""
 
 
 class GraphRunner:

@@ -93,7 +93,7 @@ def lists(folder: Path, rows: Histories, k: int, bias: np.ndarray) -> tuple[List
 
 
 class TestOfAGraph:
-    N, D, K = 700, 8, 20
+    N, D, K = 700, 8, 30
 
     def histories(self) -> Histories:
         random = np.random.default_rng(5)
@@ -101,7 +101,7 @@ class TestOfAGraph:
         return Histories.from_rows([*rows, list(range(3, self.N)), list(range(self.N))], self.N)
 
     @pytest.mark.parametrize("boosted", [False, True])
-    @pytest.mark.parametrize("k", [10, 20])
+    @pytest.mark.parametrize("k", [20, 30])
     def test_with_many_ties(self, tmp_path: Path, k: int, boosted: bool) -> None:
         """Each item ten times: nearly every list ends within a tie."""
         random = np.random.default_rng(3)
