@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from selfrec.cli.group import Group, show_version
+from selfrec.cli.sparing import spare_pandas
 from selfrec.cli.state import State
 from selfrec.cli.stopping import Stopped, stop, stopped_by
 from selfrec.errors import SelfrecError, one_line, shortened
@@ -37,6 +38,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program and leave with its exit code. SIGINT and SIGTERM stop it in order."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    spare_pandas(sys.argv[1:] if args is None else args)
     sys.exit(run(args))
 
 

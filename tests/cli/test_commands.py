@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import selfrec
+from selfrec.cli.sparing import WITHOUT_PANDAS
 from selfrec.errors import SettingsError, TargetError
 from tests.cli.conftest import ITEMS, QUICK, USERS, Cli
 from tests.program import Ran
@@ -300,6 +302,24 @@ def test_scoring_imports_nothing_of_the_training_side(model: Path, shop: Path) -
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", WITHOUT_PANDAS)
+def test_commands_on_one_model_leave_pandas_alone(command: str, model: Path, shop: Path, tmp_path: Path) -> None:
+    """pyarrow imports it wherever it is installed."""
+    (tmp_path / "pandas.py").write_text("raise SystemExit('pandas was imported')")
+    further = {
+        "score": [shop, "--into", "r"],
+        "recommend": ["--history", "i1"],
+        "explain": [shop, "--user", "7"],
+        "similar": ["i1"],
+        "audience": [shop, "--item", "i1"],
+        "inspect": [],
+    }
+    line = [sys.executable, "-m", "selfrec", command, str(model), *map(str, further[command])]
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=surroundings)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_verbs_in_python(model: Path, shop: Path, tmp_path: Path) -> None:
