@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from selfrec.errors import EmptyDataError
@@ -46,10 +47,10 @@ def evaluate_held_out(
     table = user_table_of(model, user_features)
     if test is None:
         dataset = _split_again(model, source, config, table)
-        notes = [*_missed(model, dataset), *_notes(model, dataset.fingerprint)]
+        notes = [*_missed(model, dataset), *dataset.notes, *_notes(model, dataset.fingerprint)]
     else:
         dataset = _given_apart(model, source, test, config, table)
-        notes = _missed(model, dataset)
+        notes = [*_missed(model, dataset), *dataset.notes]
     total = len(dataset.test)
     measured = evaluate_model(
         model,
@@ -80,14 +81,14 @@ def _given_apart(model: Model, source: str, test: str, config: Config, table: Si
     """All of the source to be shown, and the rows of `test` to be predicted."""
     if table is not None:
         table = table.model_copy(update={"place": qualified(table.place, source)})
-    with joined_sources(source, test, config) as (path, joined):
+    with joined_sources(source, test, config) as (path, joined, guesses):
         dataset = load_dataset(path, joined, catalog=model.catalog, user_table=table)
     if len(dataset.test) == 0:
         raise EmptyDataError(
             f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
             "give events that are not in the source already"
         )
-    return dataset
+    return replace(dataset, notes=(*guesses, *dataset.notes))
 
 
 def _missed(model: Model, dataset: Dataset) -> list[str]:

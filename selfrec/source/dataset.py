@@ -17,7 +17,7 @@ from selfrec.source.open import Source, open_source
 from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
-from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, told
+from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, strange_levels, told
 from selfrec.source.split_parts import PartReader
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
 
@@ -55,6 +55,8 @@ class Dataset:
     """How the item columns became item_features."""
     item_features: Float32 | None = None
     """float32[N, I] the item columns as numbers; 0 is unknown."""
+    notes: tuple[str, ...] = ()
+    """Lines on what had to be guessed, and on user columns whose values a model does not know."""
 
 
 def load_dataset(
@@ -100,6 +102,9 @@ def load_dataset(
             with reading(source.name):
                 map_items(source, catalog)
                 use_catalog(cleaned)
+        notes = list(source.mapping.guesses)
+        if users is not None and user_table is not None and (strange := strange_levels(users, user_table)):
+            notes.append(strange)
         if users is not None and user_table is None:
             user_table = _learned(users, user_features, cleaned, config)
         columns = None if users is None or user_table is None else _user_columns(users, user_table, cleaned)
@@ -108,7 +113,7 @@ def load_dataset(
             item_table = _learned(its_items, item_features, cleaned, config)
             numbers = by_code(its_items, item_table, len(built), "(SELECT item_id, number AS code FROM fit_catalog)")
         data = _assemble(source, cleaned, split, config, built, learned, columns, fixed=catalog is not None)
-        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers)
+        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers, notes=tuple(notes))
 
 
 def _staged(
