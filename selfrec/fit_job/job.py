@@ -24,6 +24,7 @@ from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
+from selfrec.fit_job.unread import unread_columns
 from selfrec.fit_job.warm_start import warm_start_of
 from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
@@ -57,6 +58,8 @@ class Fitted:
 
     path: Path
     manifest: Manifest
+    notes: tuple[str, ...] = ()
+    """What a person should know of it, a line each."""
 
 
 def fit(
@@ -154,7 +157,9 @@ def _fit(
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
-    return Fitted(writer.target, writer.commit(manifest))
+    tried = [trained.part for trained in parts.trained.values()]
+    unread = unread_columns(config, dataset, tried, manifest)
+    return Fitted(writer.target, writer.commit(manifest), () if unread is None else (unread,))
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:
