@@ -70,6 +70,12 @@ SCORE = [
         sql="ALTER TABLE old_lists ADD PRIMARY KEY (user_id, rank); "
         "CREATE TABLE clicks (user_id INTEGER, rank INTEGER, FOREIGN KEY (user_id, rank) REFERENCES old_lists)",
     ),
+    Case("score model '' --into lists", 1, ("name of the source is empty", "DuckDB file")),
+    Case("score model photos --into lists", 1, ("photos: is a folder", "'photos/*.parquet'")),
+    Case("score model shop.duckdb --to -", 2, ("'--to'", "standard output", "./-")),
+    Case("score model shop.duckdb --to ''", 2, ("'--to'", "the path is empty")),
+    Case("report model --to -", 2, ("'--to'", "standard output", "./-")),
+    Case("export model --conformance -", 2, ("'--conformance'", "standard output", "./-")),
     Case("score model shop.duckdb --to /", 1, ("/", "root folder", "another folder")),
     Case("score model shop.duckdb --into photos::lists", 1, ("photos is a folder", "FILE.duckdb::lists")),
     Case("score model shop.duckdb --into /::lists", 1, ("/ is a folder", "FILE.duckdb::lists")),

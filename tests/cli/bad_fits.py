@@ -19,6 +19,8 @@ FIT = [
     ),
     Case("fit empty.duckdb --out new", 1, ("empty.duckdb", "no DuckDB database"), files={"empty.duckdb": ""}),
     Case("fit '' --out new", 1, ("name of the source is empty", "DuckDB file")),
+    Case("fit shop.duckdb --out -", 2, ("'--out'", "standard output", "./-")),
+    Case("fit shop.duckdb --out ''", 2, ("'--out'", "the path is empty")),
     Case("fit - --out new", 1, ("standard input", "write it to a file")),
     Case(
         "fit pipe.csv --out new",
