@@ -49,6 +49,13 @@ def test_fit_prints_every_rule_and_every_stage(fitted: tuple[Path, Path, Ran]) -
     assert {path.name for path in model.iterdir()} >= {"manifest.json", "model.onnx", "items.parquet", "report.html"}
 
 
+def test_the_report_says_what_each_stage_took(model: Path) -> None:
+    stages = json.loads((model / "report.json").read_text())["stages"]
+    assert [stage["name"] for stage in stages][:2] == ["popularity", "gan"]
+    assert all(stage["seconds"] > 0 for stage in stages)
+    assert re.search(r">\s*Time\s*<", (model / "report.html").read_text())
+
+
 def test_a_reader_of_a_fit_who_goes_away(shop: Path, tmp_path: Path) -> None:
     """`| head` is no failure of the model's folder."""
     command = [sys.executable, "-m", "selfrec", "fit", shop, "--out", tmp_path / "model", *QUICK]
@@ -118,6 +125,22 @@ def test_evaluate_says_which_columns_are_gone(cli: Cli, model: Path, shop: Path)
     told = " ".join(ran.out.split())
     assert "the model was fitted with times (column 'timestamp'), and the source has none" in told
     assert "what is held out is chosen by what there is, now by the split 'random'" in told
+
+
+def test_evaluate_says_how_days_were_read(cli: Cli, model: Path, shop: Path, tmp_path: Path) -> None:
+    events, later = tmp_path / "events.csv", tmp_path / "later.csv"
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute(
+            "COPY (SELECT user_id, item_id, strftime(timestamp, '%d/%m/%Y') AS timestamp FROM interactions) "
+            f"TO '{events}'"
+        )
+    later.write_text("user_id,item_id,timestamp\n1,i0,01/02/2026\n")
+    ran = cli("evaluate", model, events)
+    assert "Note: column 'timestamp': times are taken for day/month/year" in " ".join(ran.out.split())
+    notes = json.loads(cli("evaluate", model, events, "--test", later, "--json").out)["notes"]
+    assert [note.partition(": times are taken for day/month/year")[0] for note in notes] == [
+        f"{name}: column 'timestamp'" for name in (events, later)
+    ]
 
 
 def test_evaluate_rows_that_are_given_apart(cli: Cli, model: Path, shop: Path, tmp_path: Path) -> None:
