@@ -96,6 +96,17 @@ def test_default_columns_are_used_where_they_fit(tmp_path: Path) -> None:
         assert "no column 'nope'" in error(path, **{f"{option}_column": "nope"})
 
 
+def test_columns_that_may_be_the_times_are_named(tmp_path: Path) -> None:
+    columns = {**TWO, "ts": "TIMESTAMP", "born": "DATE", "price": "DOUBLE"}
+    path = make_table(tmp_path / "shop.duckdb", columns, [(1, "a", "2026-01-01", "1990-01-01", 1.5)])
+    with open_source(path, SourceSettings()) as source:
+        assert source.mapping.notes == [
+            "no column is used for times; where 'born', 'ts' tells them, name it with --timestamp-column"
+        ]
+    with open_source(path, SourceSettings(timestamp_column="ts")) as source:
+        assert source.mapping.notes == []
+
+
 def test_lists_are_no_times_events_and_weights(tmp_path: Path) -> None:
     types = ("TIMESTAMP[]", "ENUM('a')[]", "DECIMAL(2,1)[]")
     columns = {**TWO, **dict(zip(("timestamp", "event", "weight"), types, strict=True))}
