@@ -16,6 +16,7 @@ from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.settings.validation import validated
 from selfrec.source.dataset import Dataset, load_dataset
 from selfrec.source.mapping import missed
+from selfrec.source.rules import plural
 from selfrec.source.side_tables import qualified
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def evaluate_held_out(
         settings=settings,
         on_users=None if on_users is None else lambda done: on_users(done, total),
     )
-    return measured, notes
+    return measured, [*notes, *_misses(measured, model)]
 
 
 def _split_again(model: Model, source: str, config: Config, table: SideTable | None) -> Dataset:
@@ -97,6 +98,22 @@ def _missed(model: Model, dataset: Dataset) -> list[str]:
     if lines and model.config.split.kind is None:
         lines.append(f"what is held out is chosen by what there is, now by the split {dataset.split!r}")
     return lines
+
+
+MANY_MISSES = 0.1
+"""Share of the hidden items outside of the catalog from which it is told."""
+
+
+def _misses(measured: Evaluation, model: Model) -> list[str]:
+    """That many hidden items are such as no list can have."""
+    outside, hidden = measured.hidden_outside_catalog, measured.hidden_items
+    if outside < MANY_MISSES * hidden:
+        return []
+    least = plural(model.config.cleaning.min_users_per_item, "user")
+    return [
+        f"{outside:,} of {plural(hidden, 'hidden item')} are not in the model's catalog, for they are new or had fewer "
+        f"than {least} (cleaning.min_users_per_item): no list can have them, and they count as misses"
+    ]
 
 
 def _notes(model: Model, fingerprint: Mapping[str, Any]) -> list[str]:

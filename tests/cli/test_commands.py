@@ -153,6 +153,7 @@ def test_evaluate_rows_that_are_given_apart(cli: Cli, model: Path, shop: Path, t
         )
     values = json.loads(cli("evaluate", model, shop, "--test", hidden, "--json").out)
     assert (values["users"], values["hidden_items"], values["hidden_outside_catalog"]) == (2, 2, 1)
+    assert [note[:61] for note in values["notes"]] == ["1 of 2 hidden items are not in the model's catalog, for they "]
     with duckdb.connect(str(shop)) as connection:
         connection.execute(f"CREATE TABLE later AS FROM read_parquet('{hidden}')")
     assert json.loads(cli("evaluate", model, shop, "--test", f"{shop}::later", "--json").out) == values
