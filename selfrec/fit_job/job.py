@@ -44,7 +44,7 @@ from selfrec.pipeline.weights import write_weights
 from selfrec.report.card import write_model_card
 from selfrec.report.data import ReportData
 from selfrec.report.page import write_report
-from selfrec.settings.tables import Config, TrainingSettings
+from selfrec.settings.tables import Config, ScoringSettings, TrainingSettings
 from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset, load_dataset
 
@@ -85,6 +85,7 @@ def fit(
     listener = listener or Silent()
     plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
+    _check_length(config)
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:
@@ -113,6 +114,16 @@ def fit(
     except OSError as error:
         raise writer.failed(error) from error
     return fitted
+
+
+def _check_length(config: Config) -> None:
+    """Raises SettingsError where longer lists are asked of scoring than the graph will have."""
+    k, most = config.scoring.k, config.pipeline.top_k
+    if k > most and k != ScoringSettings().k:
+        raise SettingsError(
+            f"scoring.k = {k} is more than pipeline.top_k = {most}, the length of the graph's lists; raise "
+            f"pipeline.top_k to {k}, or lower scoring.k"
+        )
 
 
 def _fit(

@@ -109,6 +109,8 @@ def load_dataset(
             user_table = _learned(users, user_features, cleaned, config)
         columns = None if users is None or user_table is None else _user_columns(users, user_table, cleaned)
         item_table, numbers = None, None
+        if catalog is None:
+            _tell_unread(cleaned, config, user=user_features, item=item_features)
         if its_items is not None:
             item_table = _learned(its_items, item_features, cleaned, config)
             numbers = by_code(its_items, item_table, len(built), "(SELECT item_id, number AS code FROM fit_catalog)")
@@ -128,6 +130,13 @@ def _staged(
         its_users = stage(source, "user", place, wanted=config.features.user_columns)
     its_items = None if items is None else stage(source, "item", items, wanted=config.features.item_columns)
     return its_users, its_items
+
+
+def _tell_unread(cleaned: Cleaned, config: Config, **places: str | None) -> None:
+    """A line where columns are named of a table that was not."""
+    for side, place in places.items():
+        if place is None and getattr(config.features, f"{side}_columns"):
+            cleaned.report.tell(f"{side} features", f"features.{side}_columns does nothing without --{side}-features")
 
 
 def _learned(staged: StagedTable, place: str | None, cleaned: Cleaned, config: Config) -> SideTable:

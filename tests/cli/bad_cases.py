@@ -242,6 +242,7 @@ OTHERS = [
     Case("similar model i1 -k 0", 2, ("0",)),
     Case("similar model i1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
     Case("explain model shop.duckdb --user 1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
+    Case("explain model shop.duckdb --user 1 -k 20000", 2, ("k = 20000", "at most 10", "only 20 items")),
     Case("explain model shop.duckdb --user 1 -k 0", 2, ("'-k'", "0")),
     Case("recommend model --history i1 -k 11", 2, ("k = 11", "at most 10", "pipeline.top_k=11")),
     Case("recommend model --history i1 -k 21", 2, ("k = 21", "at most 10", "only 20 items")),

@@ -19,6 +19,11 @@ FIT = [
     ),
     Case("fit empty.duckdb --out new", 1, ("empty.duckdb", "no DuckDB database"), files={"empty.duckdb": ""}),
     Case("fit '' --out new", 1, ("name of the source is empty", "DuckDB file")),
+    Case(
+        "fit shop.duckdb --out new -o scoring.k=500",
+        2,
+        ("scoring.k = 500", "pipeline.top_k = 100", "raise pipeline.top_k to 500"),
+    ),
     Case("fit shop.duckdb --out -", 2, ("'--out'", "standard output", "./-")),
     Case("fit shop.duckdb --out ''", 2, ("'--out'", "the path is empty")),
     Case("fit - --out new", 1, ("standard input", "write it to a file")),
