@@ -212,6 +212,8 @@ def test_recommend(cli: Cli, model: Path) -> None:
     for _, item, word, number, _ in lines[1:]:
         assert (word, number) == ("Product", item[1:])
         assert item not in ("i2", "i4")
+    ran = cli("recommend", model, "--history", "nothing")
+    assert ran.err == "not in the catalog: nothing; without a known item, these are the most popular ones\n"
     values = json.loads(cli("recommend", model, "--history", "i2", "-k", "2", "--json").out)
     assert [line["rank"] for line in values["items"]] == [1, 2]
     assert values["unknown"] == []

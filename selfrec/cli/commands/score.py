@@ -39,7 +39,7 @@ class HandedOn(TypedDict):
 @click.option("--users", metavar="TABLE", help="Score these users, cold ones too: a table of the source, or a file.")
 @click.option("--deny", metavar="F", help="Items nobody gets: a table or a file of ids.")
 @click.option("--allow", metavar="F", help="The only items anybody gets: a table or a file of ids.")
-@click.option("--boost", metavar="F", help="Items with a number that is added to their scores: a table or a file.")
+@click.option("--boost", metavar="F", help="Items and, as `weight`, what is added to their scores: a table or a file.")
 @user_features_option
 @click.option("--resume", is_flag=True, help="Go on from the finished shards of a run that was killed.")
 @click.option(
