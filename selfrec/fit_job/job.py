@@ -25,7 +25,7 @@ from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
 from selfrec.fit_job.unread import unread_columns
-from selfrec.fit_job.warm_start import warm_start_of
+from selfrec.fit_job.warm_start import check_warm_start, warm_start_of
 from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
@@ -86,6 +86,10 @@ def fit(
     plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
     _check_length(config)
+    # What is wrong here is better known before the source is read.
+    _device(config.training.device)
+    if warm_start is not None:
+        check_warm_start(warm_start)
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:

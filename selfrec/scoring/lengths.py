@@ -26,7 +26,9 @@ def list_length(model: Model, asked: int | None) -> int:
 
 
 def check_length(model: Model, k: int) -> None:
-    """Raises SettingsError where k is more than the model gives."""
+    """Raises SettingsError where k is less than 1 or more than the model gives."""
+    if k < 1:
+        raise SettingsError(f"k = {k}; ask for at least 1 item")
     if k <= model.top_k:
         return
     longer = f"fit with -o pipeline.top_k={k}"

@@ -10,7 +10,7 @@ from selfrec.errors import EmptyDataError
 from selfrec.histories import Float32, Histories, Holdout
 from selfrec.settings.tables import Config, SplitKind
 from selfrec.side_columns import SideTable
-from selfrec.source.catalog_building import build_catalog, use_catalog
+from selfrec.source.catalog_building import build_catalog, check_items, use_catalog
 from selfrec.source.cleaning import Cleaned, clean
 from selfrec.source.k_core import fold_and_core
 from selfrec.source.open import Source, open_source
@@ -87,6 +87,8 @@ def load_dataset(
     Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
     with open_source(path, config.source, threads=threads, temp_directory=temp_directory) as source:
+        if items is not None and catalog is None:
+            check_items(source, items)
         users, its_items = _staged(source, config, user_features, item_features, user_table)
         with reading(source.name):
             cleaned = clean(source, config)

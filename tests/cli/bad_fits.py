@@ -192,6 +192,10 @@ FIT = [
         ("half.parquet", "cannot be read"),
         also=cut_in_half("half.parquet"),
     ),
+    # Before the source is cleaned, which drops all of it.
+    Case(FIT_ODD + " --items none.csv", 1, ("none.csv", "no such file"), sql=events("1 AS user_id, item_id")),
+    Case(FIT_ODD + " --warm-start nowhere", 1, ("no such model folder",), sql=events("1 AS user_id, item_id")),
+    Case(FIT_ODD + " -o training.device=cuda:9", 2, ("'cuda:9' is not there",), sql=events("1 AS user_id, item_id")),
     Case("fit shop.duckdb --out new --warm-start nowhere", 1, ("nowhere", "no such model folder")),
     Case("fit shop.duckdb --out new --warm-start photos", 1, ("photos", "manifest.json", "model folder")),
     # The target is something else.

@@ -375,6 +375,8 @@ def test_a_list_in_python_is_as_long_as_a_small_model_has_it(tmp_path: Path) -> 
         loaded.recommend([100], 10)
     with pytest.raises(ValueError, match="most is -1"):
         loaded.explain(tmp_path / "shop.duckdb", "ann", most=-1)
+    with pytest.raises(SettingsError, match="k = 0; ask for at least 1 item"):
+        loaded.recommend([100], 0)
     with pytest.raises(SettingsError, match="k is 0; give the number of users"):
         loaded.audience(tmp_path / "shop.duckdb", 100, 0)
 
