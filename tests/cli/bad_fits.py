@@ -193,6 +193,12 @@ FIT = [
         also=cut_in_half("half.parquet"),
     ),
     # Before the source is cleaned, which drops all of it.
+    Case(
+        "fit shop.duckdb --table odd --out model/sub",
+        1,
+        ("model/sub' is in the model folder",),
+        sql=events("1 AS user_id, item_id"),
+    ),
     Case(FIT_ODD + " --items none.csv", 1, ("none.csv", "no such file"), sql=events("1 AS user_id, item_id")),
     Case(FIT_ODD + " --warm-start nowhere", 1, ("no such model folder",), sql=events("1 AS user_id, item_id")),
     Case(FIT_ODD + " -o training.device=cuda:9", 2, ("'cuda:9' is not there",), sql=events("1 AS user_id, item_id")),
