@@ -53,7 +53,8 @@ def fit(
     config: a selfrec.toml, or a Config (then preset, options and seed are not given). options: by dotted name,
     {"generator.gan.epochs": 20}. items, user_features, item_features, resume, warm_start: as on the command line.
 
-    Raises SelfrecError; a model that stood at `out` is then still there.
+    What the command prints as a note is a warning here. Raises SelfrecError; a model that stood at `out` is then still
+    there.
     """
     with extra_needed("selfrec.fit"):
         from selfrec.fit_job.job import fit as fit_job
@@ -65,7 +66,7 @@ def fit(
     else:
         file = None if config is None else _path(config, "config")
         whole = load_config(file, preset=preset, overrides=_overrides(options or {}), seed=seed)
-    fit_job(
+    fitted = fit_job(
         _path(source, "source"),
         _path(out, "out"),
         whole,
@@ -75,6 +76,7 @@ def fit(
         resume=resume,
         warm_start=_text(warm_start, "warm_start"),
     )
+    _warn(fitted.notes)
     return load(out)
 
 
@@ -219,8 +221,6 @@ class Model:
 
         What the command prints as a note is a warning here.
         """
-        import warnings
-
         measured, notes = evaluate_held_out(
             self.folder,
             _path(source, "source"),
@@ -228,13 +228,20 @@ class Model:
             test=_text(test, "test"),
             user_features=_text(user_features, "user_features"),
         )
-        for note in notes:
-            warnings.warn(note, stacklevel=2)
+        _warn(notes)
         return measured
 
     def __repr__(self) -> str:
         items = plural(self.folder.n_items, "item")
         return f"<selfrec model {str(self.path)!r}: {items}, lists of up to {self.folder.top_k}>"
+
+
+def _warn(notes: Iterable[str]) -> None:
+    """As warnings of whoever called the function that calls this."""
+    import warnings
+
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
 
 
 def _text(place: AnyPath | None, name: str) -> str | None:

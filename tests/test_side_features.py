@@ -127,6 +127,22 @@ class TestScore:
         assert "reads no user columns; leave the option out" in done.err
         selfrec("score", plain, shop, "--to", out, "--user-features", "none")
 
+    def test_why_nothing_reads_them_is_told(self, shop: Path, tmp_path: Path) -> None:
+        """Not with a preset that was given, and not where there is nothing to read."""
+        names, chance = tmp_path / "names.parquet", tmp_path / "chance.parquet"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            users = "(SELECT DISTINCT user_id FROM events)"
+            connection.execute(f"COPY (SELECT user_id, 'called ' || user_id AS name FROM {users}) TO '{names}'")
+            connection.execute(f"COPY (SELECT user_id, hash(user_id) % 7 AS digit FROM {users}) TO '{chance}'")
+        options = ["--preset", "full", "-o", "pipeline.extractors=", "-o", "pipeline.generators=slim"]
+        told = []
+        for people in (names, chance):
+            fit = ["fit", shop, "--table", "events", "--out", tmp_path / "told", "--user-features", people]
+            told.append(" ".join(selfrec(*fit, *options, "-o", "ranker.mlp.epochs=1").out.split()))
+        assert "has a value that 5 users or more have, so there is nothing to learn from" in told[0]
+        assert "the lists are no better with the ranker 'mlp', which reads them" in told[1]
+        assert not any("`--preset full` has one that can" in line for line in told)
+
     def test_ages_reach_the_graph(self, shop: Path, model: Path, tmp_path: Path) -> None:
         """The lists are those of the reader's ages, not of ages of 0."""
         from selfrec.source.open import open_source
@@ -172,6 +188,16 @@ class TestEvaluateAndRecommend:
         assert figures["groups"][0]["users"] == HOUSEHOLDS
         done = selfrec("evaluate", model, shop, "--test", later, "--user-features", "poeple", fails=1)
         assert f"{shop}: has no table 'poeple'" in done.err
+
+    def test_evaluate_says_which_column_it_cannot_read(self, shop: Path, model: Path, tmp_path: Path) -> None:
+        people = tmp_path / "people.parquet"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            connection.execute(f"COPY (SELECT * REPLACE (upper(kind) AS kind) FROM people) TO '{people}'")
+        notes = json.loads(selfrec("evaluate", model, shop, "--user-features", people, "--json").out)["notes"]
+        assert len(notes) == 1
+        assert (
+            "no value known to the model in column 'kind' (such as 'EVEN', in the fit 'even'); all unknown" in notes[0]
+        )
 
     def test_recommend_is_neutral(self, model: Path) -> None:
         """The list of a user of whom nothing but the history is known: the graph with ages and columns of 0."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from selfrec.errors import EmptyDataError
@@ -15,6 +16,7 @@ from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.settings.validation import validated
 from selfrec.source.dataset import Dataset, load_dataset
 from selfrec.source.mapping import missed
+from selfrec.source.rules import plural
 from selfrec.source.side_tables import qualified
 
 if TYPE_CHECKING:
@@ -46,10 +48,10 @@ def evaluate_held_out(
     table = user_table_of(model, user_features)
     if test is None:
         dataset = _split_again(model, source, config, table)
-        notes = [*_missed(model, dataset), *_notes(model, dataset.fingerprint)]
+        notes = [*_missed(model, dataset), *dataset.notes, *_notes(model, dataset.fingerprint)]
     else:
         dataset = _given_apart(model, source, test, config, table)
-        notes = _missed(model, dataset)
+        notes = [*_missed(model, dataset), *dataset.notes]
     total = len(dataset.test)
     measured = evaluate_model(
         model,
@@ -57,7 +59,7 @@ def evaluate_held_out(
         settings=settings,
         on_users=None if on_users is None else lambda done: on_users(done, total),
     )
-    return measured, notes
+    return measured, [*notes, *_misses(measured, model)]
 
 
 def _split_again(model: Model, source: str, config: Config, table: SideTable | None) -> Dataset:
@@ -80,14 +82,14 @@ def _given_apart(model: Model, source: str, test: str, config: Config, table: Si
     """All of the source to be shown, and the rows of `test` to be predicted."""
     if table is not None:
         table = table.model_copy(update={"place": qualified(table.place, source)})
-    with joined_sources(source, test, config) as (path, joined):
+    with joined_sources(source, test, config) as (path, joined, guesses):
         dataset = load_dataset(path, joined, catalog=model.catalog, user_table=table)
     if len(dataset.test) == 0:
         raise EmptyDataError(
             f"{test}: no user with an item of the model's catalog in {source} has a further item there; "
             "give events that are not in the source already"
         )
-    return dataset
+    return replace(dataset, notes=(*guesses, *dataset.notes))
 
 
 def _missed(model: Model, dataset: Dataset) -> list[str]:
@@ -96,6 +98,22 @@ def _missed(model: Model, dataset: Dataset) -> list[str]:
     if lines and model.config.split.kind is None:
         lines.append(f"what is held out is chosen by what there is, now by the split {dataset.split!r}")
     return lines
+
+
+MANY_MISSES = 0.1
+"""Share of the hidden items outside of the catalog from which it is told."""
+
+
+def _misses(measured: Evaluation, model: Model) -> list[str]:
+    """That many hidden items are such as no list can have."""
+    outside, hidden = measured.hidden_outside_catalog, measured.hidden_items
+    if outside < MANY_MISSES * hidden:
+        return []
+    least = plural(model.config.cleaning.min_users_per_item, "user")
+    return [
+        f"{outside:,} of {plural(hidden, 'hidden item')} are not in the model's catalog, for they are new or had fewer "
+        f"than {least} (cleaning.min_users_per_item): no list can have them, and they count as misses"
+    ]
 
 
 def _notes(model: Model, fingerprint: Mapping[str, Any]) -> list[str]:

@@ -23,8 +23,9 @@ _BATCH_ROWS = 262_144
 
 
 @contextmanager
-def joined_sources(shown: str, hidden: str, config: Config) -> Iterator[tuple[str, Config]]:
-    """The path of a temporary Parquet file with the events of both, and a configuration that splits it by column.
+def joined_sources(shown: str, hidden: str, config: Config) -> Iterator[tuple[str, Config, list[str]]]:
+    """The path of a temporary Parquet file with the events of both, a configuration that splits it by column, and a
+    line on each thing that had to be guessed while they were read.
 
     shown, hidden: sources of one form; config.source says what their columns are called. FILE.duckdb::TABLE names a
     table other than config.source.table. Raises SourceError, ColumnError.
@@ -39,13 +40,14 @@ def joined_sources(shown: str, hidden: str, config: Config) -> Iterator[tuple[st
                 )
             given = {name for name in _OPTIONAL if first.columns[name] or second.columns[name]}
             _write(path, [(first, "train"), (second, "test")], given)
+            guesses = [f"{one.name}: {guess}" for one in (first, second) for guess in one.mapping.guesses]
         source = SourceSettings(
             timestamp_column=_named(columns.TIMESTAMP, given),
             event_column=_named(columns.EVENT, given),
             weight_column=_named(columns.WEIGHT, given),
         )
         split = config.split.model_copy(update={"kind": "column", "column": _SPLIT})
-        yield str(path), config.model_copy(update={"source": source, "split": split})
+        yield str(path), config.model_copy(update={"source": source, "split": split}), guesses
 
 
 _OPTIONAL = {columns.TIMESTAMP: "epoch", columns.EVENT: "event", columns.WEIGHT: "weight"}

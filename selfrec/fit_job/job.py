@@ -24,7 +24,8 @@ from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
-from selfrec.fit_job.warm_start import warm_start_of
+from selfrec.fit_job.unread import unread_columns
+from selfrec.fit_job.warm_start import check_warm_start, warm_start_of
 from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
@@ -43,7 +44,7 @@ from selfrec.pipeline.weights import write_weights
 from selfrec.report.card import write_model_card
 from selfrec.report.data import ReportData
 from selfrec.report.page import write_report
-from selfrec.settings.tables import Config, TrainingSettings
+from selfrec.settings.tables import Config, ScoringSettings, TrainingSettings
 from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset, load_dataset
 
@@ -57,6 +58,8 @@ class Fitted:
 
     path: Path
     manifest: Manifest
+    notes: tuple[str, ...] = ()
+    """What a person should know of it, a line each."""
 
 
 def fit(
@@ -82,6 +85,11 @@ def fit(
     listener = listener or Silent()
     plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
+    _check_length(config)
+    # What is wrong here is better known before the source is read.
+    _device(config.training.device)
+    if warm_start is not None:
+        check_warm_start(warm_start)
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:
@@ -110,6 +118,16 @@ def fit(
     except OSError as error:
         raise writer.failed(error) from error
     return fitted
+
+
+def _check_length(config: Config) -> None:
+    """Raises SettingsError where longer lists are asked of scoring than the graph will have."""
+    k, most = config.scoring.k, config.pipeline.top_k
+    if k > most and k != ScoringSettings().k:
+        raise SettingsError(
+            f"scoring.k = {k} is more than pipeline.top_k = {most}, the length of the graph's lists; raise "
+            f"pipeline.top_k to {k}, or lower scoring.k"
+        )
 
 
 def _fit(
@@ -154,7 +172,9 @@ def _fit(
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
-    return Fitted(writer.target, writer.commit(manifest))
+    tried = [trained.part for trained in parts.trained.values()]
+    unread = unread_columns(config, dataset, tried, manifest)
+    return Fitted(writer.target, writer.commit(manifest), () if unread is None else (unread,))
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:

@@ -64,7 +64,10 @@ def report_data(
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),
-        stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept) for row in stages.table),
+        stages=tuple(
+            StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept, seconds=row.seconds)
+            for row in stages.table
+        ),
         trials=tuple(
             TrialRow(options=in_short(row.options), metrics=row.metrics, seconds=row.seconds, chosen=row.chosen)
             for row in trials
@@ -134,5 +137,10 @@ def _reconstruction(generators: list[tuple[Part, Features]], sample: Histories) 
 
 
 def _generated(generators: list[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
+    """Generators that differ in how much a user's scores count, not in their order, are one entry."""
     drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
-    return tuple(one for one in drawn if one is not None)
+    labels: dict[Generated, list[str]] = {}
+    for one in drawn:
+        if one is not None:
+            labels.setdefault(one.model_copy(update={"label": ""}), []).append(one.label)
+    return tuple(one.model_copy(update={"label": " and ".join(same)}) for one, same in labels.items())

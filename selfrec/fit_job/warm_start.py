@@ -11,6 +11,14 @@ from selfrec.settings.tables import Config, SplitKind
 from selfrec.source.dataset import Dataset
 
 
+def check_warm_start(path: str) -> Model:
+    """The earlier model. Raises ModelError, or SettingsError where it has no weights."""
+    model = open_model(path)
+    if WEIGHTS not in model.manifest.files:
+        raise SettingsError(f"--warm-start {path}: the model has no {WEIGHTS}; fit without --warm-start")
+    return model
+
+
 def warm_start_of(path: str | None, config: Config, dataset: Dataset, listener: FitListener) -> WarmStart:
     """The weights of the earlier model at `path`, items matched by id; none where path is None.
 
@@ -19,9 +27,7 @@ def warm_start_of(path: str | None, config: Config, dataset: Dataset, listener: 
     """
     if path is None:
         return WarmStart()
-    model = open_model(path)
-    if WEIGHTS not in model.manifest.files:
-        raise SettingsError(f"--warm-start {path}: the model has no {WEIGHTS}; fit without --warm-start")
+    model = check_warm_start(path)
     _refuse_seen_rows(path, model, config, dataset.split)
     model.verify()
     warm = WarmStart.read(model.path / WEIGHTS, model.catalog, dataset.catalog)

@@ -88,6 +88,7 @@ class ModelWriter:
 
         Found out before an hour of work: whether anything can be written there at all, and may be replaced.
         """
+        check_apart(self.target)
         parent = next(folder for folder in self.target.parents if folder.exists())
         self._check_target()
         check_strangers(self.target)

@@ -16,6 +16,8 @@ class Stage:
 
     name: str
     metrics: dict[str, float]
+    seconds: float
+    """Time since the row before: what was trained for it, and measuring."""
     kept: bool = False
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,7 @@ class Scoreboard:
         self.far: Histories | None = None
         """The targets that lie far from what is shown, where lists must not get worse for them."""
         self._device, self._listener = device, listener
+        self._since = time.monotonic()
 
     def measure(self, score: ScoreAll, validation: Holdout) -> Measured:
         """The figures of a scoring of all items."""
@@ -32,7 +35,9 @@ class Scoreboard:
     def row(self, name: str, measured: Measured | None) -> None:
         """A new row of the table."""
         metrics = {} if measured is None else measured.metrics
-        self.table.append(Stage(name, metrics))
+        now = time.monotonic()
+        self.table.append(Stage(name, metrics, now - self._since))
+        self._since = now
         self._listener.stage(name, metrics)
 
     def mark(self, chosen: Chosen) -> None:

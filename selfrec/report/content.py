@@ -160,7 +160,8 @@ def sections(data: ReportData) -> Iterable[Section]:
         yield Section(
             f"generated-{_slug(generated.label)}",
             f"Generated histories: {generated.label}",
-            "What the generator would have people like, against what the same people chose.",
+            "What the generator would have people like, against what the same people chose."
+            + (_ALIKE if " and " in generated.label else ""),
             (),
             (figures.generated_curve(generated), figures.generated_items(generated)),
         )
@@ -210,6 +211,8 @@ def _data_sections(data: ReportData) -> Iterable[Section]:
         yield Section("data", "Data", "", tuple(tables), tuple(panels))
 
 
+_ALIKE = " Alike for these: they differ in how much a user's scores count beside those of others, not in their order."
+
 _STAGES_TEXT = (
     "Each line tries one part more beside those kept by then, measured on the validation part. A part is kept where it "
     "raises NDCG@20 by more than one standard error of the users' differences (the first one unless it lowers it by as "
@@ -239,12 +242,16 @@ def _stage_table(stages: tuple[StageRow, ...]) -> Table:
                 Cell("") if value is None else _barred(f"{value:.4f}", value / tops[name] if tops[name] else 0)
             )
         if timed:
-            cells.append(Cell("" if stage.seconds is None else f"{stage.seconds:,.0f} s"))
+            cells.append(Cell("" if stage.seconds is None else _time(stage.seconds)))
         rows.append(Line(tuple(cells), strong=stage.exported))
     columns = [Column("Stage", False), *(Column(metric_name(name)) for name in names)]
     if timed:
-        columns.append(Column("Time to train", minor=True))
+        columns.append(Column("Time", minor=True))
     return Table("Stages on the validation part", tuple(columns), tuple(rows))
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
 _SEARCH_TEXT = (
@@ -263,7 +270,7 @@ def _trial_table(trials: tuple[TrialRow, ...]) -> Table:
             value = trial.metrics.get(name)
             share = value / tops[name] if value is not None and tops[name] else 0
             cells.append(Cell("") if value is None else _barred(f"{value:.4f}", share))
-        cells.append(Cell("" if trial.seconds is None else f"{trial.seconds:,.0f} s"))
+        cells.append(Cell("" if trial.seconds is None else _time(trial.seconds)))
         rows.append(Line(tuple(cells), strong=trial.chosen))
     columns = (Column("Options", False), *(Column(metric_name(name)) for name in names), Column("Time", minor=True))
     return Table("Trials on the validation part", columns, tuple(rows))

@@ -54,7 +54,7 @@ class StageRow(_Part):
     name: str = Field(description='"popularity", "autoencoder", "+ gan", "+ mlp".')
     metrics: dict[str, Figure] = Field(description='"ndcg@20", "recall@20", "coverage@20", and others if there are.')
     exported: bool = Field(False, description="This is the pipeline in the graph.")
-    seconds: Figure = Field(None, description="Time to train the stage.")
+    seconds: Figure = Field(None, description="Time to train the stage and measure it.")
 
 
 class TrialRow(_Part):
@@ -124,7 +124,7 @@ class Reconstruction(_Part):
 class Generated(_Part):
     """Lists of a generator as long as the histories they came from, against these histories, item by item."""
 
-    label: str = Field(description="The generator's name.")
+    label: str = Field(description="The generator's name; several, where all of this is the same.")
     ranks: tuple[int, ...] = Field(description="Popularity ranks of the curves, counted from 1, thinned.")
     real: tuple[float, ...] = Field(description="Users per item of the real histories at these ranks, sorted down.")
     generated: tuple[float, ...] = Field(description="The same of the generated lists, sorted by themselves.")

@@ -179,7 +179,13 @@ class _Job:
         return f"--deny {self.rules.deny}: holds the whole catalog ({catalog}), so the result is empty"
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
-        """What shows once everybody is scored: ids that are written otherwise than the fit's make all users cold."""
+        """What shows once everybody is scored: that nobody gets anything, and that ids which are written otherwise than
+        the fit's make all users cold."""
+        if not run.rows and begun.items_left and not begun.compared.kept:
+            return (
+                f"nobody gets an item, for each user has all {plural(begun.items_left, 'item')} that may be "
+                "recommended in the source already; --repeats lets them be recommended again",
+            )
         if self.users is not None or run.cold_users < max(1, begun.compared.users):
             return ()
         known = self.model.catalog.item_ids[0].as_py()

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.errors import ModelError, SettingsError, one_line
+from selfrec.errors import ModelError, one_line
 from selfrec.histories import Float32, Histories, Int64
 from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots, check_numbers, pieces, plan_batches
+from selfrec.scoring.lengths import check_length
 from selfrec.scoring.running import GraphRunner
 from selfrec.scoring.sessions import Feeds
 from selfrec.settings.tables import ScoringSettings
-from selfrec.source.rules import plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
@@ -69,14 +69,7 @@ class Scorer:
         Raises SettingsError when settings.k exceeds the model's K.
         """
         settings = ScoringSettings(k=min(ScoringSettings().k, model.top_k)) if settings is None else settings
-        if settings.k > model.top_k:
-            longer = f"fit with -o pipeline.top_k={settings.k}"
-            if settings.k > model.n_items:
-                longer = f"fit with more items (the catalog has only {plural(model.n_items, 'item')})"
-            raise SettingsError(
-                f"k = {settings.k}, but the model {str(model.path)!r} gives lists of at most {model.top_k}; "
-                f"ask for fewer or {longer}"
-            )
+        check_length(model, settings.k)
         self.k = settings.k
         self.repeats = settings.repeats
         self._model = model

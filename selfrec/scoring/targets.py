@@ -13,6 +13,7 @@ from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
 from selfrec.scoring.result_parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
+from selfrec.source.files import find_files
 
 
 class Target(Protocol):
@@ -75,6 +76,9 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
                 f"--into {into}: the source {source_path!r} is no database to hold a table; "
                 f"use --into FILE.duckdb::{into} or --to FILE.parquet"
             )
+        # Also where it is no name at all, or a folder: it is the source then that is named wrongly, not the table.
+        if not source_path or Path(source_path).is_dir():
+            find_files(source_path)
         database = source_path
     if not table or not database:
         raise SettingsError(f"--into {into!r}: name a table, or FILE.duckdb::TABLE")

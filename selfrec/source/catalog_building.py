@@ -6,6 +6,8 @@ The session's table fit_catalog has i, number afterwards, for the items of the d
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +20,7 @@ from selfrec.source.cleaning import Cleaned
 from selfrec.source.folding import SECONDS_A_DAY
 from selfrec.source.ids import carried_sql, exact_sql, is_one
 from selfrec.source.mapping import is_number, is_time
+from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
 from selfrec.source.rules import plural
@@ -75,12 +78,24 @@ def _popularity_sql(cleaned: Cleaned, config: Config) -> str:
     return f"sum(CAST({decayed} AS HUGEINT))::DOUBLE / {_UNIT}"
 
 
+def check_items(source: Source, items: str) -> None:
+    """Raises SourceError, ColumnError where there is no such table of item columns: before the long work begins."""
+    with _item_place(source, items):
+        pass
+
+
+@contextmanager
+def _item_place(source: Source, items: str) -> Iterator[tuple[Place, str]]:
+    """The table of item columns, and its column of ids."""
+    names = (source.columns[columns.ITEM_ID] or columns.ITEM_ID, columns.ITEM_ID)
+    with open_place(items, source, names) as place:
+        yield place, place.id_column(*names, option="name its column of item ids")
+
+
 def _with_item_columns(cleaned: Cleaned, table: pa.Table, items: str) -> pa.Table:
     """The catalog's table with the given columns of `items`, null where an item is not there."""
     source = cleaned.source
-    names = (source.columns[columns.ITEM_ID] or columns.ITEM_ID, columns.ITEM_ID)
-    with open_place(items, source, names) as place:
-        key = place.id_column(*names, option="name its column of item ids")
+    with _item_place(source, items) as (place, key):
         chosen = _chosen(place, key, cleaned)
         # Not under their own names, of which one may be that of the ids.
         listed = ", ".join(f"{_plain(name, place.types[name])} AS c{at}" for at, name in enumerate(chosen))

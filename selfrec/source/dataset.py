@@ -10,14 +10,14 @@ from selfrec.errors import EmptyDataError
 from selfrec.histories import Float32, Histories, Holdout
 from selfrec.settings.tables import Config, SplitKind
 from selfrec.side_columns import SideTable
-from selfrec.source.catalog_building import build_catalog, use_catalog
+from selfrec.source.catalog_building import build_catalog, check_items, use_catalog
 from selfrec.source.cleaning import Cleaned, clean
 from selfrec.source.k_core import fold_and_core
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
-from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, told
+from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, strange_levels, told
 from selfrec.source.split_parts import PartReader
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
 
@@ -55,6 +55,8 @@ class Dataset:
     """How the item columns became item_features."""
     item_features: Float32 | None = None
     """float32[N, I] the item columns as numbers; 0 is unknown."""
+    notes: tuple[str, ...] = ()
+    """Lines on what had to be guessed, and on user columns whose values a model does not know."""
 
 
 def load_dataset(
@@ -85,6 +87,8 @@ def load_dataset(
     Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
     with open_source(path, config.source, threads=threads, temp_directory=temp_directory) as source:
+        if items is not None and catalog is None:
+            check_items(source, items)
         users, its_items = _staged(source, config, user_features, item_features, user_table)
         with reading(source.name):
             cleaned = clean(source, config)
@@ -100,15 +104,20 @@ def load_dataset(
             with reading(source.name):
                 map_items(source, catalog)
                 use_catalog(cleaned)
+        notes = list(source.mapping.guesses)
+        if users is not None and user_table is not None and (strange := strange_levels(users, user_table)):
+            notes.append(strange)
         if users is not None and user_table is None:
             user_table = _learned(users, user_features, cleaned, config)
         columns = None if users is None or user_table is None else _user_columns(users, user_table, cleaned)
         item_table, numbers = None, None
+        if catalog is None:
+            _tell_unread(cleaned, config, user=user_features, item=item_features)
         if its_items is not None:
             item_table = _learned(its_items, item_features, cleaned, config)
             numbers = by_code(its_items, item_table, len(built), "(SELECT item_id, number AS code FROM fit_catalog)")
         data = _assemble(source, cleaned, split, config, built, learned, columns, fixed=catalog is not None)
-        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers)
+        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers, notes=tuple(notes))
 
 
 def _staged(
@@ -123,6 +132,13 @@ def _staged(
         its_users = stage(source, "user", place, wanted=config.features.user_columns)
     its_items = None if items is None else stage(source, "item", items, wanted=config.features.item_columns)
     return its_users, its_items
+
+
+def _tell_unread(cleaned: Cleaned, config: Config, **places: str | None) -> None:
+    """A line where columns are named of a table that was not."""
+    for side, place in places.items():
+        if place is None and getattr(config.features, f"{side}_columns"):
+            cleaned.report.tell(f"{side} features", f"features.{side}_columns does nothing without --{side}-features")
 
 
 def _learned(staged: StagedTable, place: str | None, cleaned: Cleaned, config: Config) -> SideTable:

@@ -52,7 +52,7 @@ class Mapping:
     expressions: dict[str, str]
     """SQL over the source for user_id, item_id, epoch, event, weight."""
     notes: list[str] = field(default_factory=list)
-    """Columns that carry a default name but were not used, and why."""
+    """Columns that were not used though they carry a default name or might be meant, and why."""
     guesses: list[str] = field(default_factory=list)
     """How values were read that could mean something else as well."""
 
@@ -71,6 +71,10 @@ def map_columns(what: str, types: dict[str, str], settings: SourceSettings) -> M
     named = {user, item, settings.timestamp_column, settings.event_column, settings.weight_column}
     free = {name: sql_type for name, sql_type in types.items() if name not in named}
     time = _optional(what, types, free, settings.timestamp_column, columns.TIMESTAMP, notes)
+    others = {name for name in free if is_time(types[name])}
+    if time is None and others:
+        named_so = ", ".join(map(repr, sorted(others)))
+        notes.append(f"no column is used for times; where {named_so} tells them, name it with --timestamp-column")
     event = _optional(what, types, free, settings.event_column, columns.EVENT, notes)
     weight = _optional(what, types, free, settings.weight_column, columns.WEIGHT, notes)
     return Mapping(
@@ -176,7 +180,7 @@ def _optional(
         if len(alike) != 1:
             return None
         if not usable(types[alike[0]]):
-            notes.append(f"column {alike[0]!r} is {types[alike[0]]}, not {wanted}: not used")
+            notes.append(f"column {alike[0]!r} is {types[alike[0]]}, not {wanted}: not used; cast it in a view")
             return None
         return alike[0]
     column = require_column(what, types, name, f"--{default}-column")

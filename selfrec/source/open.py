@@ -26,8 +26,10 @@ from selfrec.source.rules import plural
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
 
 _VIEW = "selfrec_events"
-_MILLISECONDS = 1e11
+LATEST_SECONDS = 1e11
 """Epoch numbers beyond this (year 5138 in seconds, 1973 in milliseconds) are no seconds."""
+_FINER = (("milliseconds", 1e3), ("microseconds", 1e6), ("nanoseconds", 1e9))
+"""The units they may be in, and how many of each are a second."""
 _NANOSECONDS = 1e20
 """Those beyond this (year 5138 in nanoseconds) are no times in any unit: unknown."""
 
@@ -101,7 +103,7 @@ class Source:
         sql = f"""
             SELECT count(*), count(epoch), min(epoch), max(epoch), coalesce(bool_and(epoch = floor(epoch)), true),
                 count(stated), count(far), min(far), count(digits), min(digits)
-            FROM (SELECT *, CASE WHEN stated BETWEEN {_MILLISECONDS} AND {_NANOSECONDS} THEN stated END AS far,
+            FROM (SELECT *, CASE WHEN stated BETWEEN {LATEST_SECONDS} AND {_NANOSECONDS} THEN stated END AS far,
                     CASE WHEN {_DIGITS_OF_A_DATE} THEN stated END AS digits
                 FROM ({self.mapping.select(self.raw_sql, [f"{stated} AS stated"])}))"""
         with reading(self.name):
@@ -109,7 +111,7 @@ class Source:
         far, least_far, digits, least_digits = odd
         # A few may be mistakes; and zeros, for want of a time, stand among milliseconds as well.
         wrong = [
-            (far, least_far, "no time in seconds; divide it in a view (milliseconds / 1000)"),
+            (far, least_far, f"no time in seconds; divide it in a view ({_in_seconds(least_far or 0)})"),
             (digits, least_digits, f"a date in digits; make it one in a view (strptime({column}::VARCHAR, '%Y%m%d'))"),
         ]
         for count, least, what in wrong:
@@ -173,6 +175,12 @@ def open_source(
         connection.close()
 
 
+def _in_seconds(number: float) -> str:
+    """How a number beyond LATEST_SECONDS becomes seconds, in the coarsest unit that it can be meant in."""
+    unit, a_second = next((one for one in _FINER if number / one[1] < LATEST_SECONDS), _FINER[-1])
+    return f"{unit} / {a_second:.0f}"
+
+
 def iso_time(epoch: float | None) -> str | None:
     """Epoch seconds as ISO 8601 in UTC; the plain number of seconds where the calendar ends."""
     if epoch is None:
@@ -213,6 +221,7 @@ def _source(
 ) -> Source:
     tables: tuple[tuple[str, str], ...] = ()
     guesses: list[str] = []
+    by_file: dict[str, list[str]] = {}
     if files.kind == "duckdb":
         attach(connection, files.paths[0], wait=wait)
         tables = list_tables(connection)
@@ -223,11 +232,11 @@ def _source(
         lock_down(connection, files.allowed)
         what = path
         with reading(path):
-            raw, guesses = _file_relation(connection, path, files, settings)
+            raw, guesses, by_file = _file_relation(connection, path, files, settings)
     with reading(what):
         types = column_types(connection, raw)
     mapping = map_columns(what, types, settings)
-    mapping.guesses.extend(guesses)
+    mapping.guesses.extend([*guesses, *_lacking(mapping, by_file)])
     with reading(what):
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
     return Source(path=path, name=what, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
@@ -248,16 +257,16 @@ def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> s
 
 def _file_relation(
     connection: duckdb.DuckDBPyConnection, path: str, files: Files, settings: SourceSettings
-) -> tuple[str, list[str]]:
-    """What reads the files, and what a person should know of it."""
+) -> tuple[str, list[str], dict[str, list[str]]]:
+    """What reads the files, what a person should know of it, and the columns of each file."""
     ids = (settings.user_column, settings.item_column)
     partitions = find_partitions(connection, files, ids)
     partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
-    _check_every_file(connection, files, ids, partitions)
+    by_file = _columns_by_file(connection, files, ids, partitions)
     if files.kind == "parquet":
-        return files.sql(ids, ids, partitions.types), []
+        return files.sql(ids, ids, partitions.types), [], by_file
     try:
-        return read_csv(connection, files, partitions, settings)
+        return (*read_csv(connection, files, partitions, settings), by_file)
     except duckdb.Error:
         # A guess of types that failed at a ragged row does not say which; plain reading does.
         for table in files.csv_as_text_sql():
@@ -265,10 +274,13 @@ def _file_relation(
         raise
 
 
-def _check_every_file(
+def _columns_by_file(
     connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str], partitions: Partitions
-) -> None:
-    """A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later."""
+) -> dict[str, list[str]]:
+    """The columns of each file, those in its folders' names included.
+
+    A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later.
+    """
     headers = file_columns(connection, files, ids)
     for wanted in ids:
         if find_column(partitions.types, wanted) is not None:
@@ -278,4 +290,17 @@ def _check_every_file(
             raise ColumnError(
                 f"{without[0]}: has no column {wanted!r}, which others beside it have; leave it out of the glob, or "
                 f"mend its header. Its columns: {', '.join(map(repr, headers[without[0]][:20]))}"
+            )
+    return {path: [*header, *partitions.types] for path, header in headers.items()}
+
+
+def _lacking(mapping: Mapping, by_file: dict[str, list[str]]) -> Iterator[str]:
+    """A line on each column that some of the files do not have."""
+    for name in (columns.TIMESTAMP, columns.EVENT, columns.WEIGHT):
+        column = mapping.columns[name]
+        without = [path for path, names in by_file.items() if column is not None and find_column(names, column) is None]
+        if without:
+            yield (
+                f"column {column!r} is not in {len(without):,} of {len(by_file):,} files, such as {without[0]}: "
+                "unknown in their rows"
             )

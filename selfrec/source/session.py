@@ -103,4 +103,13 @@ def reading(what: str) -> Iterator[None]:
             "to fit, name a view of fewer rows"
         ) from error
     except duckdb.Error as error:
-        raise SourceError(f"{what}: cannot be read ({first_sentence(error)}); mend it or name another") from error
+        raise SourceError(f"{what}: cannot be read ({first_sentence(error)}); {_next_step(error)}") from error
+
+
+def _next_step(error: duckdb.Error) -> str:
+    """What to do about it. A view reads files and databases in the session it was made in, and not in a locked one."""
+    if isinstance(error, duckdb.PermissionException):
+        return "a source is read with no file but its own: make a table of a view of other files, or name these files"
+    if isinstance(error, duckdb.CatalogException):
+        return "mend it or name another; of a view of another database, make a table"
+    return "mend it or name another"

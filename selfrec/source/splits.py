@@ -56,6 +56,10 @@ _PAIRS = """
     WHERE strength > 0 AND {condition} GROUP BY u, i"""
 
 
+_OF_KIND: dict[str, SplitKind] = {"last_items": "leave-last", "fold_in": "users", "column": "column"}
+"""Options that only one kind of split reads."""
+
+
 def split_events(cleaned: Cleaned, config: Config) -> Split:
     """Give every event its part. Raises EmptyDataError, ColumnError."""
     kind = config.split.kind
@@ -69,6 +73,13 @@ def split_events(cleaned: Cleaned, config: Config) -> Split:
             f"{cleaned.source.name}: split.kind = {kind!r} needs times, but {found}; "
             "name one with --timestamp-column or set split.kind = 'random'"
         )
+    for option, its_kind in _OF_KIND.items():
+        given = getattr(config.split, option)
+        if kind != its_kind and given != SplitSettings.model_fields[option].default:
+            cleaned.report.tell(
+                f"split.{option}",
+                f"{given!r} does nothing: it goes with split.kind = {its_kind!r}, and this is {kind!r}",
+            )
     most = config.training.validation_users
     makers: dict[str, Callable[[Cleaned, SplitSettings], dict[Part, int]]] = {
         "leave-last": _leave_last,

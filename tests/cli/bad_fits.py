@@ -19,6 +19,13 @@ FIT = [
     ),
     Case("fit empty.duckdb --out new", 1, ("empty.duckdb", "no DuckDB database"), files={"empty.duckdb": ""}),
     Case("fit '' --out new", 1, ("name of the source is empty", "DuckDB file")),
+    Case(
+        "fit shop.duckdb --out new -o scoring.k=500",
+        2,
+        ("scoring.k = 500", "pipeline.top_k = 100", "raise pipeline.top_k to 500"),
+    ),
+    Case("fit shop.duckdb --out -", 2, ("'--out'", "standard output", "./-")),
+    Case("fit shop.duckdb --out ''", 2, ("'--out'", "the path is empty")),
     Case("fit - --out new", 1, ("standard input", "write it to a file")),
     Case(
         "fit pipe.csv --out new",
@@ -185,6 +192,16 @@ FIT = [
         ("half.parquet", "cannot be read"),
         also=cut_in_half("half.parquet"),
     ),
+    # Before the source is cleaned, which drops all of it.
+    Case(
+        "fit shop.duckdb --table odd --out model/sub",
+        1,
+        ("model/sub' is in the model folder",),
+        sql=events("1 AS user_id, item_id"),
+    ),
+    Case(FIT_ODD + " --items none.csv", 1, ("none.csv", "no such file"), sql=events("1 AS user_id, item_id")),
+    Case(FIT_ODD + " --warm-start nowhere", 1, ("no such model folder",), sql=events("1 AS user_id, item_id")),
+    Case(FIT_ODD + " -o training.device=cuda:9", 2, ("'cuda:9' is not there",), sql=events("1 AS user_id, item_id")),
     Case("fit shop.duckdb --out new --warm-start nowhere", 1, ("nowhere", "no such model folder")),
     Case("fit shop.duckdb --out new --warm-start photos", 1, ("photos", "manifest.json", "model folder")),
     # The target is something else.

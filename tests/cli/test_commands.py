@@ -51,6 +51,13 @@ def test_fit_prints_every_rule_and_every_stage(fitted: tuple[Path, Path, Ran]) -
     assert {path.name for path in model.iterdir()} >= {"manifest.json", "model.onnx", "items.parquet", "report.html"}
 
 
+def test_the_report_says_what_each_stage_took(model: Path) -> None:
+    stages = json.loads((model / "report.json").read_text())["stages"]
+    assert [stage["name"] for stage in stages][:2] == ["popularity", "gan"]
+    assert all(stage["seconds"] > 0 for stage in stages)
+    assert re.search(r">\s*Time\s*<", (model / "report.html").read_text())
+
+
 def test_a_reader_of_a_fit_who_goes_away(shop: Path, tmp_path: Path) -> None:
     """`| head` is no failure of the model's folder."""
     command = [sys.executable, "-m", "selfrec", "fit", shop, "--out", tmp_path / "model", *QUICK]
@@ -122,6 +129,22 @@ def test_evaluate_says_which_columns_are_gone(cli: Cli, model: Path, shop: Path)
     assert "what is held out is chosen by what there is, now by the split 'random'" in told
 
 
+def test_evaluate_says_how_days_were_read(cli: Cli, model: Path, shop: Path, tmp_path: Path) -> None:
+    events, later = tmp_path / "events.csv", tmp_path / "later.csv"
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute(
+            "COPY (SELECT user_id, item_id, strftime(timestamp, '%d/%m/%Y') AS timestamp FROM interactions) "
+            f"TO '{events}'"
+        )
+    later.write_text("user_id,item_id,timestamp\n1,i0,01/02/2026\n")
+    ran = cli("evaluate", model, events)
+    assert "Note: column 'timestamp': times are taken for day/month/year" in " ".join(ran.out.split())
+    notes = json.loads(cli("evaluate", model, events, "--test", later, "--json").out)["notes"]
+    assert [note.partition(": times are taken for day/month/year")[0] for note in notes] == [
+        f"{name}: column 'timestamp'" for name in (events, later)
+    ]
+
+
 def test_evaluate_rows_that_are_given_apart(cli: Cli, model: Path, shop: Path, tmp_path: Path) -> None:
     hidden = tmp_path / "hidden.parquet"
     with duckdb.connect(str(shop)) as connection:
@@ -132,6 +155,7 @@ def test_evaluate_rows_that_are_given_apart(cli: Cli, model: Path, shop: Path, t
         )
     values = json.loads(cli("evaluate", model, shop, "--test", hidden, "--json").out)
     assert (values["users"], values["hidden_items"], values["hidden_outside_catalog"]) == (2, 2, 1)
+    assert [note[:61] for note in values["notes"]] == ["1 of 2 hidden items are not in the model's catalog, for they "]
     with duckdb.connect(str(shop)) as connection:
         connection.execute(f"CREATE TABLE later AS FROM read_parquet('{hidden}')")
     assert json.loads(cli("evaluate", model, shop, "--test", f"{shop}::later", "--json").out) == values
@@ -190,6 +214,8 @@ def test_recommend(cli: Cli, model: Path) -> None:
     for _, item, word, number, _ in lines[1:]:
         assert (word, number) == ("Product", item[1:])
         assert item not in ("i2", "i4")
+    ran = cli("recommend", model, "--history", "nothing")
+    assert ran.err == "not in the catalog: nothing; without a known item, these are the most popular ones\n"
     values = json.loads(cli("recommend", model, "--history", "i2", "-k", "2", "--json").out)
     assert [line["rank"] for line in values["items"]] == [1, 2]
     assert values["unknown"] == []
@@ -369,6 +395,8 @@ def test_a_list_in_python_is_as_long_as_a_small_model_has_it(tmp_path: Path) -> 
         loaded.recommend([100], 10)
     with pytest.raises(ValueError, match="most is -1"):
         loaded.explain(tmp_path / "shop.duckdb", "ann", most=-1)
+    with pytest.raises(SettingsError, match="k = 0; ask for at least 1 item"):
+        loaded.recommend([100], 0)
     with pytest.raises(SettingsError, match="k is 0; give the number of users"):
         loaded.audience(tmp_path / "shop.duckdb", 100, 0)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from selfrec.fit_job.reporting import _parts, _scores
+from selfrec.fit_job.reporting import _generated, _parts, _scores
+from selfrec.histories import Histories
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import build_part
@@ -20,6 +21,13 @@ class Again(nn.Module):
         return batch.history, batch.weights
 
 
+class Backwards(Again):
+    """What a user did not have."""
+
+    def sparse_scores(self, batch: UserBatch, features: Tensor) -> tuple[Tensor, Tensor]:
+        return batch.history, -batch.weights
+
+
 def test_parts_have_their_weights_and_the_recency_stands_last() -> None:
     record = Generator(name="again", summary="x", options=EpochOptions, build=lambda options, sizes: Again())
     first, second = (build_part(record, label, EpochOptions(), Sizes(items=3), 0) for label in ("again", "other"))
@@ -27,6 +35,17 @@ def test_parts_have_their_weights_and_the_recency_stands_last() -> None:
     assert _parts(chosen) == ("generator again", "generator other x 0.123")
     chosen.recency = Recency("position", 0.5)
     assert _parts(chosen)[2:] == ("recency (position ^ -0.5)",)
+
+
+def test_generators_of_the_same_lists_are_shown_once() -> None:
+    """Preset `default` has popularity twice: as it is, and with less weight for long histories."""
+    rows = Histories.from_rows([[0, 1]] * 5, 3)
+    record = Generator(name="again", summary="x", options=EpochOptions, build=lambda options, sizes: Again())
+    twice = [build_part(record, label, EpochOptions(), Sizes(items=rows.n_items), 0) for label in ("again", "short")]
+    record = Generator(name="other", summary="x", options=EpochOptions, build=lambda options, sizes: Backwards())
+    parts = [twice[0], build_part(record, "other", EpochOptions(), Sizes(items=rows.n_items), 0), twice[1]]
+    shown = _generated([(part, Features([])) for part in parts], rows)
+    assert [one.label for one in shown] == ["again and short", "other"]
 
 
 def test_a_part_without_a_state_is_shown_too() -> None:

@@ -219,7 +219,7 @@ def test_columns_that_the_source_has_no_more(tmp_path: Path) -> None:
         "newest is unknown; name the column with --timestamp-column",
         "the model was fitted with weights (column 'weight'), and the source has none: all events weigh the same; name "
         "the column with --weight-column",
-        "column 'timestamp' is VARCHAR, not a timestamp, date or epoch seconds: not used",
+        "column 'timestamp' is VARCHAR, not a timestamp, date or epoch seconds: not used; cast it in a view",
     )
     assert [text for text in told if text] == list(summary.notes)
 

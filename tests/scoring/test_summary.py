@@ -47,6 +47,21 @@ def test_days_that_could_be_months_are_told(tmp_path: Path) -> None:
     assert told == [1, 0]
 
 
+def test_that_nobody_gets_an_item_is_told(tmp_path: Path) -> None:
+    model, shop = next_item_model(tmp_path / "model", 2, 2), str(tmp_path / "shop.duckdb")
+    write_shop(Path(shop), [("ann", 100), ("ann", 101)])
+    told = []
+    for settings in (ScoringSettings(k=2), ScoringSettings(k=2, repeats=True)):
+        summary = score_table(model, shop, parse_target(shop, into="lists"), settings)
+        told.append((summary.rows, [note for note in summary.notes if "nobody gets an item" in note]))
+    assert told[0][0] == 0
+    assert told[0][1] == [
+        "nobody gets an item, for each user has all 2 items that may be recommended in the source already; --repeats "
+        "lets them be recommended again"
+    ]
+    assert told[1] == (2, [])
+
+
 def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:
     model = next_item_model(tmp_path / "model")
     k2 = ScoringSettings(k=2)

@@ -192,6 +192,14 @@ def shop(tmp_path: Path) -> str:
     return make_table(Path(path), PRODUCTS, products, "products")
 
 
+def test_columns_of_a_table_that_is_not_named(tmp_path: Path) -> None:
+    rows = [(user, f"i{item}") for user in range(6) for item in range(6)]
+    path = make_table(tmp_path / "shop.duckdb", {"user_id": "INTEGER", "item_id": "VARCHAR"}, rows)
+    data = load_dataset(path, loose(features={"user_columns": ["age"]}))
+    assert lines(data)["user features"][2] == "features.user_columns does nothing without --user-features"
+    assert "item features" not in lines(data)
+
+
 def test_item_columns(tmp_path: Path) -> None:
     path = shop(tmp_path)
     with duckdb.connect(path) as connection:

@@ -81,6 +81,22 @@ def test_a_view_that_names_tables_of_its_own_file(tmp_path: Path) -> None:
         assert read(path, table=table) == [(1, "a", None, None, None)]
 
 
+def test_a_view_of_what_is_outside_says_what_to_do(tmp_path: Path) -> None:
+    duckdb.execute(f"COPY (SELECT 1 AS user_id, 2 AS item_id) TO '{tmp_path}/lake.parquet'")
+    make_table(tmp_path / "other.duckdb", TWO, [(1, "a")])
+    path = str(tmp_path / "shop.duckdb")
+    with duckdb.connect(path) as connection:
+        connection.execute(f"CREATE VIEW of_files AS FROM '{tmp_path}/lake.parquet'")
+        connection.execute(f"ATTACH '{tmp_path}/other.duckdb' AS other")
+        connection.execute("CREATE VIEW of_another AS FROM other.interactions")
+    told = error(path, table="of_files")
+    assert "lake.parquet" in told
+    assert told.endswith(
+        "; a source is read with no file but its own: make a table of a view of other files, or name these files"
+    )
+    assert error(path, table="of_another").endswith("; of a view of another database, make a table")
+
+
 def test_default_columns_are_used_where_they_fit(tmp_path: Path) -> None:
     columns = {**TWO, "timestamp": "VARCHAR", "event": "DOUBLE", "weight": "BOOLEAN"}
     path = make_table(tmp_path / "shop.duckdb", columns, [(1, "a", "monday", 1.5, True)])
@@ -94,6 +110,17 @@ def test_default_columns_are_used_where_they_fit(tmp_path: Path) -> None:
     for option in ("timestamp", "event", "weight"):
         assert f"--{option}-column" in error(path, **{f"{option}_column": option})
         assert "no column 'nope'" in error(path, **{f"{option}_column": "nope"})
+
+
+def test_columns_that_may_be_the_times_are_named(tmp_path: Path) -> None:
+    columns = {**TWO, "ts": "TIMESTAMP", "born": "DATE", "price": "DOUBLE"}
+    path = make_table(tmp_path / "shop.duckdb", columns, [(1, "a", "2026-01-01", "1990-01-01", 1.5)])
+    with open_source(path, SourceSettings()) as source:
+        assert source.mapping.notes == [
+            "no column is used for times; where 'born', 'ts' tells them, name it with --timestamp-column"
+        ]
+    with open_source(path, SourceSettings(timestamp_column="ts")) as source:
+        assert source.mapping.notes == []
 
 
 def test_lists_are_no_times_events_and_weights(tmp_path: Path) -> None:

@@ -225,6 +225,18 @@ def test_two_columns_of_one_name(tmp_path: Path) -> None:
     assert read(tmp_path / "nested.parquet") == [(1, 2, None, None, None)]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_column_that_not_every_file_has_is_told(tmp_path: Path, suffix: str) -> None:
+    for day, columns in ((1, "1 AS weight, 'view' AS Event"), (2, "'view' AS event"), (3, "'view' AS event")):
+        (tmp_path / f"day={day}").mkdir()
+        place = tmp_path / f"day={day}" / f"x.{suffix}"
+        duckdb.execute(f"COPY (SELECT 1 AS user_id, 2 AS item_id, {columns}) TO '{place}'")
+    with open_source(str(tmp_path / f"day=*/*.{suffix}"), SourceSettings(timestamp_column="day")) as source:
+        assert source.mapping.guesses == [
+            f"column 'weight' is not in 2 of 3 files, such as {tmp_path}/day=2/x.{suffix}: unknown in their rows"
+        ]
+
+
 def test_a_file_of_a_glob_without_an_id_column_is_named(tmp_path: Path) -> None:
     """Else its rows would be rows without ids."""
     (tmp_path / "a.csv").write_text("user_id,item_id\nann,100\n")

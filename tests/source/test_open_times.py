@@ -9,6 +9,7 @@ import pytest
 from selfrec.errors import ColumnError
 from selfrec.settings.tables import SourceSettings
 from selfrec.source.open import iso_time, open_source
+from selfrec.source.stray_times import stray_times
 from tests.source.tables import TWO, make_table, read
 
 
@@ -58,6 +59,8 @@ def test_finer_units_are_told_from_seconds_beside_zeros(tmp_path: Path, unit: fl
     with open_source(path, SourceSettings()) as source, pytest.raises(ColumnError) as caught:
         _ = source.span
     assert f"holds {times[-1]} and the like in 2 of {len(times)} rows" in str(caught.value)
+    name = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}[unit]
+    assert str(caught.value).endswith(f"divide it in a view ({name} / {unit:.0f})")
 
 
 def test_digits_of_dates_are_told_from_seconds(tmp_path: Path) -> None:
@@ -82,6 +85,16 @@ def test_a_few_mistakes_do_not_make_a_column_milliseconds(tmp_path: Path) -> Non
     path = make_table(tmp_path / "shop.duckdb", {**TWO, "timestamp": "BIGINT"}, rows)
     with open_source(path, SourceSettings()) as source:
         assert source.span.first == 1_600_000_000
+
+
+def test_milliseconds_among_seconds_are_told(tmp_path: Path) -> None:
+    """They are too many to be strays, and too few to be the unit of the column."""
+    rows = [(n, "a", 1_600_000_000 + n) for n in range(6)] + [(n, "b", 1_600_000_000_000) for n in range(4)]
+    path = make_table(tmp_path / "shop.duckdb", {**TWO, "timestamp": "BIGINT"}, rows)
+    with open_source(path, SourceSettings()) as source:
+        assert stray_times(source) == (
+            "4 rows up to 1600000000000 s, all others until 2020-09-13T12:26:45Z: mend or leave out wrong dates"
+        )
 
 
 def test_iso_time() -> None:

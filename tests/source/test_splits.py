@@ -74,6 +74,16 @@ def test_leave_last_items(tmp_path: Path) -> None:
     assert ids(data, data.train) == [[0]] * 5
 
 
+def test_options_of_another_kind_are_told(tmp_path: Path) -> None:
+    rows = [(user, item, item) for user in range(20) for item in range(10)]
+    options: dict[str, Any] = {"last_items": 2, "fold_in": 0.5, "column": "part"}
+    for kind, idle in (("users", ["last_items", "column"]), (None, ["fold_in", "column"])):
+        told = {line.rule: line.note for line in load(tmp_path, rows, kind=kind, **options).report}
+        assert [f"split.{name}" for name in options if f"split.{name}" in told] == [f"split.{name}" for name in idle]
+        assert told["split.column"].startswith("'part' does nothing: it goes with split.kind = 'column', and this is '")
+    assert not any(line.rule == "split.fold_in" for line in load(tmp_path, rows).report)
+
+
 def test_temporal_cuts_where_the_share_is_nearest(tmp_path: Path) -> None:
     # Ten events on days 0..9 of user 1, one of user 2 on day 9, one without a time.
     rows = [(1, item, item * DAY) for item in range(10)] + [(2, 0, 0), (2, 9, 9 * DAY), (2, 5, None)]

@@ -9,6 +9,7 @@ import click
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.log_fit import LoggedFit
 from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
+from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -28,7 +29,7 @@ class HandedOn(TypedDict):
 
 @selfrec_command(name="fit")
 @source_argument
-@click.option("--out", metavar="MODEL", type=click.Path(), required=True, help="The model folder to write.")
+@click.option("--out", metavar="MODEL", type=Place(), required=True, help="The model folder to write.")
 @config_options
 @settings_options(SourceSettings, "source_options")
 @click.option(
@@ -76,10 +77,12 @@ def command(
     with fit_display(state) as display:
         model = fit(source, out, config, **handed_on, listener=LoggedFit(display, log))
     stages = [{"name": stage.name, "chosen": stage.chosen, **stage.metrics} for stage in model.manifest.stages]
+    for note in model.notes:
+        log("warning", text=note)
     log.result = {"model": str(model.path), "stages": stages}
     _print(model.manifest)
-    if handed_on["user_features"] is not None and model.manifest.user_table is None:
-        click.echo("\n--user-features: no part of the exported pipeline reads them; `--preset full` has one that can")
+    for note in model.notes:
+        click.echo(f"\nNote: {note}")
     state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")
 
 

@@ -41,5 +41,6 @@ def command(state: State, model: str, history: str, k: int | None, repeats: bool
         print_json({"items": [line._asdict() for line in found.items], "unknown": found.unknown})
         return
     if found.unknown:
-        click.echo(f"not in the catalog: {', '.join(map(str, found.unknown))}", err=True)
+        known = "" if len(found.unknown) < len(ids) else "; without a known item, these are the most popular ones"
+        click.echo(f"not in the catalog: {', '.join(map(str, found.unknown))}{known}", err=True)
     print_recommendations(found.items)

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 import click
 
 from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
+from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -22,7 +23,7 @@ class HandedOn(TypedDict):
 
 @selfrec_command(name="tune")
 @source_argument
-@click.option("--out", metavar="TOML", type=click.Path(dir_okay=False), required=True, help="The file to write.")
+@click.option("--out", metavar="TOML", type=Place(dir_okay=False), required=True, help="The file to write.")
 @config_options
 @settings_options(SourceSettings, "source_options")
 @click.option("--items", metavar="FILE|TABLE", help="Item columns, as of `fit`.")
@@ -34,7 +35,7 @@ class HandedOn(TypedDict):
 @click.option(
     "--study",
     metavar="FILE",
-    type=click.Path(dir_okay=False),
+    type=Place(dir_okay=False),
     help="Keep the trials there, and go on from those in it.",
 )
 @click.option("--force", is_flag=True, help="Replace the configuration --out if it exists.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
 
 QUICK = ("--preset", "fast", "-o", "cleaning.min_users_per_item=20")
@@ -16,7 +17,7 @@ QUICK = ("--preset", "fast", "-o", "cleaning.min_users_per_item=20")
 
 
 @selfrec_command(name="quickstart")
-@click.argument("folder", metavar="[DIR]", default="selfrec-quickstart", type=click.Path(file_okay=False))
+@click.argument("folder", metavar="[DIR]", default="selfrec-quickstart", type=Place(file_okay=False))
 def command(state: State, folder: str) -> None:
     """The whole tour on a sample shop.
 
