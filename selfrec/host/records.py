@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from selfrec.errors import PluginError, one_line
+from selfrec.host.plugin_lines import line_of
 from selfrec.settings.base import PartOptions
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class PartRecord:
             asked = self.inputs(options) if callable(self.inputs) else self.inputs
         except Exception as error:
             raise PluginError(
-                f"{self.kind} {self.name!r}: inputs failed: {type(error).__name__}: {one_line(error)}; the contract "
-                "wants inputs(options) -> frozenset of graph inputs"
+                f"{self.kind} {self.name!r}: inputs failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, self, self.inputs)}; the contract wants inputs(options) -> frozenset of graph inputs"
             ) from error
         known = get_args(ExtraInput)
         if not isinstance(asked, Set | list | tuple):
@@ -136,6 +137,6 @@ class Ranker(PartRecord):
             return bool(self.portable(options) if callable(self.portable) else self.portable)
         except Exception as error:
             raise PluginError(
-                f"{self.kind} {self.name!r}: portable failed: {type(error).__name__}: {one_line(error)}; the contract "
-                "wants portable(options) -> bool"
+                f"{self.kind} {self.name!r}: portable failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, self, self.portable)}; the contract wants portable(options) -> bool"
             ) from error

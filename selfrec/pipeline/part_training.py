@@ -132,7 +132,7 @@ class PartTrainer:
         prepare = getattr(part.record, "prepare", None)
         if prepare is not None:
             fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
-            with _naming(part, "prepare", "prepare(module, fitting)"), seeded(fitting.seed):
+            with _naming(part, "prepare", "prepare(module, fitting)", prepare), seeded(fitting.seed):
                 prepare(part.module, fitting)
 
     def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
@@ -171,7 +171,7 @@ def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:
     """Run the part's trainer, or the shared loop, and look at what came of it; what `probe` was given."""
     trainer = part.record.trainer or train_by_epochs
     before = checksums(fitting)
-    with _naming(part, "training", "trainer(module, fitting)"), seeded(fitting.seed):
+    with _naming(part, "training", "trainer(module, fitting)", trainer), seeded(fitting.seed):
         trainer(part.module, fitting)
     changed = [name for name, value in checksums(fitting).items() if value != before[name]]
     if changed:
@@ -283,8 +283,8 @@ def _needs_company(output: Tensor, alone: Tensor) -> bool:
 
 
 @contextmanager
-def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
-    """Whatever goes wrong inside names the plugin, the stage and what the contract wanted of it."""
+def _naming(part: Part, what: str, wanted: str, code: object = None) -> Iterator[None]:
+    """Whatever goes wrong inside names the plugin, the stage and what the contract wanted; code is what runs."""
     try:
         with warnings.catch_warnings():
             # Torch's own words on sparse tensors, which closed forms are full of.
@@ -299,6 +299,6 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
         if short is not None:
             raise PluginError(f"{part.name}: {what} {short}") from error
         raise PluginError(
-            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}{line_of(error, part.record)}; the "
-            f"contract wants {wanted} to run to its end: --verbose shows the traceback"
+            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
+            f"{line_of(error, part.record, code)}; the contract wants {wanted} to run to its end: --verbose shows the traceback"
         ) from error

@@ -84,6 +84,13 @@ class Part:
         return self.factored or self.sparse or hasattr(self.module, "generate")
 
     @property
+    def method(self) -> str:
+        """The method that scoring calls for it; of a factored generator, the one that is called for each user."""
+        if self.kind != "generator":
+            return "extract" if self.kind == "extractor" else "rank"
+        return "query" if self.factored else "sparse_scores" if self.sparse else "generate"
+
+    @property
     def name(self) -> str:
         """How errors call it: its kind, which is its stage, and the plugin's name for it."""
         return f"{self.kind} {self.record.name!r}"
@@ -106,8 +113,9 @@ class Part:
             if short is not None:
                 raise PluginError(f"{self.name}: {what} {short}") from error
             raise PluginError(
-                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}{line_of(error, self.record)}; "
-                f"the contract wants {wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
+                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, self.record, method)}; the contract wants {wanted_of(self.kind, what)}: "
+                f"`selfrec plugins check {self.record.name}`"
             ) from error
         changed = [name for (name, old), (_, new) in zip(before, _versions(args), strict=True) if old != new]
         if changed:
@@ -313,8 +321,8 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
             if short is not None:
                 raise PluginError(f"{name}: build {short}") from error
             raise PluginError(
-                f"{name}: build failed: {type(error).__name__}: {one_line(error)}{line_of(error, record)}; {wanted}: "
-                "--verbose shows the traceback"
+                f"{name}: build failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, record, record.build)}; {wanted}: --verbose shows the traceback"
             ) from error
     if not isinstance(module, nn.Module):
         raise PluginError(f"{name}: build returned a {type(module).__name__}; {wanted}")

@@ -18,6 +18,7 @@ from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.histories import Float32, Histories
+from selfrec.host.plugin_lines import module_of
 from selfrec.model_folder.graph import read_graph
 from selfrec.plugin import HEAVY_NAMES, UserBatch
 from selfrec.settings.config import load_config
@@ -64,8 +65,12 @@ def check_options_round_trip(bench: Bench) -> None:
 
 def check_light_import(bench: Bench) -> None:
     """Importing the plugin's module imports no heavy package: it would slow down every command."""
-    module = bench.record.build.__module__
-    code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    module = module_of(bench.record.build)
+    # What the module prints at import is no name of a package.
+    code = (
+        f"import sys; out, sys.stdout = sys.stdout, sys.stderr; import {module}; "
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=out)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"module {module} cannot be imported by itself: {done.stderr.strip()[-300:]}"
     loaded = done.stdout.split()

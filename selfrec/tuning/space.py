@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from selfrec.errors import PluginError, one_line
 from selfrec.histories import Histories
+from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.parts import Records, part_options
 from selfrec.settings.config import label_and_name, merged, named_parts, part_table
@@ -54,8 +55,9 @@ def _effect(face: _Face, histories: Histories) -> list[tuple[str, Any]]:
         return sorted(record.in_effect(options, histories).items())
     except Exception as error:
         raise PluginError(
-            f"{record.kind} {record.name!r}: in_effect failed: {type(error).__name__}: {one_line(error)}; the contract "
-            "wants in_effect(options, histories) -> a mapping of names to values"
+            f"{record.kind} {record.name!r}: in_effect failed: {type(error).__name__}: {one_line(error)}"
+            f"{line_of(error, record, record.in_effect)}; the contract wants in_effect(options, histories) "
+            "-> a mapping of names to values"
         ) from error
 
 

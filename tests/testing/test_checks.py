@@ -275,6 +275,15 @@ def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     assert "importing heavy_plugin imports torch" in outcome.reason
 
 
+def test_what_a_module_prints_is_no_import(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loud_plugin.py").write_text("print('torch is slow')\ndef build(options, sizes): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    from loud_plugin import build
+
+    check_light_import(Bench(record(build=build)))
+
+
 def test_expected_failures_must_name_a_check() -> None:
     with pytest.raises(ValueError, match="no check: learns_chess"):
         parametrize_with_checks(benches([record()]), expected_failures={"learns_chess": "it is hard"})
