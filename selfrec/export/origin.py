@@ -78,7 +78,7 @@ class _Watch:
 
 
 def _bare(name: str) -> str:
-    """aten.ceil and ceil_, prims.erf_inv and erfinv: the exporter and the running program name one thing differently."""
+    """aten.ceil and ceil_, prims.erf_inv and erfinv: exporter and running program name one thing in two ways."""
     return name.rpartition(".")[2].replace("_", "")
 
 

@@ -300,5 +300,6 @@ def _naming(part: Part, what: str, wanted: str, code: object = None) -> Iterator
             raise PluginError(f"{part.name}: {what} {short}") from error
         raise PluginError(
             f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
-            f"{line_of(error, part.record, code)}; the contract wants {wanted} to run to its end: --verbose shows the traceback"
+            f"{line_of(error, part.record, code)}; the contract wants {wanted} to run to its end: "
+            "--verbose shows the traceback"
         ) from error

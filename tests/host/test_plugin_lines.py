@@ -116,7 +116,8 @@ def test_a_function_of_the_wrong_arguments_is_named_with_its_first_line(
 def test_a_field_of_the_wrong_arguments_is_named_with_its_first_line(plugin: ModuleType) -> None:
     (record,) = plugin.selfrec_generators()
     with pytest.raises(
-        PluginError, match=r"^generator 'falls': inputs failed: TypeError: train\(\) .+ \(selfrec_falls\.py, line 20\); "
+        PluginError,
+        match=r"^generator 'falls': inputs failed: TypeError: train\(\) .+ \(selfrec_falls\.py, line 20\); ",
     ):
         replace(record, inputs=plugin.train).reads(record.options())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,12 @@ from torch import Tensor, nn
 from selfrec.errors import PluginError
 from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
-from selfrec.testing.checks import CHECKS, check_light_import, check_same_seed_same_weights
+from selfrec.testing.checks import (
+    CHECKS,
+    check_light_import,
+    check_same_seed_same_weights,
+    check_trains_with_finite_losses,
+)
 from selfrec.testing.kit import name_of, outcome_of
 
 
@@ -212,6 +218,33 @@ def test_a_broken_part_is_found(name: str) -> None:
         reason = outcome.reason
     assert len(reason) > 20
     assert "\n" not in reason
+
+
+def by_slow_epochs(module: Neighbours, fitting: Fitting) -> None:
+    count(module, fitting)
+    for epoch in fitting.epochs(module, 2):
+        epoch.report(loss=1.0)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "wanted"),
+    [
+        (count, "slow: training takes 12 s for 120 users and 20 items"),
+        (by_slow_epochs, "slow: 6 s an epoch of 120 users; at that pace one of 100,000 users takes 1.4 hours"),
+    ],
+)
+def test_a_slow_training_is_told_and_passes(trainer: Any, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(step=12.0)
+    bench = Bench(record(trainer=trainer))
+    with monkeypatch.context() as patched:
+        patched.setattr("selfrec.testing.bench.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+        patched.setattr("selfrec.testing.bench.SLOW", 4.0)
+        outcome = outcome_of(check_trains_with_finite_losses, bench)
+    assert (outcome.passed, outcome.word, outcome.note) == (True, "ok", wanted)
+
+
+def test_a_quick_training_is_not_worth_a_word() -> None:
+    assert outcome_of(check_trains_with_finite_losses, Bench(record())).note == ""
 
 
 class WithoutDefault(PartOptions):
