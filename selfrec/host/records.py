@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from selfrec.errors import PluginError, one_line
@@ -72,6 +73,13 @@ class PartRecord:
     excused: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Checks of `selfrec.testing` that the part does not pass by design, by name without `check_`, and why."""
 
+    def shares_module(self, other: PartRecord) -> bool:
+        """Whether the two are faces of one module: of one name and one `build`.
+
+        A method is another object each time it is looked up, and so is a `partial`; they are one by what they call.
+        """
+        return self.name == other.name and _called(self.build) == _called(other.build)
+
     def reads(self, options: PartOptions) -> frozenset[ExtraInput]:
         """The graph inputs beyond history and weights that a part with these options reads.
 
@@ -91,6 +99,11 @@ class PartRecord:
             if name not in known:
                 raise PluginError(f"{self.kind} {self.name!r}: unknown graph input {name!r}; known: {', '.join(known)}")
         return frozenset(asked)
+
+
+def _called(build: Callable[..., Any]) -> object:
+    """What tells one `build` from another."""
+    return (_called(build.func), build.args, build.keywords) if isinstance(build, partial) else build
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar, get_args
 
@@ -17,6 +16,7 @@ from selfrec.host.plugin_lines import defined_at, line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
+from selfrec.pipeline.seeding import seeded
 from selfrec.settings.base import PartOptions
 
 T = TypeVar("T")
@@ -290,22 +290,6 @@ def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]
         raise SettingsError(
             f"{where}: {first['msg']} (got {first.get('input')!r}); see `selfrec plugins show {record.name}`"
         ) from error
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's own generator begins at the seed, whatever was drawn before, and is then as it was.
-
-    So are its default dtype and whether it keeps gradients, which a part may set for itself alone.
-    """
-    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(gradients)
 
 
 def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Sizes, seed: int) -> Part:

@@ -193,8 +193,7 @@ class Bench:
         return Config.model_validate({"seed": seed, "pipeline": pipeline, **tables})
 
     def _two_faces(self) -> bool:
-        mine = self.record
-        return any(r.name == mine.name and r.build is mine.build and r.kind != mine.kind for r in self.beside)
+        return any(r.shares_module(self.record) and r.kind != self.record.kind for r in self.beside)
 
 
 def _noise(count: int) -> Float32:

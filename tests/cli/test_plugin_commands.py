@@ -51,6 +51,9 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     ran = cli("plugins", "check", "itemknn", "-o", "shrnk=5")
     assert ran.code == 2
     assert "unknown option 'shrnk'; did you mean 'shrink'?" in ran.err
+    ran = cli("plugins", "check", "itemknn", "-o", "shrink=-5")
+    assert (ran.code, ran.out) == (2, "")
+    assert "option 'shrink' is -5: should be greater than or equal to 0; give it another value" in ran.err
 
 
 def test_a_plugin_that_the_configuration_disables_takes_no_part(tmp_path: Path, cli: Cli) -> None:

@@ -63,7 +63,7 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
 def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Bench]:
     from selfrec.errors import SettingsError
     from selfrec.settings.config import parse_override
-    from selfrec.settings.validation import suggestion
+    from selfrec.settings.validation import suggestion, validated
     from selfrec.testing import benches
 
     options: dict[str, Any] = {}
@@ -77,6 +77,10 @@ def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tup
         (record.kind, record.name): {k: v for k, v in options.items() if k in record.options.model_fields}
         for record in records
     }
+    # Refused at once, and not by every check.
+    for record in chosen:
+        if given[record.kind, record.name]:
+            validated(record.options, given[record.kind, record.name])
     return [bench for bench in benches(records, given) if bench.record in chosen]
 
 
