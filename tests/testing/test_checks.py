@@ -14,10 +14,11 @@ from pydantic import Field, field_serializer
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError
-from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
+from selfrec.plugin import EpochOptions, Fitting, Generator, PartOptions, Sizes, UserBatch, newest
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
 from selfrec.testing.checks import (
     CHECKS,
+    check_learns_the_checkerboard,
     check_light_import,
     check_same_seed_same_weights,
     check_trains_with_finite_losses,
@@ -245,6 +246,13 @@ def test_a_slow_training_is_told_and_passes(trainer: Any, wanted: str, monkeypat
 
 def test_a_quick_training_is_not_worth_a_word() -> None:
     assert outcome_of(check_trains_with_finite_losses, Bench(record())).note == ""
+
+
+def test_a_part_by_epochs_that_learns_too_little_is_told_to_learn_longer() -> None:
+    told = "may need other options than its own (120 users are one batch, as a rule): `plugins check NAME -o epochs=60`"
+    by_epochs = record(trainer=learn_nothing, options=EpochOptions)
+    assert told in outcome_of(check_learns_the_checkerboard, Bench(by_epochs)).reason
+    assert told not in outcome_of(check_learns_the_checkerboard, Bench(record(trainer=learn_nothing))).reason
 
 
 class WithoutDefault(PartOptions):
