@@ -93,7 +93,7 @@ def check_fields(options: type[BaseModel], what: str, prefix: str = "", within: 
             config.get("populate_by_name") or config.get("validate_by_name")
         ):
             raise PluginError(
-                f"{what}: option {option!r} has the alias {field.validation_alias!r}, but configurations know an option "
+                f"{what}: option {option!r} has the alias {field.validation_alias!r}, but configurations know one "
                 "by its field's name alone; rename the field, or set validate_by_name=True in model_config"
             )
         for table in _tables(field.annotation):

@@ -8,21 +8,24 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from selfrec.errors import SettingsError
 from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.histories import Float32, Histories
 from selfrec.host.plugin_lines import module_of
 from selfrec.model_folder.graph import read_graph
-from selfrec.plugin import HEAVY_NAMES, UserBatch
-from selfrec.settings.config import load_config
+from selfrec.plugin import HEAVY_NAMES, PartOptions, UserBatch
+from selfrec.settings.config import load_config, table_of
 from selfrec.settings.dump import config_toml
+from selfrec.settings.search import dimensions_of
 from selfrec.settings.validation import validated
 from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, USERS, Bench
 
@@ -41,12 +44,25 @@ HEAVY = ("torch", "onnx", "onnxruntime", "matplotlib", "pandas", "sklearn", "sci
 
 
 def check_options_documented(bench: Bench) -> None:
-    """Every option has a description and a default, and the defaults are valid."""
+    """Every option has a description and a default; the defaults are valid, and so are the values to search."""
     options = bench.record.options
     for name, field in options.model_fields.items():
         assert field.description, f"option {name!r} has no description: write Field(..., description=...)"
         assert not field.is_required(), f"option {name!r} has no default: write Field(default, description=...)"
     validated(options, {})
+    for dimension in dimensions_of(options, "", {}):
+        own = dimension.name.removeprefix(".")
+        refused = [told for told in (_refusal(options, own, value) for value in dimension.values) if told]
+        assert not refused, f"searched(...) offers what is refused: {refused[0]}"
+
+
+def _refusal(options: type[PartOptions], name: str, value: Any) -> str:
+    """Why an option cannot have this value; empty where it can, with others than the defaults perhaps."""
+    try:
+        validated(options, table_of(name, value))
+    except SettingsError as error:
+        return str(error) if f"option {name!r} is" in str(error) else ""
+    return ""
 
 
 def check_options_round_trip(bench: Bench) -> None:

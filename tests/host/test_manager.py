@@ -167,7 +167,7 @@ def test_a_plugin_that_fails_to_import_is_skipped_with_the_reason(install: Insta
         ),
         (
             GENERATOR.format(name="tiny").replace("Field(8,", "Field(8, alias='the-width',"),
-            "option 'width' has the alias 'the-width', but configurations know an option by its field's name alone",
+            "option 'width' has the alias 'the-width', but configurations know one by its field's name alone",
         ),
         (GENERATOR.format(name="tiny").replace('"A test."', "''"), "generator 'tiny': the summary must be one line"),
         (GENERATOR.format(name="tiny").replace("options=Options", "options=dict"), "options must be a subclass of"),

@@ -252,3 +252,20 @@ class Nested(PartOptions):
 def test_an_option_in_a_list_or_a_table_of_tables_is_named(values: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingsError, match=f"^{re.escape(told)}"):
         validated(Nested, values)
+
+
+class Wide(PartOptions):
+    layer: Layer = Field(Layer(width=9), description="A table with a default of its own.")
+    deep: int = Field(1, description="Depth.")
+
+
+class Outer(PartOptions):
+    wide: Wide = Field(Wide(deep=3), description="A table of tables.")
+
+
+def test_a_table_keeps_the_default_of_what_is_not_set() -> None:
+    """As `plugins show` and `init` have it: wide.deep = 3, wide.layer.width = 9."""
+    assert validated(Outer, {"wide": {"layer": {}}}).wide == Wide(deep=3, layer=Layer(width=9))
+    assert validated(Outer, {"wide": {"deep": 2}}).wide == Wide(deep=2, layer=Layer(width=9))
+    assert validated(Outer, {"wide": {"layer": {"width": 5}}}).wide == Wide(deep=3, layer=Layer(width=5))
+    assert validated(Outer, {"wide": Wide()}).wide == Wide(deep=1)

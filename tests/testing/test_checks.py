@@ -14,12 +14,13 @@ from pydantic import Field, field_serializer
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError
-from selfrec.plugin import EpochOptions, Fitting, Generator, PartOptions, Sizes, UserBatch, newest
+from selfrec.plugin import EpochOptions, Fitting, Generator, PartOptions, Sizes, UserBatch, newest, searched
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
 from selfrec.testing.checks import (
     CHECKS,
     check_learns_the_checkerboard,
     check_light_import,
+    check_options_documented,
     check_same_seed_same_weights,
     check_trains_with_finite_losses,
 )
@@ -253,6 +254,16 @@ def test_a_part_by_epochs_that_learns_too_little_is_told_to_learn_longer() -> No
     by_epochs = record(trainer=learn_nothing, options=EpochOptions)
     assert told in outcome_of(check_learns_the_checkerboard, Bench(by_epochs)).reason
     assert told not in outcome_of(check_learns_the_checkerboard, Bench(record(trainer=learn_nothing))).reason
+
+
+class SearchedTooFar(PartOptions):
+    shrink: float = Field(1.0, description="Added to the counts.", gt=0, json_schema_extra=searched(0.5, 0))
+
+
+def test_a_value_to_search_that_is_refused_is_found() -> None:
+    assert outcome_of(check_options_documented, Bench(record(options=SearchedTooFar))).reason == (
+        "searched(...) offers what is refused: option 'shrink' is 0: should be greater than 0; give it another value"
+    )
 
 
 class WithoutDefault(PartOptions):
