@@ -77,7 +77,7 @@ def explained(error: Exception, recommender: Recommender) -> ExportError:
             operator = without_translation(outcome)
             if operator is not None:
                 return _untranslated(operator, part, recommender)
-            where = line_of(outcome, part.record)
+            where = line_of(outcome, part.record, getattr(part.module, part.method, None))
             return ExportError(
                 f"export: {part.name} does not become a graph ({reason(outcome)}){where}; the contract wants code "
                 f"whose course no value and no size decides: `selfrec plugins check {part.record.name}`"

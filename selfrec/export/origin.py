@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from onnx import ModelProto
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from selfrec.host.plugin_lines import package_of
@@ -40,7 +41,7 @@ def operators_of(graph: ModelProto, operations: Collection[str]) -> set[str]:
         for prop in node.metadata_props
         if prop.key == NODE
     )
-    return {name for value in told for name in re.findall(r"torch\.ops\.(aten\.\w+)", value)}
+    return {name for value in told for name in re.findall(r"torch\.ops\.((?:aten|prims)\.\w+)", value)}
 
 
 def line_of_operators(
@@ -51,25 +52,21 @@ def line_of_operators(
     The part is run once more for it: the exporter itself keeps no lines of what the module's `forward` calls.
     """
     watch = _Watch(operators, package_of(record.build))
-    with torch.no_grad(), watch:
+    with torch.no_grad(), _Operators(watch), _Functions(watch):
         face(*given)
     return watch.line
 
 
-class _Watch(TorchDispatchMode):
+class _Watch:
     """Keeps the line of the package that first comes to one of the operators."""
 
     def __init__(self, operators: Collection[str], package: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.operators, self.package, self.line = operators, package, ""
+        self.names, self.package, self.line = {_bare(name) for name in operators}, package, ""
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if not self.line and str(func.overloadpacket) in self.operators:
+    def look(self, name: str) -> None:
+        """Told of every function and operator of torch that is called."""
+        if not self.line and _bare(name) in self.names:
             self.line = self._own_line()
-        run: Callable[..., Any] = func
-        return run(*args, **(kwargs or {}))
 
     def _own_line(self) -> str:
         frame: FrameType | None = sys._getframe(2)
@@ -78,3 +75,38 @@ class _Watch(TorchDispatchMode):
                 return f" ({Path(frame.f_code.co_filename).name}, line {frame.f_lineno})"
             frame = frame.f_back
         return ""
+
+
+def _bare(name: str) -> str:
+    """aten.ceil and ceil_, prims.erf_inv and erfinv: exporter and running program name one thing in two ways."""
+    return name.rpartition(".")[2].replace("_", "")
+
+
+class _Operators(TorchDispatchMode):
+    """What is run: the operators that others are made of."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.watch = watch
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.watch.look(str(func.overloadpacket))
+        run: Callable[..., Any] = func
+        return run(*args, **(kwargs or {}))
+
+
+class _Functions(TorchFunctionMode):
+    """What is called: functions that are made of several operators."""
+
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.watch.look(str(getattr(func, "__name__", "")))
+        run: Callable[..., Any] = func
+        return run(*args, **(kwargs or {}))

@@ -21,7 +21,7 @@ from selfrec.evaluation.result import Evaluation
 from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
-from selfrec.fit_job.manifest import manifest_of
+from selfrec.fit_job.manifest import manifest_of, plugin_versions
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
 from selfrec.fit_job.unread import unread_columns
@@ -84,12 +84,13 @@ def fit(
     """
     listener = listener or Silent()
     plugins = PluginManager.load(config.disable_plugins)
-    check_parts(config, plugins)
+    found = check_parts(config, plugins)
     _check_length(config)
     # What is wrong here is better known before the source is read.
     _device(config.training.device)
     if warm_start is not None:
         check_warm_start(warm_start)
+    versions = plugin_versions(plugins, {(kind, part.name) for kind, parts in found.items() for part in parts.values()})
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:
@@ -104,11 +105,12 @@ def fit(
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
             folder = writer.target.with_name(f".{writer.target.name}.fit")
-            work_folder, resumed = WorkFolder.open(folder, _identity(config, dataset, warm_start), resume=resume)
+            identity = {**_identity(config, dataset, warm_start), "plugins": versions}
+            work_folder, resumed = WorkFolder.open(folder, identity, resume=resume)
             with work_folder:
                 if resume and not resumed:
                     listener.message(
-                        "nothing to resume: no unfinished fit of this source and configuration; starting anew"
+                        "nothing to resume: no unfinished fit of this source, configuration and plugins; starting anew"
                     )
                 fitted = _fit(writer, work_folder, dataset, config, plugins, device, warm_start, listener)
                 work_folder.close()

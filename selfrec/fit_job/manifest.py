@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from selfrec.host.manager import PluginManager
+from selfrec.host.records import Kind
 from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SearchRow, SourceColumns, StageRow
 from selfrec.pipeline.chosen import Chosen, Stage
 from selfrec.pipeline.recommender import Recommender
@@ -28,7 +29,7 @@ def manifest_of(
     reads_users = "user_features" in recommender.extra_inputs
     return Manifest(
         selfrec_version=version("selfrec"),
-        plugins=_versions(plugins, final),
+        plugins=plugin_versions(plugins, {(part.kind, part.record.name) for part in final.parts}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=config.seed,
         config=config,
@@ -45,9 +46,8 @@ def manifest_of(
     )
 
 
-def _versions(plugins: PluginManager, final: Chosen) -> dict[str, str]:
-    """Version of each distribution that a part of the exported pipeline came from."""
-    used = {(part.kind, part.record.name) for part in final.parts}
+def plugin_versions(plugins: PluginManager, used: Container[tuple[Kind, str]]) -> dict[str, str]:
+    """Version of each distribution that one of these parts, by kind and name, comes from."""
     return {
         info.distribution: info.version
         for info in plugins.listing()

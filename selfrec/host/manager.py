@@ -136,7 +136,8 @@ class PluginManager:
             if loaded.plugin is None:
                 continue
             try:
-                added = collect_commands(self._caller(loaded.plugin, "selfrec_commands"), set(taken))
+                with redirect_stdout(sys.stderr):
+                    added = collect_commands(self._caller(loaded.plugin, "selfrec_commands"), set(taken))
             except (Exception, SystemExit) as error:
                 self._break(name, error)
             else:

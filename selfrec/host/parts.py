@@ -53,9 +53,9 @@ def _named(config: Config, kind: Kind, plugins: PluginManager) -> dict[str, Part
 def _check_faces(config: Config, found: dict[Kind, dict[str, PartRecord]], plugins: PluginManager) -> None:
     """A generator that shares its module with an extractor reads that extractor's features and is trained with it."""
     for label, record in found["generator"].items():
-        twins = [other for _, other in plugins.parts("extractor") if other.name == record.name]
+        twins = [other for _, other in plugins.parts("extractor") if other.shares_module(record)]
         beside = found["extractor"].get(label)
-        if any(twin.build is record.build for twin in twins) and (beside is None or beside.build is not record.build):
+        if twins and (beside is None or not beside.shares_module(record)):
             named = label if label == record.name else f"{label}:{record.name}"
             wanted = ",".join([*config.pipeline.extractors, named])
             raise SettingsError(

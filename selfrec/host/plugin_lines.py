@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from selfrec.host.records import PartRecord
+if TYPE_CHECKING:
+    from selfrec.host.records import PartRecord
 
 
-def line_of(error: BaseException, record: PartRecord) -> str:
+def line_of(error: BaseException, record: PartRecord, code: object = None) -> str:
     """The innermost frame in the package that builds the part, " (selfrec_mine.py, line 12)"; "" where there is none.
 
-    The error and what it was raised from are looked at, the outermost first.
+    The error and what it was raised from are looked at, the outermost first. code is what was called: where the error
+    comes before its first line, as for arguments that it does not take, it is told where it begins.
     """
-    return line_in(error, package_of(record.build))
+    return line_in(error, package_of(record.build)) or defined_at(code, record)
 
 
 def line_in(error: BaseException, package: str) -> str:
@@ -32,7 +36,7 @@ def line_in(error: BaseException, package: str) -> str:
 
 def defined_at(code: object, record: PartRecord) -> str:
     """Where a function of that package begins, " (selfrec_mine.py, line 12)"; "" for one of another package."""
-    function = inspect.unwrap(getattr(code, "__func__", code))  # type: ignore[arg-type]
+    function = _plain(code)
     if not inspect.isfunction(function) or package_of(function) != package_of(record.build):
         return ""
     return f" ({Path(function.__code__.co_filename).name}, line {function.__code__.co_firstlineno})"
@@ -40,7 +44,23 @@ def defined_at(code: object, record: PartRecord) -> str:
 
 def package_of(code: object) -> str:
     """The first word of the module that it is of; "" where it has none."""
-    return str(getattr(code, "__module__", None) or "").partition(".")[0]
+    return module_of(code).partition(".")[0]
+
+
+def module_of(code: object) -> str:
+    """The module that a function is of, or an object that can be called; of a `partial`, its function's."""
+    return str(getattr(_plain(code), "__module__", None) or "")
+
+
+def _plain(code: object) -> object:
+    """The function under decorators, bound arguments and a bound object."""
+    while True:
+        inner = getattr(code, "__wrapped__", None) or getattr(code, "__func__", None)
+        if isinstance(code, partial):
+            inner = code.func
+        if inner is None:
+            return code
+        code = inner
 
 
 def _innermost(traceback: TracebackType | None, package: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from selfrec.errors import PluginError, one_line
+from selfrec.host.plugin_lines import line_of
 from selfrec.settings.base import PartOptions
 
 if TYPE_CHECKING:
@@ -71,6 +73,13 @@ class PartRecord:
     excused: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Checks of `selfrec.testing` that the part does not pass by design, by name without `check_`, and why."""
 
+    def shares_module(self, other: PartRecord) -> bool:
+        """Whether the two are faces of one module: of one name and one `build`.
+
+        A method is another object each time it is looked up, and so is a `partial`; they are one by what they call.
+        """
+        return self.name == other.name and _called(self.build) == _called(other.build)
+
     def reads(self, options: PartOptions) -> frozenset[ExtraInput]:
         """The graph inputs beyond history and weights that a part with these options reads.
 
@@ -80,8 +89,8 @@ class PartRecord:
             asked = self.inputs(options) if callable(self.inputs) else self.inputs
         except Exception as error:
             raise PluginError(
-                f"{self.kind} {self.name!r}: inputs failed: {type(error).__name__}: {one_line(error)}; the contract "
-                "wants inputs(options) -> frozenset of graph inputs"
+                f"{self.kind} {self.name!r}: inputs failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, self, self.inputs)}; the contract wants inputs(options) -> frozenset of graph inputs"
             ) from error
         known = get_args(ExtraInput)
         if not isinstance(asked, Set | list | tuple):
@@ -90,6 +99,11 @@ class PartRecord:
             if name not in known:
                 raise PluginError(f"{self.kind} {self.name!r}: unknown graph input {name!r}; known: {', '.join(known)}")
         return frozenset(asked)
+
+
+def _called(build: Callable[..., Any]) -> object:
+    """What tells one `build` from another."""
+    return (_called(build.func), build.args, build.keywords) if isinstance(build, partial) else build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +150,6 @@ class Ranker(PartRecord):
             return bool(self.portable(options) if callable(self.portable) else self.portable)
         except Exception as error:
             raise PluginError(
-                f"{self.kind} {self.name!r}: portable failed: {type(error).__name__}: {one_line(error)}; the contract "
-                "wants portable(options) -> bool"
+                f"{self.kind} {self.name!r}: portable failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, self, self.portable)}; the contract wants portable(options) -> bool"
             ) from error

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from selfrec.errors import PluginError, SettingsError, one_line
 from selfrec.host.records import PartRecord
-from selfrec.settings.base import PartOptions, Settings
-from selfrec.settings.validation import is_table, validated
+from selfrec.settings.base import PartOptions
+from selfrec.settings.validation import validated
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """Part names; also bare keys of TOML, and free of the `:` and `.` that have a meaning in the configuration."""
@@ -67,8 +69,7 @@ def _check_options(options: Any, what: str) -> None:
         raise PluginError(f"{what}: options must be a subclass of selfrec.plugin.PartOptions")
     if options.model_config.get("extra") != "forbid":
         raise PluginError(f"{what}: options must forbid unknown keys; leave extra='forbid' as PartOptions sets it")
-    for option in undocumented(options):
-        raise PluginError(f"{what}: option {option!r} has no description; declare it with Field(..., description=...)")
+    check_fields(options, what)
     if all(not field.is_required() for field in options.model_fields.values()):
         try:
             validated(options, {})
@@ -76,12 +77,38 @@ def _check_options(options: Any, what: str) -> None:
             raise PluginError(f"{what}: its defaults are refused: {one_line(error)}") from error
 
 
-def undocumented(options: type[Settings]) -> list[str]:
-    """Dotted names of the fields without a description, nested tables included."""
-    found = []
+def check_fields(options: type[BaseModel], what: str, prefix: str = "", within: tuple[type, ...] = ()) -> None:
+    """Raises PluginError for a field without a description, or one whose name, or what it holds, is not looked at.
+
+    Tables are looked into, also those in lists and mappings; within are the tables that the options stand in.
+    """
     for name, field in options.model_fields.items():
+        option = f"{prefix}{name}"
         if not (field.description or "").strip():
-            found.append(name)
-        if is_table(field.annotation):
-            found += [f"{name}.{inner}" for inner in undocumented(field.annotation)]
-    return found
+            raise PluginError(
+                f"{what}: option {option!r} has no description; declare it with Field(..., description=...)"
+            )
+        config = options.model_config
+        if field.validation_alias is not None and not (
+            config.get("populate_by_name") or config.get("validate_by_name")
+        ):
+            raise PluginError(
+                f"{what}: option {option!r} has the alias {field.validation_alias!r}, but configurations know one "
+                "by its field's name alone; rename the field, or set validate_by_name=True in model_config"
+            )
+        for table in _tables(field.annotation):
+            if table.model_config.get("extra") != "forbid":
+                raise PluginError(
+                    f"{what}: option {option!r} is made of {table.__name__}, where a misspelt name would pass unseen; "
+                    f"derive {table.__name__} from selfrec.plugin.PartOptions"
+                )
+            if table not in within:
+                check_fields(table, what, f"{option}.", (*within, table))
+
+
+def _tables(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in a type: itself, or those of a union, a list or a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _tables(inner)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from selfrec.errors import TargetError, one_line
+from selfrec.errors import PluginError, TargetError, one_line
 from selfrec.files import locked, sync
 
 RUN_FILE = "fit.json"
@@ -42,12 +42,19 @@ class Checkpoint:
     _written: float = field(default_factory=time.monotonic)
 
     def restore(self, keepers: Mapping[str, Any]) -> Saved:
-        """Load the state of every keeper, where there is one."""
+        """Load the state of every keeper, where there is one. Raises PluginError where the part has changed since."""
         if self.path is None or not self.path.exists():
             return Saved()
         stored = torch.load(self.path, weights_only=True)
-        for name, keeper in keepers.items():
-            keeper.load_state_dict(stored["keepers"][name])
+        kept = stored["keepers"]
+        try:
+            for name, keeper in keepers.items():
+                keeper.load_state_dict(kept[name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise PluginError(
+                f"what the killed fit kept of its training ({', '.join(kept)}) does not fit the part as it is now "
+                f"({type(error).__name__}: {one_line(error)}); fit without --resume"
+            ) from error
         return Saved(stored["curves"], stored["best"], stored["best_epoch"], stored["best_state"])
 
     def save(

@@ -22,6 +22,7 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.measure import measure, rank_all
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.remedies import against_infinity
+from selfrec.pipeline.seeding import seed_all
 
 Notify = Callable[[Part, int, Mapping[str, float]], None]
 Validate = Callable[[], Mapping[str, float]]
@@ -58,6 +59,26 @@ class CandidateRows:
     """float32[R, C] 1 where the candidate was hidden, else 0."""
 
 
+@dataclass
+class _Loop:
+    """Where the loop over epochs stands."""
+
+    module: nn.Module
+    keepers: Mapping[str, Any]
+    """What a checkpoint holds."""
+    best: float
+    best_state: dict[str, Tensor]
+    open: Epoch | None = None
+    """The epoch that the trainer is in."""
+
+    def end(self) -> None:
+        """Put the best epoch's weights into the module."""
+        self.open = None
+        if self.best_state:
+            self.module.load_state_dict(self.best_state)
+        self.module.eval()
+
+
 @dataclass(kw_only=True)
 class Fitting:
     """All that a trainer may use. The rows are sparse; dense [users, items] arrays do not exist."""
@@ -92,6 +113,7 @@ class Fitting:
     """Overrides the validation metric (rankers are measured through the whole pipeline)."""
     curves: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
+    _loop: _Loop | None = field(default=None, init=False, repr=False)
 
     @property
     def options(self) -> Any:
@@ -125,28 +147,47 @@ class Fitting:
 
         `state` names what else must survive a killed fit: optimizers, schedulers, second networks: anything with
         state_dict and load_state_dict. Stops after `patience` epochs without a better validation metric and leaves
-        the best epoch's weights in the module. In a refit runs exactly the number of epochs found best.
+        the best epoch's weights in the module. In a refit runs exactly the number of epochs found best. The epoch in
+        which a trainer leaves the loop, by `break` or `return`, is the last one. A training has one such loop.
         """
+        if self._loop is not None:
+            raise PluginError(
+                f"{self.part.name}: its trainer calls fitting.epochs a second time; the contract wants one loop, which "
+                "is what a killed fit goes on in: tell phases by epoch.number"
+            )
         keepers = {"module": module, **(state or {})}
         saved = self.checkpoint.restore(keepers)
-        self.curves, best_state = saved.curves, saved.best_state
-        best, self.best_epoch = saved.best, saved.best_epoch
+        self.curves, self.best_epoch = saved.curves, saved.best_epoch
+        loop = self._loop = _Loop(module, keepers, saved.best, saved.best_state)
         limit = count if self.fixed_epochs is None else min(count, self.fixed_epochs)
         for number in range(len(self.curves) + 1, limit + 1):
             if self._out_of_patience(number, patience):
                 break
             module.train()
-            torch.manual_seed((self.seed * 1_000_003 + number) % 2**63)
-            epoch = Epoch(number, count, np.random.default_rng([self.seed, number]))
-            yield epoch
-            value = self._close(module, epoch)
-            if value > best or self.validation is None:
-                best, self.best_epoch = value, number
-                best_state = {key: tensor.detach().clone() for key, tensor in module.state_dict().items()}
-            self.checkpoint.save(keepers, self.curves, best, self.best_epoch, best_state)
-        if best_state:
-            module.load_state_dict(best_state)
-        module.eval()
+            seed_all((self.seed * 1_000_003 + number) % 2**63)
+            loop.open = Epoch(number, count, np.random.default_rng([self.seed, number]))
+            yield loop.open
+            self._end_epoch(loop)
+        loop.end()
+
+    def leave(self) -> None:
+        """End the loop that a trainer has left by `break` or `return`; an epoch that it gave no loss does not count."""
+        loop = self._loop
+        if loop is not None and loop.open is not None:
+            if loop.open.metrics:
+                self._end_epoch(loop)
+            loop.end()
+
+    def _end_epoch(self, loop: _Loop) -> None:
+        """Validate, keep the weights if they are the best so far, and write the checkpoint."""
+        epoch = loop.open
+        assert epoch is not None
+        value = self._close(loop.module, epoch)
+        loop.open = None
+        if value > loop.best or self.validation is None:
+            loop.best, self.best_epoch = value, epoch.number
+            loop.best_state = {key: tensor.detach().clone() for key, tensor in loop.module.state_dict().items()}
+        self.checkpoint.save(loop.keepers, self.curves, loop.best, self.best_epoch, loop.best_state)
 
     def _out_of_patience(self, number: int, patience: int | None) -> bool:
         watched = self.validation is not None and patience is not None and self.best_epoch > 0

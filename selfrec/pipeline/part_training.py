@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,8 @@ from torch import Tensor
 from selfrec.catalog import Catalog
 from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.histories import Float32, Histories, Holdout
-from selfrec.host.plugin_lines import line_of
-from selfrec.host.records import ExtraInput, Kind, Sizes
+from selfrec.host.plugin_lines import defined_at, line_of
+from selfrec.host.records import ExtraInput, Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint, WorkFolder
 from selfrec.pipeline.checksums import checksums
@@ -25,9 +26,10 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
-from selfrec.pipeline.parts import Part, Records, build_part, part_options, seeded
+from selfrec.pipeline.parts import Part, Records, build_part, part_options
 from selfrec.pipeline.prior import HalfLives
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
+from selfrec.pipeline.seeding import seeded
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.config import label_and_name, part_table
 from selfrec.settings.tables import Config
@@ -71,11 +73,11 @@ class PartTrainer:
         """The part that `text` ("name" or "label:name") names; with the module of `shared`, its other face."""
         label, name = label_and_name(text)
         record = self.records.get(kind, name)
-        if shared is not None and shared.label == label and shared.record.build is record.build:
+        if shared is not None and shared.label == label and shared.record.shares_module(record):
             return Part(kind=kind, label=label, record=record, options=shared.options, module=shared.module)
         tables = [part_table(self.config, kind, label)]
         if kind == "extractor":
-            tables += self._other_face(label, name, record.build)
+            tables += self._other_face(label, name, record)
         part = build_part(record, label, part_options(record, label, tables), sizes, self.seed_of(kind, label))
         part.module.to(self.device)
         return part
@@ -132,8 +134,8 @@ class PartTrainer:
         prepare = getattr(part.record, "prepare", None)
         if prepare is not None:
             fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
-            with _naming(part, "prepare", "prepare(module, fitting)"), seeded(fitting.seed):
-                prepare(part.module, fitting)
+            with _naming(part, "prepare", "prepare(module, fitting)", prepare), seeded(fitting.seed):
+                _check_ran(part, "prepare", prepare(part.module, fitting))
 
     def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
         return Fitting(
@@ -159,11 +161,11 @@ class PartTrainer:
             return None
         return self.trained[like, part.key].part.module.state_dict()
 
-    def _other_face(self, label: str, name: str, build: Any) -> list[Mapping[str, Any]]:
+    def _other_face(self, label: str, name: str, record: PartRecord) -> list[Mapping[str, Any]]:
         """The generator table of the same label, where generator and extractor are one module."""
         if not any(label_and_name(text) == (label, name) for text in self.config.pipeline.generators):
             return []
-        same = self.records.get("generator", name).build is build
+        same = self.records.get("generator", name).shares_module(record)
         return [part_table(self.config, "generator", label)] if same else []
 
 
@@ -171,8 +173,9 @@ def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:
     """Run the part's trainer, or the shared loop, and look at what came of it; what `probe` was given."""
     trainer = part.record.trainer or train_by_epochs
     before = checksums(fitting)
-    with _naming(part, "training", "trainer(module, fitting)"), seeded(fitting.seed):
-        trainer(part.module, fitting)
+    with _naming(part, "training", "trainer(module, fitting)", trainer), seeded(fitting.seed):
+        _check_ran(part, "trainer", trainer(part.module, fitting))
+        fitting.leave()
     changed = [name for name, value in checksums(fitting).items() if value != before[name]]
     if changed:
         raise PluginError(
@@ -183,6 +186,19 @@ def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:
     with _naming(part, "its state after training", "dense tensors in state_dict()"):
         _check_state(part)
     return probe(part, fitting)
+
+
+def _check_ran(part: Part, field: str, returned: object) -> None:
+    """Raises PluginError for a function that was called and did nothing."""
+    if not inspect.isgenerator(returned) and not inspect.iscoroutine(returned):
+        return
+    returned.close()
+    word = "a yield in it" if inspect.isgenerator(returned) else "async before it"
+    raise PluginError(
+        f"{part.name}: its {field} has {word}, so that nothing of it was run"
+        f"{defined_at(getattr(part.record, field), part.record)}; the contract wants {field}(module, fitting) to do "
+        "its work and return"
+    )
 
 
 def check_loaded(part: Part, fitting: Fitting, given: Tensor | None) -> None:
@@ -283,8 +299,8 @@ def _needs_company(output: Tensor, alone: Tensor) -> bool:
 
 
 @contextmanager
-def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
-    """Whatever goes wrong inside names the plugin, the stage and what the contract wanted of it."""
+def _naming(part: Part, what: str, wanted: str, code: object = None) -> Iterator[None]:
+    """Whatever goes wrong inside names the plugin, the stage and what the contract wanted; code is what runs."""
     try:
         with warnings.catch_warnings():
             # Torch's own words on sparse tensors, which closed forms are full of.
@@ -299,6 +315,7 @@ def _naming(part: Part, what: str, wanted: str) -> Iterator[None]:
         if short is not None:
             raise PluginError(f"{part.name}: {what} {short}") from error
         raise PluginError(
-            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}{line_of(error, part.record)}; the "
-            f"contract wants {wanted} to run to its end: --verbose shows the traceback"
+            f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
+            f"{line_of(error, part.record, code)}; the contract wants {wanted} to run to its end: "
+            "--verbose shows the traceback"
         ) from error

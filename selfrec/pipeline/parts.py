@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar, get_args
 
@@ -17,6 +16,7 @@ from selfrec.host.plugin_lines import defined_at, line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
+from selfrec.pipeline.seeding import seeded
 from selfrec.settings.base import PartOptions
 
 T = TypeVar("T")
@@ -84,6 +84,13 @@ class Part:
         return self.factored or self.sparse or hasattr(self.module, "generate")
 
     @property
+    def method(self) -> str:
+        """The method that scoring calls for it; of a factored generator, the one that is called for each user."""
+        if self.kind != "generator":
+            return "extract" if self.kind == "extractor" else "rank"
+        return "query" if self.factored else "sparse_scores" if self.sparse else "generate"
+
+    @property
     def name(self) -> str:
         """How errors call it: its kind, which is its stage, and the plugin's name for it."""
         return f"{self.kind} {self.record.name!r}"
@@ -106,8 +113,9 @@ class Part:
             if short is not None:
                 raise PluginError(f"{self.name}: {what} {short}") from error
             raise PluginError(
-                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}{line_of(error, self.record)}; "
-                f"the contract wants {wanted_of(self.kind, what)}: `selfrec plugins check {self.record.name}`"
+                f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, self.record, method)}; the contract wants {wanted_of(self.kind, what)}: "
+                f"`selfrec plugins check {self.record.name}`"
             ) from error
         changed = [name for (name, old), (_, new) in zip(before, _versions(args), strict=True) if old != new]
         if changed:
@@ -284,22 +292,6 @@ def part_options(record: PartRecord, label: str, tables: list[Mapping[str, Any]]
         ) from error
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's own generator begins at the seed, whatever was drawn before, and is then as it was.
-
-    So are its default dtype and whether it keeps gradients, which a part may set for itself alone.
-    """
-    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(gradients)
-
-
 def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Sizes, seed: int) -> Part:
     """Build the module with its own seed, so that one part's draws do not move another's."""
     with seeded(seed):
@@ -313,8 +305,8 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
             if short is not None:
                 raise PluginError(f"{name}: build {short}") from error
             raise PluginError(
-                f"{name}: build failed: {type(error).__name__}: {one_line(error)}{line_of(error, record)}; {wanted}: "
-                "--verbose shows the traceback"
+                f"{name}: build failed: {type(error).__name__}: {one_line(error)}"
+                f"{line_of(error, record, record.build)}; {wanted}: --verbose shows the traceback"
             ) from error
     if not isinstance(module, nn.Module):
         raise PluginError(f"{name}: build returned a {type(module).__name__}; {wanted}")

@@ -23,7 +23,9 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, values: Any) -> Any:
-        """`none` unsets an option that may be unset; `a,b`, or one number, is a list where a list is wanted."""
+        """`none` unsets an option that may be unset; `a,b`, or one number, is a list where a list is wanted; what a
+        table does not say stays as the table's default has it, which may have other values than its class.
+        """
         if not isinstance(values, Mapping):
             return values
         return {name: cls._value_from_text(name, value) for name, value in values.items()}
@@ -31,6 +33,9 @@ class Settings(BaseModel):
     @classmethod
     def _value_from_text(cls, name: str, value: Any) -> Any:
         field = cls.model_fields.get(name)
+        if field is not None and isinstance(field.default, Settings) and isinstance(value, Mapping):
+            usual = field.default
+            return {**{inner: getattr(usual, inner) for inner in usual.model_fields_set}, **value}
         if field is None or type(value) not in (str, int, float):
             return value
         kinds = members(field.annotation)

@@ -91,6 +91,14 @@ def toml_value(text: str) -> Any:
     return table["value"] if len(table) == 1 else text
 
 
+def table_of(name: str, value: Any) -> Table:
+    """An option by its dotted name, as nested tables."""
+    for word in reversed(name.split(".")):
+        value = {word: value}
+    table: Table = value
+    return table
+
+
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> Table:
     """Both tables in one; where both set an option, `above` wins."""
     result = dict(below)

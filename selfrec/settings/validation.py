@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, get_origin
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -84,16 +84,18 @@ def _wanted(detail: ErrorDetails) -> str:
 def _place(detail: ErrorDetails, model: type[Settings], where: str) -> tuple[type[Settings], str]:
     """The table an error is in and the option's dotted name, without the union members pydantic appends."""
     table = model
-    names = [str(part) for part in detail["loc"]]
+    annotation: Any = model
     path = [where] if where else []
-    for position, name in enumerate(names):
-        path.append(name)
-        field = table.model_fields.get(name)
-        annotation = field.annotation if field else None
+    for part in detail["loc"]:
         if is_table(annotation):
             table = annotation
-            continue
-        if get_origin(annotation) is dict:
-            path += names[position + 1 : position + 2]
-        break
+            field = table.model_fields.get(str(part))
+            annotation = field.annotation if field else None
+        elif get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        elif get_origin(annotation) in (list, tuple) and is_table(get_args(annotation)[0]):
+            annotation = get_args(annotation)[0]
+        else:
+            break
+        path.append(str(part))
     return table, ".".join(path)

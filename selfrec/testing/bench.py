@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -38,6 +39,8 @@ CANDIDATES = 14
 """C. Fewer than the items, so that a ranker cannot take the place of a candidate for its number."""
 COLUMNS = 2
 """U and I: columns of users and of items as numbers. They are noise, so that what is learned comes from histories."""
+SLOW = 5.0
+"""Seconds an epoch, or a training in closed form, from which the kit says so. The slowest shipped part takes 2."""
 LAST = torch.arange(ITEMS - CANDIDATES, ITEMS)
 """The candidates that rankers are asked for: int64[C], the last items."""
 
@@ -50,6 +53,23 @@ class Fitted:
     chosen: Chosen
     part: Part
     recommender: Recommender
+    seconds: float
+    """What the training took, and that of all it needs before it."""
+
+    @property
+    def cost(self) -> str:
+        """What the training costs, where it is so slow that its author should know; else empty."""
+        curves = (len(trained.curves) for trained in self.stages.parts.trained.values())
+        epochs = max(curves, default=0)
+        each = self.seconds / max(1, epochs)
+        if each < SLOW:
+            return ""
+        if not epochs:
+            return f"slow: training takes {each:,.0f} s for {USERS} users and {ITEMS} items"
+        hours = each * 100_000 / USERS / 3600
+        return (
+            f"slow: {each:,.0f} s an epoch of {USERS} users; at that pace one of 100,000 users takes {hours:,.1f} hours"
+        )
 
     @property
     def losses(self) -> list[float]:
@@ -118,9 +138,11 @@ class Bench:
     def fit(self, seed: int = 0) -> Fitted:
         """Train the part, and everything it needs before it, with this seed."""
         stages = StageTrainer(self._trainer(seed), torch.linspace(1, 0.5, ITEMS))
+        started = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             chosen = stages.select(self.rows, None)
-        return Fitted(stages, chosen, self._own(chosen), stages.recommender(chosen))
+        seconds = time.perf_counter() - started
+        return Fitted(stages, chosen, self._own(chosen), stages.recommender(chosen), seconds)
 
     def untrained(self) -> Bench:
         """The same part as it is built."""
@@ -171,8 +193,7 @@ class Bench:
         return Config.model_validate({"seed": seed, "pipeline": pipeline, **tables})
 
     def _two_faces(self) -> bool:
-        mine = self.record
-        return any(r.name == mine.name and r.build is mine.build and r.kind != mine.kind for r in self.beside)
+        return any(r.shares_module(self.record) and r.kind != self.record.kind for r in self.beside)
 
 
 def _noise(count: int) -> Float32:

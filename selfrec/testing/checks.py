@@ -8,22 +8,26 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from selfrec.errors import SettingsError
 from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.histories import Float32, Histories
+from selfrec.host.plugin_lines import module_of
 from selfrec.model_folder.graph import read_graph
-from selfrec.plugin import HEAVY_NAMES, UserBatch
-from selfrec.settings.config import load_config
+from selfrec.plugin import HEAVY_NAMES, PartOptions, UserBatch
+from selfrec.settings.config import load_config, table_of
 from selfrec.settings.dump import config_toml
+from selfrec.settings.search import dimensions_of
 from selfrec.settings.validation import validated
-from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, Bench
+from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, USERS, Bench
 
 Check = Callable[[Bench], None]
 
@@ -40,12 +44,25 @@ HEAVY = ("torch", "onnx", "onnxruntime", "matplotlib", "pandas", "sklearn", "sci
 
 
 def check_options_documented(bench: Bench) -> None:
-    """Every option has a description and a default, and the defaults are valid."""
+    """Every option has a description and a default; the defaults are valid, and so are the values to search."""
     options = bench.record.options
     for name, field in options.model_fields.items():
         assert field.description, f"option {name!r} has no description: write Field(..., description=...)"
         assert not field.is_required(), f"option {name!r} has no default: write Field(default, description=...)"
     validated(options, {})
+    for dimension in dimensions_of(options, "", {}):
+        own = dimension.name.removeprefix(".")
+        refused = [told for told in (_refusal(options, own, value) for value in dimension.values) if told]
+        assert not refused, f"searched(...) offers what is refused: {refused[0]}"
+
+
+def _refusal(options: type[PartOptions], name: str, value: Any) -> str:
+    """Why an option cannot have this value; empty where it can, with others than the defaults perhaps."""
+    try:
+        validated(options, table_of(name, value))
+    except SettingsError as error:
+        return str(error) if f"option {name!r} is" in str(error) else ""
+    return ""
 
 
 def check_options_round_trip(bench: Bench) -> None:
@@ -64,8 +81,12 @@ def check_options_round_trip(bench: Bench) -> None:
 
 def check_light_import(bench: Bench) -> None:
     """Importing the plugin's module imports no heavy package: it would slow down every command."""
-    module = bench.record.build.__module__
-    code = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    module = module_of(bench.record.build)
+    # What the module prints at import is no name of a package.
+    code = (
+        f"import sys; out, sys.stdout = sys.stdout, sys.stderr; import {module}; "
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=out)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, f"module {module} cannot be imported by itself: {done.stderr.strip()[-300:]}"
     loaded = done.stdout.split()
@@ -106,13 +127,19 @@ def check_learns_the_checkerboard(bench: Bench) -> None:
         )
     right = (items[:, :FIRST] % 2 == (torch.arange(len(rows)) % 2)[:, None]).float().mean()
     unable = (
-        "before a ranker stands a generator that scores alike for everyone; if it goes by scores alone"
+        "before a ranker stands a generator that scores alike for everyone; if it goes by scores or columns alone"
         if bench.record.kind == "ranker"
         else "if it is not meant to learn from histories"
     )
+    slowly = (
+        f"a part that learns slowly may need other options than its own ({USERS} users are one batch, as a rule): "
+        "`plugins check NAME -o epochs=60`, benches(records, {(kind, name): {...}}); "
+        if "epochs" in bench.record.options.model_fields
+        else ""
+    )
     assert float(right) >= LEARNED, (
         f"{float(right):.0%} of the recommended items are of the user's own colour; {LEARNED:.0%} are wanted, "
-        f"guessing gives 50%; {unable}, say so in its record: excused={{'learns_the_checkerboard': 'why'}}"
+        f"guessing gives 50%; {slowly}{unable}, say so in its record: excused={{'learns_the_checkerboard': 'why'}}"
     )
 
 

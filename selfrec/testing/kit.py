@@ -11,7 +11,7 @@ from selfrec.errors import PluginError, SelfrecError, one_line
 from selfrec.host.records import Kind, PartRecord
 from selfrec.settings.validation import suggestion
 from selfrec.testing.bench import Bench
-from selfrec.testing.checks import CHECKS, Check
+from selfrec.testing.checks import CHECKS, Check, check_trains_with_finite_losses
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Outcome:
     """Why the part need not pass, as its record says."""
     traceback: str = ""
     """Where the part fell, if it did; a check that finds something else has none."""
+    note: str = ""
+    """What its author should know of a check that is passed: a training that is slow."""
 
     @property
     def word(self) -> str:
@@ -89,7 +91,8 @@ def outcome_of(check: Check, bench: Bench) -> Outcome:
         traceback = "" if error.__cause__ is None else _traceback(error.__cause__)
     except Exception as error:
         reason, traceback = f"{type(error).__name__}: {one_line(error)}", _traceback(error)
-    return Outcome(name, promise, not reason, reason, bench.record.excused.get(name, ""), traceback)
+    note = bench.fitted.cost if check is check_trains_with_finite_losses and not reason else ""
+    return Outcome(name, promise, not reason, reason, bench.record.excused.get(name, ""), traceback, note)
 
 
 def _traceback(error: BaseException) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, get_args
 
 from selfrec.errors import PluginError, one_line
 from selfrec.histories import Histories
+from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.parts import Records, part_options
-from selfrec.settings.config import label_and_name, merged, named_parts, part_table
+from selfrec.settings.config import label_and_name, merged, named_parts, part_table, table_of
 from selfrec.settings.search import Dimension, dimensions_of
 from selfrec.settings.tables import Config
 from selfrec.settings.validation import validated
@@ -33,7 +35,7 @@ def space_of(config: Config, records: Records) -> list[Dimension]:
     """The searched options of the pipeline's parts, in its order. Two faces of one module are searched once."""
     space: list[Dimension] = []
     for face in _faces(config, records):
-        given = dict.fromkeys(key for table in face.tables for key in table)
+        given: Mapping[str, Any] = reduce(merged, face.tables)
         space += dimensions_of(face.record.options, f"{face.record.kind}.{face.label}", given)
     return space
 
@@ -54,20 +56,21 @@ def _effect(face: _Face, histories: Histories) -> list[tuple[str, Any]]:
         return sorted(record.in_effect(options, histories).items())
     except Exception as error:
         raise PluginError(
-            f"{record.kind} {record.name!r}: in_effect failed: {type(error).__name__}: {one_line(error)}; the contract "
-            "wants in_effect(options, histories) -> a mapping of names to values"
+            f"{record.kind} {record.name!r}: in_effect failed: {type(error).__name__}: {one_line(error)}"
+            f"{line_of(error, record, record.in_effect)}; the contract wants in_effect(options, histories) "
+            "-> a mapping of names to values"
         ) from error
 
 
 def _faces(config: Config, records: Records) -> Iterator[_Face]:
-    seen: set[tuple[str, int]] = set()
+    seen: list[tuple[str, PartRecord]] = []
     for kind in get_args(Kind):
         for text in named_parts(config, kind):
             label, name = label_and_name(text)
             record = records.get(kind, name)
-            if (label, id(record.build)) in seen:
+            if any(label == other and record.shares_module(face) for other, face in seen):
                 continue
-            seen.add((label, id(record.build)))
+            seen.append((label, record))
             yield _Face(label, record, [part_table(config, other, label) for other in get_args(Kind)])
 
 
@@ -75,6 +78,5 @@ def with_options(config: Config, options: Options) -> Config:
     """The configuration with these options set."""
     values: dict[str, Any] = config.model_dump()
     for name, value in options.items():
-        kind, label, option = name.split(".")
-        values = merged(values, {kind: {label: {option: value}}})
+        values = merged(values, table_of(name, value))
     return validated(Config, values)

@@ -51,6 +51,9 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     ran = cli("plugins", "check", "itemknn", "-o", "shrnk=5")
     assert ran.code == 2
     assert "unknown option 'shrnk'; did you mean 'shrink'?" in ran.err
+    ran = cli("plugins", "check", "itemknn", "-o", "shrink=-5")
+    assert (ran.code, ran.out) == (2, "")
+    assert "option 'shrink' is -5: should be greater than or equal to 0; give it another value" in ran.err
 
 
 def test_a_plugin_that_the_configuration_disables_takes_no_part(tmp_path: Path, cli: Cli) -> None:
@@ -192,6 +195,65 @@ def test_options_of_any_form_are_a_table_of_few_lines(
     options = {option["name"]: option for option in shown[0]["parts"][0]["options"]}
     assert options["shrink"]["description"] == "Added to the norms."
     assert len(options["long"]["default"]) == 602
+
+
+PRINTS = """
+print("loading")
+from pydantic import Field
+from selfrec.plugin import Generator, PartOptions, hookimpl
+
+def build(options, sizes):
+    import torch
+    print("building")
+
+    class Prints(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("scores", torch.zeros(sizes.items))
+
+        def generate(self, batch, features):
+            print("generating")
+            return self.scores.expand(batch.history.shape[0], -1) * batch.weights.sum(1, keepdim=True)
+
+    return Prints()
+
+def train(module, fitting):
+    print("training")
+
+def reads(options):
+    print("asked")
+    return frozenset()
+
+@hookimpl
+def selfrec_generators():
+    print("yielding")
+    excused = {"learns_the_checkerboard": "it only prints"}
+    yield Generator(name="prints", summary="Prints.", options=PartOptions, build=build, trainer=train, inputs=reads,
+                    excused=excused)
+
+@hookimpl
+def selfrec_commands(cli):
+    print("adding")
+"""
+
+
+def test_what_a_plugin_prints_is_not_in_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    install(tmp_path, monkeypatch, "prints", PRINTS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    ran = cli("plugins", "check", "prints", "--json")
+    (checked,) = json.loads(ran.out)
+    assert (ran.code, checked["name"], len(checked["checks"])) == (0, "prints", 17), ran.out
+    for told in ("building", "training", "generating", "asked"):
+        assert told in ran.err
+    sys.modules.pop("selfrec_prints")
+    ran = cli("plugins", "list", "--json")
+    assert "prints" in [info["name"] for info in json.loads(ran.out)]
+    assert ran.err.split() == ["loading", "yielding", "adding"]
+    assert json.loads(cli("plugins", "show", "prints", "--json").out)[0]["name"] == "prints"
+
+
+def test_a_note_stands_where_a_reason_would() -> None:
+    assert _rows([Outcome("refits", "", True, note="slow: 9 s")]) == [("refits", "ok", "slow: 9 s")]
 
 
 FALLS = """

@@ -67,6 +67,22 @@ class Inverts(Dense):
         return scores @ torch.linalg.inv(torch.eye(scores.shape[1]) * 2)
 
 
+class Median(Dense):
+    """A function of torch that is made of several operators, one of which is off the list."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return scores - torch.quantile(scores, 0.5, dim=1, keepdim=True)
+
+
+class Probit(Dense):
+    """An operator that the exporter writes otherwise: prims.erf_inv."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return torch.erfinv(scores - 0.5)
+
+
 class CountsSlots(Dense):
     """Sound as a graph of its own; but the whole graph puts one slot of padding before each history."""
 
@@ -137,8 +153,22 @@ def test_an_operator_that_onnx_has_not_names_its_part_and_line() -> None:
 
 
 def test_a_loop_names_its_part() -> None:
-    text = str(exported(Loops))
-    assert text.startswith("export: generator 'broken' becomes a graph with ConcatFromSequence, Loop, SequenceEmpty")
+    line = inspect.getsourcelines(Loops.generate)[1] + 2
+    assert str(exported(Loops)).startswith(
+        "export: generator 'broken' becomes a graph with ConcatFromSequence, Loop, SequenceEmpty, "
+        f"Size (test_culprits.py, line {line}); "
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "wanted"),
+    [(Median, "becomes a graph with Ceil"), (Probit, "does not become a graph: ONNX has nothing for prims.erf_inv")],
+)
+def test_an_operation_that_torch_names_otherwise_names_its_line(module: type[Dense], wanted: str) -> None:
+    line = inspect.getsourcelines(module.generate)[1] + 2
+    assert str(exported(module)).startswith(
+        f"export: generator 'broken' {wanted} (test_culprits.py, line {line}); the contract wants operations that "
+    )
 
 
 @pytest.mark.parametrize(

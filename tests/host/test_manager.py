@@ -30,6 +30,21 @@ GENERATOR = """
         yield Generator(name={name!r}, summary="A test.", options=Options, build=lambda options, sizes: None)
 """
 
+NESTED = """
+    from selfrec.plugin import Generator, PartOptions, hookimpl
+    from pydantic import BaseModel, Field
+
+    class Inner({base}):
+        depth: int = {field}
+
+    class Options(PartOptions):
+        inner: {kind} | None = Field(None, description="A table.")
+
+    @hookimpl
+    def selfrec_generators():
+        yield Generator(name="tiny", summary="A test.", options=Options, build=lambda options, sizes: None)
+"""
+
 RANKER = GENERATOR.format(name="tiny").replace("Generator", "Ranker").replace("selfrec_generators", "selfrec_rankers")
 
 
@@ -135,6 +150,24 @@ def test_a_plugin_that_fails_to_import_is_skipped_with_the_reason(install: Insta
         (
             GENERATOR.format(name="tiny").replace('Field(8, description="Width.")', "8"),
             "generator 'tiny': option 'width' has no description",
+        ),
+        (
+            NESTED.format(base="BaseModel", kind="Inner", field='Field(2, description="How deep.")'),
+            "option 'inner' is made of Inner, where a misspelt name would pass unseen; derive Inner from",
+        ),
+        (
+            NESTED.format(
+                base="BaseModel", kind="dict[str, list[Inner] | None]", field='Field(2, description="Deep.")'
+            ),
+            "option 'inner' is made of Inner, where a misspelt name would pass unseen; derive Inner from",
+        ),
+        (
+            NESTED.format(base="PartOptions", kind="list[Inner]", field="2"),
+            "option 'inner.depth' has no description",
+        ),
+        (
+            GENERATOR.format(name="tiny").replace("Field(8,", "Field(8, alias='the-width',"),
+            "option 'width' has the alias 'the-width', but configurations know one by its field's name alone",
         ),
         (GENERATOR.format(name="tiny").replace('"A test."', "''"), "generator 'tiny': the summary must be one line"),
         (GENERATOR.format(name="tiny").replace("options=Options", "options=dict"), "options must be a subclass of"),

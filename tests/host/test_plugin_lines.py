@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
+from functools import partial, wraps
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from selfrec.errors import PluginError
-from selfrec.host.plugin_lines import line_of
+from selfrec.host.plugin_lines import line_of, module_of, package_of
 from selfrec.testing import benches
 
 MODULE = """from selfrec.plugin import Generator, PartOptions, hookimpl
@@ -92,3 +94,38 @@ def test_what_an_error_was_raised_from_is_looked_at(plugin: ModuleType) -> None:
     with pytest.raises(ValueError, match="torch's own words") as raised:
         raise ValueError("torch's own words") from inner.value
     assert line_of(raised.value, record) == " (selfrec_falls.py, line 17)"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("def train(module, fitting)", "def train(module)", r"training failed: TypeError: train\(\) .+, line 20"),
+        ("def build(options, sizes)", "def build(options)", r"build failed: TypeError: build\(\) .+, line 4"),
+        ("def generate(self, batch, features)", "def generate(self, batch)", r"generate failed: TypeError: .+, line 8"),
+    ],
+)
+def test_a_function_of_the_wrong_arguments_is_named_with_its_first_line(
+    old: str, new: str, told: str, plugin: ModuleType
+) -> None:
+    exec(compile(MODULE.replace(old, new), "selfrec_falls.py", "exec"), vars(plugin))
+    (bench,) = benches(plugin.selfrec_generators())
+    with pytest.raises(PluginError, match=rf"^generator 'falls': {told}\); the contract wants "):
+        _ = bench.fitted
+
+
+def test_a_field_of_the_wrong_arguments_is_named_with_its_first_line(plugin: ModuleType) -> None:
+    (record,) = plugin.selfrec_generators()
+    with pytest.raises(
+        PluginError,
+        match=r"^generator 'falls': inputs failed: TypeError: train\(\) .+ \(selfrec_falls\.py, line 20\); ",
+    ):
+        replace(record, inputs=plugin.train).reads(record.options())
+
+
+def test_the_module_of_a_partial_is_that_of_its_function(plugin: ModuleType) -> None:
+    decorated = partial(wraps(plugin.build)(lambda *given: None), "options")
+    assert (module_of(decorated), package_of(decorated)) == ("selfrec_falls", "selfrec_falls")
+    (record,) = plugin.selfrec_generators()
+    (bench,) = benches([replace(record, build=partial(plugin.build))])
+    with pytest.raises(PluginError, match=r"IndexError: .+ \(selfrec_falls\.py, line 17\); the contract"):
+        _ = bench.fitted

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError
-from selfrec.pipeline.checkpoint import WorkFolder
+from selfrec.pipeline.checkpoint import EVERY, Checkpoint, WorkFolder
 from selfrec.plugin import Fitting, Generator, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout
 from tests.pipeline.test_stages import trainer
@@ -70,3 +70,14 @@ def test_a_part_that_forgets_what_it_learned_is_not_gone_on_with(tmp_path: Path)
         "generator 'forgets': once loaded it gives other numbers than after its training, so not all that it learned "
         "is in its state_dict; keep it in buffers (register_buffer), and fit without --resume"
     )
+
+
+def test_a_checkpoint_of_a_part_that_was_changed_is_told(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "part.checkpoint", _written=-EVERY)
+    kept = nn.Linear(2, 2)
+    checkpoint.save({"module": kept, "optimizer": torch.optim.SGD(kept.parameters())}, [], 0.0, 1, {})
+    told = r"^what the killed fit kept of its training \(module, optimizer\) does not fit the part as it is now \("
+    with pytest.raises(PluginError, match=told + r"KeyError: 'schedule'\); fit without --resume$"):
+        checkpoint.restore({"module": nn.Linear(2, 2), "schedule": nn.Linear(1, 1)})
+    with pytest.raises(PluginError, match=told + "RuntimeError: Error.+; fit without --resume$"):
+        checkpoint.restore({"module": nn.Linear(3, 2)})

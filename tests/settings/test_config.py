@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from selfrec.settings.base import PartOptions
 from selfrec.settings.config import load_config, merged, named_parts, parse_override, toml_value
 from selfrec.settings.presets import PRESETS
 from selfrec.settings.tables import Config
+from selfrec.settings.validation import validated
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -225,3 +227,45 @@ class Layers(PartOptions):
 )
 def test_one_number_is_a_list_of_one(given: Any, name: str, value: Any) -> None:
     assert getattr(Layers.model_validate({name: given}), name) == value
+
+
+class Layer(PartOptions):
+    width: int = Field(4, description="Width.", ge=1)
+
+
+class Nested(PartOptions):
+    layers: list[Layer] = Field([Layer()], description="Some tables.")
+    by_name: dict[str, Layer] = Field({}, description="Tables by name.")
+    both: tuple[int, str] = Field((1, "a"), description="Two values.")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"layers": [{}, {"width": 0}]}, "option 'layers.1.width' is 0: should be greater than or equal to 1"),
+        ({"layers": [{"wdth": 2}]}, "unknown option 'layers.0.wdth'; did you mean 'width'?"),
+        ({"by_name": {"a": {"wdth": 2}}}, "unknown option 'by_name.a.wdth'; did you mean 'width'?"),
+        ({"by_name": {"a": {"width": "x"}}}, "option 'by_name.a.width' is 'x': should be a whole number"),
+        ({"both": ["x", "b"]}, "option 'both' is 'x': should be a whole number"),
+    ],
+)
+def test_an_option_in_a_list_or_a_table_of_tables_is_named(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{re.escape(told)}"):
+        validated(Nested, values)
+
+
+class Wide(PartOptions):
+    layer: Layer = Field(Layer(width=9), description="A table with a default of its own.")
+    deep: int = Field(1, description="Depth.")
+
+
+class Outer(PartOptions):
+    wide: Wide = Field(Wide(deep=3), description="A table of tables.")
+
+
+def test_a_table_keeps_the_default_of_what_is_not_set() -> None:
+    """As `plugins show` and `init` have it: wide.deep = 3, wide.layer.width = 9."""
+    assert validated(Outer, {"wide": {"layer": {}}}).wide == Wide(deep=3, layer=Layer(width=9))
+    assert validated(Outer, {"wide": {"deep": 2}}).wide == Wide(deep=2, layer=Layer(width=9))
+    assert validated(Outer, {"wide": {"layer": {"width": 5}}}).wide == Wide(deep=3, layer=Layer(width=5))
+    assert validated(Outer, {"wide": Wide()}).wide == Wide(deep=1)

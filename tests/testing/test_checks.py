@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +14,16 @@ from pydantic import Field, field_serializer
 from torch import Tensor, nn
 
 from selfrec.errors import PluginError
-from selfrec.plugin import Fitting, Generator, PartOptions, Sizes, UserBatch, newest
+from selfrec.plugin import EpochOptions, Fitting, Generator, PartOptions, Sizes, UserBatch, newest, searched
 from selfrec.testing import Bench, benches, parametrize_with_checks, run_checks
-from selfrec.testing.checks import CHECKS, check_light_import, check_same_seed_same_weights
+from selfrec.testing.checks import (
+    CHECKS,
+    check_learns_the_checkerboard,
+    check_light_import,
+    check_options_documented,
+    check_same_seed_same_weights,
+    check_trains_with_finite_losses,
+)
 from selfrec.testing.kit import name_of, outcome_of
 
 
@@ -214,6 +222,50 @@ def test_a_broken_part_is_found(name: str) -> None:
     assert "\n" not in reason
 
 
+def by_slow_epochs(module: Neighbours, fitting: Fitting) -> None:
+    count(module, fitting)
+    for epoch in fitting.epochs(module, 2):
+        epoch.report(loss=1.0)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "wanted"),
+    [
+        (count, "slow: training takes 12 s for 120 users and 20 items"),
+        (by_slow_epochs, "slow: 6 s an epoch of 120 users; at that pace one of 100,000 users takes 1.4 hours"),
+    ],
+)
+def test_a_slow_training_is_told_and_passes(trainer: Any, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(step=12.0)
+    bench = Bench(record(trainer=trainer))
+    with monkeypatch.context() as patched:
+        patched.setattr("selfrec.testing.bench.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+        patched.setattr("selfrec.testing.bench.SLOW", 4.0)
+        outcome = outcome_of(check_trains_with_finite_losses, bench)
+    assert (outcome.passed, outcome.word, outcome.note) == (True, "ok", wanted)
+
+
+def test_a_quick_training_is_not_worth_a_word() -> None:
+    assert outcome_of(check_trains_with_finite_losses, Bench(record())).note == ""
+
+
+def test_a_part_by_epochs_that_learns_too_little_is_told_to_learn_longer() -> None:
+    told = "may need other options than its own (120 users are one batch, as a rule): `plugins check NAME -o epochs=60`"
+    by_epochs = record(trainer=learn_nothing, options=EpochOptions)
+    assert told in outcome_of(check_learns_the_checkerboard, Bench(by_epochs)).reason
+    assert told not in outcome_of(check_learns_the_checkerboard, Bench(record(trainer=learn_nothing))).reason
+
+
+class SearchedTooFar(PartOptions):
+    shrink: float = Field(1.0, description="Added to the counts.", gt=0, json_schema_extra=searched(0.5, 0))
+
+
+def test_a_value_to_search_that_is_refused_is_found() -> None:
+    assert outcome_of(check_options_documented, Bench(record(options=SearchedTooFar))).reason == (
+        "searched(...) offers what is refused: option 'shrink' is 0: should be greater than 0; give it another value"
+    )
+
+
 class WithoutDefault(PartOptions):
     shrink: float = Field(description="Added to the counts.")
 
@@ -273,6 +325,15 @@ def test_a_heavy_import_is_found(tmp_path: Any, monkeypatch: pytest.MonkeyPatch)
     outcome = outcome_of(check_light_import, Bench(record(build=build)))
     assert not outcome.passed
     assert "importing heavy_plugin imports torch" in outcome.reason
+
+
+def test_what_a_module_prints_is_no_import(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loud_plugin.py").write_text("print('torch is slow')\ndef build(options, sizes): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    from loud_plugin import build
+
+    check_light_import(Bench(record(build=build)))
 
 
 def test_expected_failures_must_name_a_check() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,33 @@ def test_nothing_to_measure_on_ends_the_search() -> None:
 def test_options_that_are_given_are_not_searched() -> None:
     assert dimensions_of(ToyOptions, "generator.toy", {}) == [Dimension("generator.toy.depth", (1, 2, 3))]
     assert dimensions_of(ToyOptions, "generator.toy", {"depth": 2}) == []
+
+
+class Cell(Enum):
+    GRU = "gru"
+    LSTM = "lstm"
+
+
+class Sizes(PartOptions):
+    width: int = Field(8, description="Width.", json_schema_extra=searched(4, 8))
+    depth: int = Field(2, description="Depth.", json_schema_extra=searched(1, 2))
+
+
+class Nested(PartOptions):
+    cell: Cell = Field(Cell.GRU, description="Cell.", json_schema_extra=searched(Cell.GRU, Cell.LSTM))
+    sizes: Sizes = Field(Sizes(), description="Sizes.")
+
+
+def test_options_in_tables_are_searched_and_enums_are_their_values() -> None:
+    found = dimensions_of(Nested, "generator.toy", {"sizes": {"depth": 1}})
+    assert found == [
+        Dimension("generator.toy.cell", ("gru", "lstm")),
+        Dimension("generator.toy.sizes.width", (4, 8)),
+    ]
+    chosen = {"generator.toy.sizes.width": 4, "generator.toy.cell": "lstm"}
+    config = with_options(load_config(overrides=["pipeline.generators=toy", "generator.toy.sizes.depth=1"]), chosen)
+    assert config.generator["toy"] == {"sizes": {"depth": 1, "width": 4}, "cell": "lstm"}
+    assert in_short(chosen) == "toy.sizes.width 4, toy.cell lstm"
 
 
 def test_a_search_needs_two_values() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,9 +47,11 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
     if not chosen:
         raise PluginError(f"plugin {name!r} has no {kind or 'part'} to check; see `selfrec plugins show {name}`")
     results = []
-    for bench in _benches(records, chosen, overrides):
-        with _bar(state, str(bench)) as advance:
-            results.append((bench.record, run_checks(bench, advance)))
+    # What a plugin prints is no result: stdout may be read as JSON.
+    with redirect_stdout(sys.stderr):
+        for bench in _benches(records, chosen, overrides):
+            with _bar(state, str(bench)) as advance:
+                results.append((bench.record, run_checks(bench, advance)))
     _show(results, as_json)
     if state.verbose:
         _show_tracebacks(results)
@@ -60,7 +63,7 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
 def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Bench]:
     from selfrec.errors import SettingsError
     from selfrec.settings.config import parse_override
-    from selfrec.settings.validation import suggestion
+    from selfrec.settings.validation import suggestion, validated
     from selfrec.testing import benches
 
     options: dict[str, Any] = {}
@@ -74,6 +77,10 @@ def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tup
         (record.kind, record.name): {k: v for k, v in options.items() if k in record.options.model_fields}
         for record in records
     }
+    # Refused at once, and not by every check.
+    for record in chosen:
+        if given[record.kind, record.name]:
+            validated(record.options, given[record.kind, record.name])
     return [bench for bench in benches(records, given) if bench.record in chosen]
 
 
@@ -116,5 +123,5 @@ def _rows(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
         check = outcome.check.replace("_", " ")
         told = first.setdefault(outcome.reason, check)
         again = f"as {told}" if outcome.reason and told != check else outcome.reason
-        rows.append((check, outcome.word, outcome.excused or again))
+        rows.append((check, outcome.word, outcome.excused or again or outcome.note))
     return rows
