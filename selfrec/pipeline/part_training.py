@@ -26,7 +26,7 @@ from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
 from selfrec.pipeline.parts import Part, Records, build_part, part_options, seeded
-from selfrec.pipeline.prior import HalfLives
+from selfrec.pipeline.prior import HalfLives, baseline
 from selfrec.pipeline.remedies import against_infinity, lack_of_memory
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.config import label_and_name, part_table
@@ -79,6 +79,10 @@ class PartTrainer:
         part = build_part(record, label, part_options(record, label, tables), sizes, self.seed_of(kind, label))
         part.module.to(self.device)
         return part
+
+    def baseline(self, histories: Histories) -> Tensor:
+        """The popularity of these rows with the half-lives as they stand, float32[N]."""
+        return baseline(histories, self.half_lives.days(histories))
 
     def seed_of(self, kind: str, label: str) -> int:
         """A seed of the part's own, so that adding a part moves no other part's draws."""

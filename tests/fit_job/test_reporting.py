@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from selfrec.fit_job.reporting import _parts, _scores
@@ -23,10 +25,9 @@ class Again(nn.Module):
 def test_parts_have_their_weights_and_the_recency_stands_last() -> None:
     record = Generator(name="again", summary="x", options=EpochOptions, build=lambda options, sizes: Again())
     first, second = (build_part(record, label, EpochOptions(), Sizes(items=3), 0) for label in ("again", "other"))
-    chosen = Chosen(generators=[first, second], weights=[1.0, 0.12345])
+    chosen = Chosen(generators=(first, second), weights=(1.0, 0.12345))
     assert _parts(chosen) == ("generator again", "generator other x 0.123")
-    chosen.recency = Recency("position", 0.5)
-    assert _parts(chosen)[2:] == ("recency (position ^ -0.5)",)
+    assert _parts(replace(chosen, recency=Recency("position", 0.5)))[2:] == ("recency (position ^ -0.5)",)
 
 
 def test_a_part_without_a_state_is_shown_too() -> None:
