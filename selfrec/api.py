@@ -21,7 +21,7 @@ from selfrec.settings.base import UNSET
 from selfrec.settings.config import changed, load_config
 from selfrec.settings.help import toml
 from selfrec.settings.tables import Config
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     import selfrec.model_folder.reading as folder

@@ -24,7 +24,7 @@ from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
 from selfrec.model_folder.surface import Surface
 from selfrec.settings.export import ExportSettings
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 _LARGEST = 2**31 - 1
 """Bytes of a protobuf message."""

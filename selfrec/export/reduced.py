@@ -22,7 +22,7 @@ from selfrec.export.editing import Array, initializers, replace_initializer, set
 from selfrec.export.runtimes import Run
 from selfrec.export.top_k import in_one_stage
 from selfrec.model_folder.surface import TOP_K, Surface
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 Int64 = npt.NDArray[np.int64]
 

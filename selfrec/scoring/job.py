@@ -27,8 +27,8 @@ from selfrec.source.fingerprints import Compared
 from selfrec.source.mapping import missed
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
-from selfrec.source.rules import plural
 from selfrec.source.stray_times import stray_times
+from selfrec.words import plural
 
 
 def score_table(

@@ -20,7 +20,7 @@ from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots,
 from selfrec.scoring.running import GraphRunner
 from selfrec.scoring.sessions import Feeds
 from selfrec.settings.tables import ScoringSettings
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model

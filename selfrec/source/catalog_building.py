@@ -20,8 +20,8 @@ from selfrec.source.ids import carried_sql, exact_sql, is_one
 from selfrec.source.mapping import is_number, is_time
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.words import plural
 
 _UNIT = 2**52
 """Decayed counts are added up as whole multiples of 1/2^52, which is exact in any order."""

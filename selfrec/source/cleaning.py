@@ -18,9 +18,10 @@ from selfrec.settings.tables import Config
 from selfrec.source.mapping import require_column
 from selfrec.source.open import Source
 from selfrec.source.quoting import identifier, literal
-from selfrec.source.rules import Report, plural
+from selfrec.source.rules import Report
 from selfrec.source.stray_times import stray_times
 from selfrec.source.weighting import Reason, Weighting, weighting_of
+from selfrec.words import plural
 
 FEWEST_BOT_EVENTS = 1000
 """No user with so many events or fewer is taken for a bot."""

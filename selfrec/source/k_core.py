@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from selfrec.settings.tables import CleaningSettings, Config
 from selfrec.source.cleaning import Cleaned
-from selfrec.source.rules import plural
 from selfrec.source.splits import Part
+from selfrec.words import plural
 
 
 def parts_sql(parts: Sequence[Part]) -> str:

@@ -24,8 +24,8 @@ from selfrec.source.mapping import is_number, require_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.words import plural
 
 Side = Literal["user", "item"]
 Kinds = dict[str, Literal["numeric", "categorical"]]

@@ -14,9 +14,10 @@ from selfrec.source.cleaning import Cleaned
 from selfrec.source.folding import Decay, Events, Float64, Folded, days_before, fold, joined
 from selfrec.source.k_core import parts_sql
 from selfrec.source.reading import events_of
-from selfrec.source.rules import RuleCount, plural
+from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
 from selfrec.source.splits import Part, Split
+from selfrec.words import plural
 
 _BLOCK_EVENTS = 5_000_000
 """About so many events are folded at a time."""

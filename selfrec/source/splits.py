@@ -15,7 +15,7 @@ from selfrec import columns
 from selfrec.errors import ColumnError, EmptyDataError
 from selfrec.settings.tables import Config, SplitKind, SplitSettings
 from selfrec.source.cleaning import Cleaned
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 
 class Part(IntEnum):

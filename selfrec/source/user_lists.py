@@ -10,9 +10,9 @@ from selfrec.source.ids import exact_sql
 from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
 from selfrec.source.text_files import INSTEAD, is_text_file, read_lines
+from selfrec.words import plural
 
 LISTED = "selfrec_listed_users"
 """Temporary table or view of the session with the column user_id: each user once."""

@@ -118,7 +118,7 @@ def _columns() -> tuple[Any, ...]:
 
 
 def _print(summary: RunSummary) -> None:
-    from selfrec.source.rules import plural
+    from selfrec.words import plural
 
     print_pairs(
         [
