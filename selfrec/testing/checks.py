@@ -17,8 +17,8 @@ from torch import Tensor
 from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
+from selfrec.graph.reading import read_graph
 from selfrec.histories import Float32, Histories
-from selfrec.model_folder.graph import read_graph
 from selfrec.plugin import HEAVY_NAMES, UserBatch
 from selfrec.settings.config import load_config
 from selfrec.settings.dump import config_toml

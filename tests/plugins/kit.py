@@ -11,9 +11,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from selfrec.graph.ops import ALLOWED_OPS
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import PartRecord, Sizes
-from selfrec.model_folder.ops import ALLOWED_OPS
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting
