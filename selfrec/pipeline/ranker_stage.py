@@ -14,7 +14,8 @@ from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import Validate
 from selfrec.pipeline.measure import Measured, measure
-from selfrec.pipeline.parts import Part, part_options
+from selfrec.pipeline.part_building import part_options
+from selfrec.pipeline.parts import Part
 from selfrec.pipeline.pipeline_training import PipelineTrainer
 from selfrec.settings.config import label_and_name, part_table
 

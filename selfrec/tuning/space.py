@@ -9,7 +9,7 @@ from typing import Any, get_args
 from selfrec.errors import PluginError, one_line
 from selfrec.histories import Histories
 from selfrec.host.records import Kind, PartRecord
-from selfrec.pipeline.parts import Records, part_options
+from selfrec.pipeline.part_building import Records, part_options
 from selfrec.settings.config import label_and_name, merged, named_parts, part_table
 from selfrec.settings.search import Dimension, dimensions_of
 from selfrec.settings.tables import Config

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from selfrec.fit_job.reporting import _parts, _scores
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.parts import build_part
+from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.recency import Recency
 from selfrec.plugin import EpochOptions, Generator, Sizes, UserBatch
 from selfrec.testing import checkerboard

@@ -17,7 +17,8 @@ from selfrec.host.records import PartRecord, Sizes
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting
-from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.part_building import build_part
+from selfrec.pipeline.parts import Part
 from selfrec.plugin import UserBatch, train_by_epochs
 from tests.catalogs import catalog_of
 
