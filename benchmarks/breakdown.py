@@ -19,7 +19,8 @@ from unittest.mock import patch
 
 import onnxruntime
 
-from selfrec.model_folder import reading, session
+from selfrec.graph import session
+from selfrec.model_folder import reading
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring import screening
 from selfrec.scoring.candidates import Bounds

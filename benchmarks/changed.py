@@ -21,6 +21,7 @@ import duckdb
 from benchmarks.synthetic import write_synthetic_model, write_synthetic_shop
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.summary import RunSummary
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
@@ -53,7 +54,11 @@ def main() -> None:
     def score(changed_only: bool) -> RunSummary:
         target = parse_target(str(shop), **place)
         return score_table(
-            open_model(model), str(shop), target, ScoringSettings(k=options.k), changed_only=changed_only
+            open_model(model),
+            str(shop),
+            target,
+            ScoringSettings(k=options.k),
+            ScoringRequest(changed_only=changed_only),
         )
 
     _measure("full run", lambda: score(False))

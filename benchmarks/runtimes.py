@@ -62,7 +62,8 @@ def timed_model(folder: Path, n_items: int) -> Model:
 
     from selfrec.export.graph import to_graph
     from selfrec.host.records import Sizes
-    from selfrec.pipeline.parts import Part, build_part
+    from selfrec.pipeline.part_building import build_part
+    from selfrec.pipeline.parts import Part
     from selfrec.pipeline.recommender import Recommender
     from selfrec.plugin import EpochOptions, FeatureExtractor, Generator
     from tests.toys import Factors

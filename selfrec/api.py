@@ -14,6 +14,7 @@ from selfrec.scoring.audience import Audience, audience
 from selfrec.scoring.explain import Explanation, explain
 from selfrec.scoring.job import score_table
 from selfrec.scoring.lengths import list_length, scoring_settings
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.similar import similar
 from selfrec.scoring.single import Recommendation, Recommended, recommend
 from selfrec.scoring.targets import parse_target
@@ -21,7 +22,7 @@ from selfrec.settings.base import UNSET
 from selfrec.settings.config import changed, load_config
 from selfrec.settings.help import toml
 from selfrec.settings.tables import Config
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     import selfrec.model_folder.reading as folder
@@ -191,12 +192,9 @@ class Model:
 
         Raises SelfrecError; the result that stood there is then still there.
         """
-        settings = scoring_settings(self.folder, scoring)
-        return score_table(
-            self.folder,
-            _path(source, "source"),
-            parse_target(_path(source, "source"), into=_text(into, "into"), to=_text(to, "to"), wait=wait),
-            settings,
+        place, settings = _path(source, "source"), scoring_settings(self.folder, scoring)
+        target = parse_target(place, into=_text(into, "into"), to=_text(to, "to"), wait=wait)
+        request = ScoringRequest(
             source=changed(self.config.source, source_options or {}, "source"),
             users=_text(users, "users"),
             deny=_text(deny, "deny"),
@@ -206,8 +204,8 @@ class Model:
             resume=resume,
             changed_only=changed_only,
             wait=wait,
-            progress=progress,
         )
+        return score_table(self.folder, place, target, settings, request, progress=progress)
 
     def evaluate(
         self,

@@ -9,7 +9,8 @@ from onnx import ModelProto
 
 from selfrec.export.graph import to_graph
 from selfrec.host.records import Sizes
-from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.part_building import build_part
+from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recency import EVEN, Recency
 from selfrec.pipeline.recommender import Recommender
 from selfrec.plugin import EpochOptions

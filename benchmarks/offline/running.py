@@ -37,7 +37,7 @@ BASELINE_CODE = (
 PRESET_CODE = (
     *_MEASURING,
     "plugins",
-    *(f"selfrec/{room}" for room in ("export", "fit_job", "model_folder", "pipeline")),
+    *(f"selfrec/{room}" for room in ("export", "fit_job", "graph", "graph_rewrites", "model_folder", "pipeline")),
     *(f"selfrec/scoring/{name}.py" for name in ("batches", "kernel", "running")),
 )
 """Code whose change makes a record of a preset stale; options and rows count by what they are."""

@@ -172,7 +172,7 @@ def print_trials(trials: Sequence[SearchRow], *, most: int = 10) -> None:
         right=[0, 1, 2, 3],
     )
     if left := len(trials) - len(shown):
-        from selfrec.source.rules import plural
+        from selfrec.words import plural
 
         failed = sum(bool(trial.failed) for trial in trials) - sum(bool(trial.failed) for _, trial in shown)
         click.echo(f"and {plural(left, 'trial')} more, none of them better" + (f"; {failed} failed" if failed else ""))

@@ -16,8 +16,8 @@ from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.settings.validation import validated
 from selfrec.source.dataset import Dataset, load_dataset
 from selfrec.source.mapping import missed
-from selfrec.source.rules import plural
 from selfrec.source.side_tables import qualified
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model

@@ -13,8 +13,8 @@ from selfrec.errors import ExportError, one_line
 from selfrec.export.decompositions import traced_once
 from selfrec.export.origin import line_of_operators, operators_of, without_translation
 from selfrec.export.quiet import quiet
+from selfrec.graph.ops import ALLOWED_OPS, OPSET
 from selfrec.host.plugin_lines import line_of
-from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender

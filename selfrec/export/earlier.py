@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from selfrec.errors import ModelError
-from selfrec.model_folder.graph import stored_tensor
-from selfrec.model_folder.wire import blob, fields, text
+from selfrec.graph.reading import stored_tensor
+from selfrec.graph.wire import blob, fields, text
 
 PRODUCER = "selfrec"
 """Who made a graph, as it says itself."""

@@ -20,11 +20,11 @@ from selfrec.export.reduced import reduce_catalog
 from selfrec.export.runtimes import RUNTIMES, Run
 from selfrec.export.shorter import shorten
 from selfrec.files import write_whole
+from selfrec.graph.surface import Surface
 from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
-from selfrec.model_folder.surface import Surface
 from selfrec.settings.export import ExportSettings
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 _LARGEST = 2**31 - 1
 """Bytes of a protobuf message."""

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from selfrec.export.batches import edge_batches
 from selfrec.export.conformance import Golden
 from selfrec.export.runtimes import RUNTIMES, Run
+from selfrec.graph.surface import Surface
 from selfrec.model_folder.manifest import GRAPH
 from selfrec.model_folder.reading import Model
-from selfrec.model_folder.surface import Surface
 
 if TYPE_CHECKING:
     from selfrec.export.forms import Form

@@ -18,9 +18,9 @@ from selfrec.export.earlier import PRODUCER
 from selfrec.export.portable import zeros_by_expanding
 from selfrec.export.quiet import quiet
 from selfrec.export.top_k import gather_by_row, in_two_stages, name_list_length
+from selfrec.graph.ops import OPSET
 from selfrec.host.records import ExtraInput
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
-from selfrec.model_folder.ops import OPSET
 from selfrec.pipeline.recommender import Recommender
 
 IR_VERSION = 10

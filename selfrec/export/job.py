@@ -22,8 +22,8 @@ from selfrec.model_folder.reading import Model
 from selfrec.model_folder.writing import hash_file
 from selfrec.settings.export import ExportSettings
 from selfrec.source.item_lists import read_items
-from selfrec.source.rules import plural
 from selfrec.web.folder import OtherGraph
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     from selfrec.export.forms import Form

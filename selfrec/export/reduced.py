@@ -21,8 +21,8 @@ from selfrec.export.batches import Feeds, edge_batches
 from selfrec.export.editing import Array, initializers, replace_initializer, set_size
 from selfrec.export.runtimes import Run
 from selfrec.export.top_k import in_one_stage
-from selfrec.model_folder.surface import TOP_K, Surface
-from selfrec.source.rules import plural
+from selfrec.graph.surface import TOP_K, Surface
+from selfrec.words import plural
 
 Int64 = npt.NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from onnx import ModelProto
 
 from selfrec.errors import ExportError
 from selfrec.export.editing import initializers, replace_initializer, set_size
-from selfrec.model_folder.surface import TOP_K
+from selfrec.graph.surface import TOP_K
 
 
 def shorten(model: ModelProto, top_k: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto, NodeProto, helper, numpy_helper
 
 from selfrec.export.editing import replace_nodes
-from selfrec.model_folder.surface import TOP_K
+from selfrec.graph.surface import TOP_K
 from selfrec.pipeline.recommender import BLOCK
 
 WORTH, WORTH_FIXED = 2, 4

@@ -10,8 +10,9 @@ from importlib.metadata import version
 from selfrec.host.manager import PluginManager
 from selfrec.host.records import Kind
 from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SearchRow, SourceColumns, StageRow
-from selfrec.pipeline.chosen import Chosen, Stage
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.scoreboard import Stage
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import Dataset
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -53,7 +53,6 @@ def report_data(
 ) -> ReportData:
     """Gather the report of a fit."""
     sample = _sample(dataset.refit, config.seed)
-    generators = [(part, Features(stages.tried.extractors)) for part in stages.tried.generators]
     return ReportData(
         title=f"{config.preset} pipeline",
         version=version("selfrec"),
@@ -75,8 +74,8 @@ def report_data(
         curves=_curves(stages),
         history_lengths=history_lengths(dataset.refit),
         item_popularity=popularity_curve(dataset.refit.item_counts()),
-        reconstruction=_reconstruction(generators, sample),
-        generated=_generated(generators, sample),
+        reconstruction=_reconstruction(stages.tried, sample),
+        generated=_generated(stages.tried, sample),
     )
 
 
@@ -128,7 +127,7 @@ def _scores(part: Part, features: Features, sample: Histories) -> Float32:
     return scores
 
 
-def _reconstruction(generators: list[tuple[Part, Features]], sample: Histories) -> Reconstruction | None:
+def _reconstruction(generators: Iterable[tuple[Part, Features]], sample: Histories) -> Reconstruction | None:
     """Of the generator that decodes an extractor's features: an autoencoder's output against its input."""
     for part, features in generators:
         if any(extractor.module is part.module for extractor in features.extractors):
@@ -136,7 +135,7 @@ def _reconstruction(generators: list[tuple[Part, Features]], sample: Histories) 
     return None
 
 
-def _generated(generators: list[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
+def _generated(generators: Iterable[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
     """Generators that differ in how much a user's scores count, not in their order, are one entry."""
     drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
     labels: dict[Generated, list[str]] = {}

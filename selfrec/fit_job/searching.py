@@ -13,7 +13,7 @@ from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.measure import Measured
-from selfrec.pipeline.parts import Records
+from selfrec.pipeline.part_building import Records
 from selfrec.settings.search import in_short
 from selfrec.settings.tables import Config, SearchSettings
 from selfrec.source.dataset import Dataset

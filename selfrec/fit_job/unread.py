@@ -8,7 +8,7 @@ from selfrec.model_folder.manifest import Manifest
 from selfrec.pipeline.parts import Part
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import Dataset
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 
 def unread_columns(config: Config, dataset: Dataset, tried: Iterable[Part], manifest: Manifest) -> str | None:

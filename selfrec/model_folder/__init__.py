@@ -1,1 +1,1 @@
-"""A model on disk: its manifest, checked before anything of it runs, and its graph, read without onnx or torch."""
+"""A model on disk: its manifest, whole writing, and reading that checks everything before anything of it runs."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -17,115 +16,145 @@ from selfrec.pipeline.hiding import earlier_windows
 from selfrec.pipeline.measure import Measured, ScoreAll
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.pipeline_training import PipelineTrainer
-from selfrec.pipeline.recency import Recency, best
+from selfrec.pipeline.recency import best
 from selfrec.pipeline.scoreboard import Scoreboard, wins
 from selfrec.pipeline.steady import steady_weights
 
 
-class GeneratorChoice:
-    """Changes a `Chosen` in place: what wins on the validation rows is in it afterwards."""
+@dataclass(frozen=True)
+class Standing:
+    """How the choice of generators stands after those offered so far."""
 
-    def __init__(self, trainer: PipelineTrainer, board: Scoreboard, *, recency_is_open: bool) -> None:
-        self._trainer, self._board = trainer, board
+    chosen: Chosen
+    benched: tuple[Part, ...] = ()
+    """Generators that were tried and did not win a place while none was kept."""
+    beaten: Chosen | None = None
+    """The best two generators, where the second of them alone was better on the validation rows."""
+
+
+class GeneratorChoice:
+    """Measures generators on the validation rows. What is handed in stays as it is; what wins is returned."""
+
+    def __init__(
+        self,
+        trainer: PipelineTrainer,
+        board: Scoreboard,
+        validation: Holdout,
+        *,
+        recency_is_open: bool,
+        suffix: str = "",
+    ) -> None:
+        """suffix: of the names of the rows on the board."""
+        self._trainer, self._board, self._validation = trainer, board, validation
         self._device, self._config = trainer.parts.device, trainer.parts.config
         self._pipeline = self._config.pipeline
         self._keep_all = self._pipeline.keep == "all"
-        self._recency_is_open = recency_is_open
-        self._beaten: Chosen | None = None
-        """The best two generators, where the second of them alone was better on the validation rows."""
+        self._recency_is_open, self._suffix = recency_is_open, suffix
 
-    def offer(self, chosen: Chosen, part: Part, validation: Holdout) -> None:
+    def offer(self, standing: Standing, part: Part) -> Standing:
         """Find the generator's weight beside what is kept, and keep it if the lists get better."""
-        trials = self._trials(chosen, part, validation)
+        before, first = standing.chosen, not standing.chosen.generators
+        trials = self._trials(standing, part)
         richest = _richest(trials)
-        first = not chosen.generators
-        name = " + ".join(p.label for p in richest.generators) if first else f"+ {part.label}"
-        self._board.row(name, richest.measured)
+        self._row(" + ".join(p.label for p in richest.generators) if first else f"+ {part.label}", richest.measured)
         # The first pipeline stands against popularity, which knows no user: it has to be worse to be left out.
-        first_holds = first and not wins(chosen.measured, richest.measured)
-        if self._keep_all or first_holds or wins(richest.measured, chosen.measured):
-            chosen.generators, chosen.weights = richest.generators, richest.weights
-            chosen.measured = richest.measured
-            if first and len(richest.generators) == 1:
-                self._beaten = _best_pair(trials[1:])
-            if first and self._recency_is_open:
-                self._choose_recency(chosen, validation)
-        elif first:
-            chosen.benched.append(part)
+        first_holds = first and not wins(before.measured, richest.measured)
+        if not (self._keep_all or first_holds or wins(richest.measured, before.measured)):
+            return replace(standing, benched=(*standing.benched, part)) if first else standing
+        if not first:
+            return replace(standing, chosen=richest)
+        chosen = self._with_recency(richest) if self._recency_is_open else richest
+        return replace(standing, chosen=chosen, beaten=_best_pair(trials[1:]) if len(richest.generators) == 1 else None)
 
-    def second_round(self, chosen: Chosen, validation: Holdout) -> None:
+    def second_round(self, standing: Standing) -> Standing:
         """What lost before anything was kept is tried beside what is kept now, and then the recency with all of it."""
-        for part in [part for part in chosen.benched if chosen.generators and part not in chosen.generators]:
-            self.offer(chosen, part, validation)
-        if self._recency_is_open and len(chosen.generators) > 1:
-            self._choose_recency(chosen, validation)
+        for part in standing.benched:
+            if standing.chosen.generators and part not in standing.chosen.generators:
+                standing = self.offer(standing, part)
+        if self._recency_is_open and len(standing.chosen.generators) > 1:
+            return replace(standing, chosen=self._with_recency(standing.chosen))
+        return standing
 
-    def steady(self, chosen: Chosen, histories: Histories, validation: Holdout) -> None:
-        """Choose the weights on the window before the validation rows as well, where rows are split by time.
+    def steady(self, standing: Standing, histories: Histories) -> Chosen:
+        """The pipeline with weights that hold in the window before the validation rows as well, where rows are split
+        by time.
 
         A generator that did better alone on the validation rows gets its companion back where they are better together
         in that window: what everyone likes hits most in some weeks, and what one user likes goes on.
         """
-        config, wanted = self._config, chosen
-        if len(chosen.generators) == 1 and self._beaten is not None:
-            wanted = replace(chosen, generators=self._beaten.generators, weights=self._beaten.weights)
+        config, chosen, wanted = self._config, standing.chosen, standing.chosen
+        if len(chosen.generators) == 1 and standing.beaten is not None:
+            wanted = replace(chosen, generators=standing.beaten.generators, weights=standing.beaten.weights)
         if config.split.kind != "temporal" or len(wanted.generators) < 2:
-            return
-        most, share, recommender = config.training.validation_users, config.split.validation, self._trainer.recommender
+            return chosen
+        most, share = config.training.validation_users, config.split.validation
+        window = next(earlier_windows(histories, share, config.seed, most=most), None)
+        if window is None:
+            return chosen
+        visible, holdout = window
         # The lesson of a portable ranker hides the same rows, so that it finds these apprentices trained.
-        for visible, holdout in islice(earlier_windows(histories, share, config.seed, most=most), 1):
-            earlier = self._trainer.apprentices(wanted, visible)
-            windows = [(wanted, validation), (earlier, holdout)]
-            fixed = self._pipeline.generator_weights
-            weights = steady_weights(windows, recommender, self._device, fixed=fixed, forced=self._keep_all)
-            if wanted is not chosen and not self._better_together(replace(earlier, weights=weights), holdout):
-                continue
-            if weights != chosen.weights:
-                kept = [place for place, weight in enumerate(weights) if weight]
-                chosen.generators = [wanted.generators[place] for place in kept]
-                chosen.weights = [weights[place] for place in kept]
-                chosen.measured = self._board.measure(recommender(chosen).generator_scores, validation)
-                self._board.row("+ weights of two windows", chosen.measured)
+        earlier = self._trainer.apprentices(wanted, visible)
+        weights = steady_weights(
+            [(wanted, self._validation), (earlier, holdout)], self._trainer.recommender, self._device,
+            fixed=self._pipeline.generator_weights, forced=self._keep_all,
+        )  # fmt: skip
+        if wanted is not chosen and not self._better_together(replace(earlier, weights=weights), holdout):
+            return chosen
+        return chosen if weights == chosen.weights else self._with_weights(wanted, weights)
+
+    def _with_weights(self, wanted: Chosen, weights: tuple[float, ...]) -> Chosen:
+        """The pipeline with these weights; a generator of weight 0 is left out."""
+        kept = [place for place, weight in enumerate(weights) if weight]
+        steady = replace(
+            wanted,
+            generators=tuple(wanted.generators[place] for place in kept),
+            weights=tuple(weights[place] for place in kept),
+        )
+        measured = self._measured(steady)
+        self._row("+ weights of two windows", measured)
+        return replace(steady, measured=measured)
 
     def _better_together(self, two: Chosen, holdout: Holdout) -> bool:
         """Whether two generators hit more than the second of them alone."""
-        alone = replace(two, generators=two.generators[1:], weights=[1.0])
+        alone = replace(two, generators=two.generators[1:], weights=(1.0,))
         both, second = (
             self._board.measure(self._trainer.recommender(stages).generator_scores, holdout) for stages in (two, alone)
         )
         return wins(both, second)
 
-    def _trials(self, chosen: Chosen, part: Part, validation: Holdout) -> list[Chosen]:
+    def _trials(self, standing: Standing, part: Part) -> list[Chosen]:
         """The pipelines that the generator can make: with what is kept; or, where nothing is kept yet, alone and
         beside each generator that did not win alone (an autoencoder may need popularity, and the other way round).
         """
+        chosen, first = standing.chosen, not standing.chosen.generators
         given = self._pipeline.generator_weights.get(part.label)
-        features, items = Features(chosen.extractors, chosen.recency), validation.inputs.n_items
+        features, items = Features(chosen.extractors, chosen.recency), self._validation.inputs.n_items
 
         def new(batch: UserBatch) -> Tensor:
             return features.generate(part, batch, items)
 
-        bases = (
-            [chosen] if chosen.generators else [replace(chosen, generators=[p], weights=[1.0]) for p in chosen.benched]
-        )
-        trials = []
-        if not chosen.generators:
+        def with_part(base: Chosen, weight: float, measured: Measured) -> Chosen:
+            generators, weights = (*base.generators, part), (*base.weights, weight)
+            return replace(base, generators=generators, weights=weights, measured=measured)
+
+        trials, bases = [], [chosen]
+        if first:
             weight = 1.0 if given is None else given
-            trials.append((chosen, weight, self._board.measure(lambda batch: weight * new(batch), validation)))
+            alone = self._board.measure(lambda batch: weight * new(batch), self._validation)
+            trials.append(with_part(chosen, weight, alone))
+            bases = [replace(chosen, generators=(benched,), weights=(1.0,)) for benched in standing.benched]
         for base in bases:
             before = self._trainer.recommender(base).generator_scores
-            if given is None:
-                found = search_weight(
-                    before, new, validation, self._device,
-                    forced=self._keep_all or not chosen.generators, far=self._board.far, least=self._far_off,
-                )  # fmt: skip
-                trials.append((base, found.weight, found.measured))
-            else:
-                trials.append((base, given, self._board.measure(_sum(before, new, given), validation)))
-        return [
-            Chosen(generators=[*base.generators, part], weights=[*base.weights, weight], measured=measured)
-            for base, weight, measured in trials
-        ]
+            if given is not None:
+                summed = self._board.measure(_sum(before, new, given), self._validation)
+                trials.append(with_part(base, given, summed))
+                continue
+            found = search_weight(
+                before, new, self._validation, self._device,
+                forced=self._keep_all or first, far=self._board.far, least=self._far_off,
+            )  # fmt: skip
+            trials.append(with_part(base, found.weight, found.measured))
+        return trials
 
     @property
     def _far_off(self) -> bool:
@@ -134,19 +163,21 @@ class GeneratorChoice:
         """
         return self._board.far is not None and self._config.split.kind == "column"
 
-    def _choose_recency(self, chosen: Chosen, validation: Holdout) -> None:
+    def _with_recency(self, chosen: Chosen) -> Chosen:
         """Let the older items of a history count less, where that makes the lists better or was asked for."""
-
-        def measured(recency: Recency) -> Measured:
-            recommender = self._trainer.recommender(replace(chosen, recency=recency))
-            return self._board.measure(recommender.generator_scores, validation)
-
-        recency, figures = best(self._pipeline, measured)
+        recency, figures = best(self._pipeline, lambda recency: self._measured(replace(chosen, recency=recency)))
         if recency == chosen.recency:
-            return
-        self._board.row(f"+ {recency}", figures)
+            return chosen
+        self._row(f"+ {recency}", figures)
         if self._pipeline.recency != "auto" or wins(figures, chosen.measured):
-            chosen.recency, chosen.measured = recency, figures
+            return replace(chosen, recency=recency, measured=figures)
+        return chosen
+
+    def _measured(self, chosen: Chosen) -> Measured:
+        return self._board.measure(self._trainer.recommender(chosen).generator_scores, self._validation)
+
+    def _row(self, name: str, measured: Measured | None) -> None:
+        self._board.row(name + self._suffix, measured)
 
 
 def _sum(before: ScoreAll, new: ScoreAll, weight: float) -> ScoreAll:

@@ -1,8 +1,8 @@
-"""What the selection of stages comes to: the pipeline as it stands, and the rows of the stage table."""
+"""The pipeline as a value: its parts, their weights and how well they rank. A step of the selection makes a new one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from selfrec.histories import Histories
 from selfrec.pipeline.measure import Measured
@@ -10,30 +10,19 @@ from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recency import EVEN, Recency
 
 
-@dataclass
-class Stage:
-    """One row of the stage table."""
-
-    name: str
-    metrics: dict[str, float]
-    seconds: float
-    """Time since the row before: what was trained for it, and measuring."""
-    kept: bool = False
-
-
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """The pipeline as it stands: the parts kept so far, their weights and how well they rank."""
+    """The parts of a pipeline that were trained on the same rows."""
 
-    extractors: list[Part] = field(default_factory=list)
-    generators: list[Part] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
+    extractors: tuple[Part, ...] = ()
+    generators: tuple[Part, ...] = ()
+    weights: tuple[float, ...] = ()
+    """One number a generator."""
     recency: Recency = EVEN
     """How much old items of a history count beside new ones."""
     ranker: Part | None = None
     measured: Measured | None = None
-    benched: list[Part] = field(default_factory=list)
-    """Generators that were tried and did not win a place while none was kept."""
+    """How the lists rank on the validation rows; None where there are none."""
     generated: Histories | None = None
     """Generated histories that the extractors were trained on as well."""
 

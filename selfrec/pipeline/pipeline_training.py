@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.prior import HalfLives
 from selfrec.pipeline.recommender import Recommender
 from selfrec.settings.config import label_and_name
 
@@ -19,14 +21,26 @@ SELECTION, REFIT, AUGMENTED = "selection", "refit", "augmented"
 """Phases of a fit: to choose the stages, to train those chosen on all rows, to choose with generated rows as well."""
 
 
+@dataclass(frozen=True)
 class PipelineTrainer:
     """Trains extractors and generators by phase, and puts what was chosen together as one module."""
 
-    def __init__(self, parts: PartTrainer, prior: Tensor) -> None:
-        """prior float32[N]: a cold user's scores."""
-        self.parts = parts
-        self.prior = prior
-        self._user_features, self._timed = 0, False
+    parts: PartTrainer
+    prior: Tensor
+    """A cold user's scores, float32[N]."""
+    user_features: int = 0
+    """U of the rows."""
+    timed: bool = False
+    """Whether their events have times."""
+
+    def for_rows(self, histories: Histories) -> PipelineTrainer:
+        """The trainer of parts that are built for such rows."""
+        columns = 0 if histories.user_features is None else histories.user_features.shape[1]
+        return replace(self, user_features=columns, timed=self.timed or bool(histories.ages.any()))
+
+    def with_half_lives(self, half_lives: HalfLives) -> PipelineTrainer:
+        """The trainer that tells parts of these half-lives of popularity. What was trained stays known to both."""
+        return replace(self, parts=replace(self.parts, half_lives=half_lives))
 
     def recommender(self, chosen: Chosen) -> Recommender:
         """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
@@ -40,13 +54,13 @@ class PipelineTrainer:
             prior=self.prior,
             candidates=pipeline.candidates,
             top_k=pipeline.top_k,
-            user_features=self._user_features,
-            ages=self._timed,
+            user_features=self.user_features,
+            ages=self.timed,
         ).to(self.parts.device)
 
     def extractors(
         self, phase: str, histories: Histories, validation: Holdout | None, *, like: str | None = None
-    ) -> list[Part]:
+    ) -> tuple[Part, ...]:
         """All configured extractors; `like` names the phase whose best epoch counts are run again."""
         sizes = self.sizes(histories)
         trained: list[Part] = []
@@ -54,7 +68,7 @@ class PipelineTrainer:
             part = self.parts.build("extractor", text, sizes)
             self.parts.train(phase, part, sizes, histories, validation, Features([]), like=like)
             trained.append(part)
-        return trained
+        return tuple(trained)
 
     def generator(
         self,
@@ -84,11 +98,13 @@ class PipelineTrainer:
         rows: what extractors are trained on instead.
         """
         alone = phase == REFIT and not chosen.generators and chosen.ranker is None
-        extractors = [] if alone else self.extractors(phase, visible if rows is None else rows, None, like=like)
-        stages = Chosen(extractors=extractors, weights=list(chosen.weights), recency=chosen.recency)
-        for part in chosen.generators:
-            stages.generators.append(self.generator(phase, part.text, extractors, visible, None, like=like))
-        return stages
+        extractors = () if alone else self.extractors(phase, visible if rows is None else rows, None, like=like)
+        generators = [
+            self.generator(phase, part.text, extractors, visible, None, like=like) for part in chosen.generators
+        ]
+        return Chosen(
+            extractors=extractors, generators=tuple(generators), weights=chosen.weights, recency=chosen.recency
+        )
 
     def apprentices(self, chosen: Chosen, visible: Histories) -> Chosen:
         """The chosen stages, trained on these rows alone."""
@@ -97,14 +113,12 @@ class PipelineTrainer:
     def sizes(self, histories: Histories, *, features: int = 0, generators: int = 0, candidates: int = 0) -> Sizes:
         """What a part is built for on these rows."""
         columns = self.parts.item_features
-        self._user_features = 0 if histories.user_features is None else histories.user_features.shape[1]
-        self._timed = self._timed or bool(histories.ages.any())
         return Sizes(
             items=histories.n_items,
             features=features,
             generators=generators,
             candidates=candidates,
-            user_features=self._user_features,
-            ages=self._timed,
+            user_features=self.user_features,
+            ages=self.timed,
             item_features=0 if columns is None else columns.shape[1],
         )

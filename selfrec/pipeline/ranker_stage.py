@@ -14,9 +14,9 @@ from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import Validate
 from selfrec.pipeline.measure import Measured, measure
-from selfrec.pipeline.part_training import PartTrainer
-from selfrec.pipeline.parts import Part, part_options
-from selfrec.pipeline.recommender import Recommender
+from selfrec.pipeline.part_building import part_options
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.pipeline_training import PipelineTrainer
 from selfrec.settings.config import label_and_name, part_table
 
 
@@ -47,10 +47,8 @@ class Place:
 class RankerTrainer:
     """Trains rankers, and tells portable ones what is known of the items where they come to stand."""
 
-    def __init__(
-        self, parts: PartTrainer, recommender: Callable[[Chosen], Recommender], sizes: Callable[..., Sizes]
-    ) -> None:
-        self._parts, self._recommender, self._sizes = parts, recommender, sizes
+    def __init__(self, trainer: PipelineTrainer) -> None:
+        self._trainer, self._parts = trainer, trainer.parts
 
     def portable(self, text: str) -> bool:
         """Whether the ranker that `text` names learns from other stages than it ranks for."""
@@ -64,7 +62,7 @@ class RankerTrainer:
     ) -> tuple[Part, Measured | None] | None:
         """The trained ranker, and how well the lists of `place` are with it; None where nothing can be learned."""
         device = self._parts.device
-        rows = candidate_rows(self._recommender(lesson.stages), lesson.holdout, device, only_hits=True)
+        rows = candidate_rows(self._trainer.recommender(lesson.stages), lesson.holdout, device, only_hits=True)
         if len(rows.inputs) == 0:
             self._parts.listener.message(f"ranker {text}: no hidden item came among the candidates; left out")
             return None
@@ -95,7 +93,7 @@ class RankerTrainer:
         validation = place.validation
         if validation is None:
             return None
-        recommender = self._recommender(place.stages)
+        recommender = self._trainer.recommender(place.stages)
         held = candidate_rows(recommender, validation, self._parts.device, only_hits=False)
 
         def rank() -> Measured:
@@ -110,11 +108,11 @@ class RankerTrainer:
         return rank
 
     def _sizes_of(self, stages: Chosen, histories: Histories) -> Sizes:
-        return self._sizes(
+        return self._trainer.sizes(
             histories,
             features=Features(stages.extractors).width,
             generators=len(stages.generators),
-            candidates=self._recommender(stages).candidates,
+            candidates=self._trainer.recommender(stages).candidates,
         )
 
 

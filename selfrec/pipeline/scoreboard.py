@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from selfrec.histories import Histories, Holdout
-from selfrec.pipeline.chosen import Chosen, Stage
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.measure import Measured, ScoreAll, better, measure, rank_all
 
 
-class Scoreboard:
-    """Measures pipelines and keeps the stage table."""
+@dataclass(frozen=True)
+class Stage:
+    """One row of the stage table."""
 
-    def __init__(self, device: torch.device, listener: FitListener) -> None:
-        self.table: list[Stage] = []
-        self.far: Histories | None = None
-        """The targets that lie far from what is shown, where lists must not get worse for them."""
+    name: str
+    metrics: dict[str, float]
+    seconds: float
+    """Time since the row before: what was trained for it, and measuring."""
+    kept: bool
+    """Whether this is the pipeline that is exported."""
+
+
+class Scoreboard:
+    """Measures pipelines, and notes a row for each that is offered."""
+
+    def __init__(self, device: torch.device, listener: FitListener, far: Histories | None = None) -> None:
+        """far: the targets that lie far from what is shown, where lists must not get worse for them."""
+        self.far = far
         self._device, self._listener = device, listener
         self._since = time.monotonic()
+        self._rows: list[tuple[str, Measured | None, float]] = []
 
     def measure(self, score: ScoreAll, validation: Holdout) -> Measured:
         """The figures of a scoring of all items."""
@@ -34,18 +46,23 @@ class Scoreboard:
 
     def row(self, name: str, measured: Measured | None) -> None:
         """A new row of the table."""
-        metrics = {} if measured is None else measured.metrics
         now = time.monotonic()
-        self.table.append(Stage(name, metrics, now - self._since))
+        self._rows.append((name, measured, now - self._since))
         self._since = now
-        self._listener.stage(name, metrics)
+        self._listener.stage(name, _metrics(measured))
 
-    def mark(self, chosen: Chosen) -> None:
-        """Mark the row of the pipeline that is exported."""
-        for stage in self.table:
-            stage.kept = chosen.measured is not None and stage.metrics is chosen.measured.metrics
+    def table(self, exported: Measured | None) -> tuple[Stage, ...]:
+        """All rows in order; `exported` are the very figures of the pipeline that is exported."""
+        return tuple(
+            Stage(name, _metrics(measured), seconds, kept=measured is not None and measured is exported)
+            for name, measured, seconds in self._rows
+        )
 
 
 def wins(new: Measured | None, old: Measured | None) -> bool:
     """Whether a stage earns its place."""
     return old is None or (new is not None and better(new, old))
+
+
+def _metrics(measured: Measured | None) -> dict[str, float]:
+    return {} if measured is None else measured.metrics

@@ -25,7 +25,7 @@ def steady_weights(
     *,
     fixed: Mapping[str, float],
     forced: bool,
-) -> list[float]:
+) -> tuple[float, ...]:
     """Each generator's weight beside those before it that loses least in its worst window; 0 where none is better.
 
     The windows have the same generators. The first one keeps its weight; `fixed`: weights that were given, by label.
@@ -37,7 +37,7 @@ def steady_weights(
         if given is None:
             sides = [(*_sides(stages, weights, recommender), holdout) for stages, holdout in windows]
             given = steady_weight(sides, device, forced=forced)
-        weights.append(given)
+        weights = (*weights, given)
     return weights
 
 
@@ -46,6 +46,6 @@ def _sides(
 ) -> tuple[ScoreAll, ScoreAll]:
     """The scores of the first generators, which have these weights, and of the one after them."""
     place = len(weights)
-    before = recommender(replace(stages, generators=stages.generators[:place], weights=[*weights]))
+    before = recommender(replace(stages, generators=stages.generators[:place], weights=tuple(weights)))
     features, part = Features(stages.extractors, stages.recency), stages.generators[place]
     return before.generator_scores, lambda batch: features.generate(part, batch, before.n_items)

@@ -14,7 +14,7 @@ from selfrec.evaluation.result import LISTS, Evaluation, Group
 from selfrec.report import curves, figures
 from selfrec.report.data import ReportData, StageRow, TrialRow
 from selfrec.report.figures import Panel
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 STAGE_METRICS = ("ndcg@20", "recall@20", "coverage@20")
 

@@ -11,7 +11,7 @@ from typing import Any
 from selfrec.evaluation.result import Evaluation
 from selfrec.report.data import Generated, Histogram, HistoryLengths, PopularityCurve, Reconstruction
 from selfrec.report.style import BLUE, GRID, INK, MUTED, ORANGE, figure, to_svg
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 _MOST_LETTERS = 50
 """Letters that stand side by side under all bars of a figure."""

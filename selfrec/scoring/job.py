@@ -12,10 +12,11 @@ import numpy as np
 
 from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
-from selfrec.scoring.bias import ItemRules, item_bias
+from selfrec.scoring.bias import item_bias
 from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.companion import Earlier
 from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.request import EVERYBODY, ScoringRequest
 from selfrec.scoring.shards import ShardRun, identity_of
 from selfrec.scoring.staging import CHANGES, SPILL, Staging
 from selfrec.scoring.summary import Progress, RunRow, RunSummary, Tell, peak_memory
@@ -27,8 +28,8 @@ from selfrec.source.fingerprints import Compared
 from selfrec.source.mapping import missed
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
-from selfrec.source.rules import plural
 from selfrec.source.stray_times import stray_times
+from selfrec.words import plural
 
 
 def score_table(
@@ -36,42 +37,27 @@ def score_table(
     source_path: str,
     target: Target,
     settings: ScoringSettings,
+    request: ScoringRequest = EVERYBODY,
     *,
-    source: SourceSettings | None = None,
-    users: str | None = None,
-    deny: str | None = None,
-    allow: str | None = None,
-    boost: str | None = None,
-    user_features: str | None = None,
-    resume: bool = False,
-    changed_only: bool = False,
-    wait: float = 0.0,
     progress: Progress | None = None,
     tell: Tell | None = None,
 ) -> RunSummary:
-    """Score every user of a source, or those of `users`, and put the lists in the target.
+    """Score every user of a source, or those that the request names, and put the lists in the target.
 
-    source: where the events stand and what their columns are called; as the model was fitted when None.
-    users, deny, allow, boost: tables of the source, or files. user_features: where the user columns that the model
-    reads stand, `none` where they are unknown; as the model was fitted when None. resume: go on from the finished
-    shards of a killed run of the same model and options. changed_only: score the users whose events changed since the
-    last such run of the same model and options, and keep the rows of the others; where that cannot be told, everybody
-    is scored and the summary says why. wait: seconds to wait for another run that writes the same target, or for a
-    source that is open for writing. Until the end, and when anything fails, the target holds the old result.
+    Until the end, and when anything fails, the target holds the old result.
 
     Raises SettingsError, SourceError, ColumnError, EmptyDataError, ModelError, TargetError.
     """
     started = time.monotonic()
-    source = model.config.source if source is None else source
+    source = model.config.source if request.source is None else request.source
     target.check(source_path=source_path, source_table=source.table)
-    rules, user_table = ItemRules(deny, allow, boost), user_table_of(model, user_features)
-    job = _Job(model, target, settings, source, users, rules, user_table, changed_only)
-    with Staging(target.staging, target.name, wait=wait) as staging:
-        earlier = target.earlier(staging.folder / CHANGES) if changed_only else None
+    job = _Job(model, target, settings, request, source, user_table_of(model, request.user_features))
+    with Staging(target.staging, target.name, wait=request.wait) as staging:
+        earlier = target.earlier(staging.folder / CHANGES) if request.changed_only else None
         # The source is closed before the target opens: a table may go into the very file the source is in.
-        with job.open_source(source_path, wait) as opened:
+        with job.open_source(source_path) as opened:
             begun = job.begin(opened, staging, earlier)
-            staging.begin(begun.identity, job.options(), resume=resume)
+            staging.begin(begun.identity, job.options(), resume=request.resume)
             notes = job.notes(opened, staging, begun)
             _tell_begin(tell, begun, notes)
             run = ShardRun(
@@ -113,19 +99,18 @@ class _Job:
     model: Model
     target: Target
     settings: ScoringSettings
+    request: ScoringRequest
     source: SourceSettings
-    users: str | None
-    rules: ItemRules
     user_table: SideTable | None
-    changed_only: bool
 
     def options(self) -> dict[str, Any]:
         """What the table of runs tells of the job; also what --resume goes by."""
-        options = {"k": self.settings.k, "repeats": self.settings.repeats, "users": self.users, **self.rules._asdict()}
+        request, settings = self.request, self.settings
+        options = {"k": settings.k, "repeats": settings.repeats, "users": request.users, **request.rules._asdict()}
         options |= {} if self.user_table is None else {"user_features": self.user_table.place}
-        return options | {"changed_only": self.changed_only}
+        return options | {"changed_only": request.changed_only}
 
-    def open_source(self, path: str, wait: float) -> AbstractContextManager[Source]:
+    def open_source(self, path: str) -> AbstractContextManager[Source]:
         """The source, in the job's memory and on its threads."""
         return open_source(
             path,
@@ -133,24 +118,24 @@ class _Job:
             memory_megabytes=self.settings.memory_megabytes,
             threads=self.settings.threads or available_cores(),
             temp_directory=str(self.target.staging / SPILL),
-            wait=wait,
+            wait=self.request.wait,
         )
 
     def begin(self, opened: Source, staging: Staging, earlier: Earlier | str | None) -> _Begun:
         """Raises EmptyDataError where there are no users."""
         model, settings, id_form = self.model, self.settings, self.target.id_form
-        bias, unknown = item_bias(self.rules, model.catalog, opened)
+        bias, unknown = item_bias(self.request.rules, model.catalog, opened)
         scorer = Scorer(model, settings, item_bias=bias)
         config = model.config.model_copy(update={"source": self.source, "scoring": settings})
         types = (opened.user_type, model.manifest.columns.item_type)
-        changes, users = None, self.users
+        changes, users = None, self.request.users
         if earlier is not None:
             every_list = settings_of(model, config, opened, bias, types, id_form)
             changes = find_changes(model, config, opened, users, earlier, staging.folder / CHANGES, every_list)
             users = changes.users
         reader = HistoryReader(opened, config, model.catalog, users=users, user_table=self.user_table)
         if not reader.users and changes is None:
-            raise EmptyDataError(f"{self.users or opened.name}: no users to score; the result stays as it was")
+            raise EmptyDataError(f"{self.request.users or opened.name}: no users to score; the result stays as it was")
         identity = identity_of(model, settings, bias, types, reader.shards, id_form)
         compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
         return _Begun(scorer, reader, types, identity, compared, changes, unknown, int((bias > -np.inf).sum()))
@@ -176,7 +161,7 @@ class _Job:
         if begun.items_left:
             return None
         catalog = plural(self.model.n_items, "item")
-        return f"--deny {self.rules.deny}: holds the whole catalog ({catalog}), so the result is empty"
+        return f"--deny {self.request.deny}: holds the whole catalog ({catalog}), so the result is empty"
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
         """What shows once everybody is scored: that nobody gets anything, and that ids which are written otherwise than
@@ -186,7 +171,7 @@ class _Job:
                 f"nobody gets an item, for each user has all {plural(begun.items_left, 'item')} that may be "
                 "recommended in the source already; --repeats lets them be recommended again",
             )
-        if self.users is not None or run.cold_users < max(1, begun.compared.users):
+        if self.request.users is not None or run.cold_users < max(1, begun.compared.users):
             return ()
         known = self.model.catalog.item_ids[0].as_py()
         return (

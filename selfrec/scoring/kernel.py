@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.errors import ModelError, one_line
+from selfrec.graph.session import WORKING_BYTES
 from selfrec.histories import Float32, Histories, Int64
-from selfrec.model_folder.session import WORKING_BYTES
 from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots, check_numbers, pieces, plan_batches
 from selfrec.scoring.lengths import check_length
 from selfrec.scoring.running import GraphRunner

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfrec.errors import SettingsError
 from selfrec.settings.config import changed
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from selfrec.model_folder.building import graph_file, node, tensor
-from selfrec.model_folder.bytes_table import MOST
-from selfrec.model_folder.screen import EIGHT_BITS, SEVEN_BITS, Form
-from selfrec.model_folder.session import start_session
+from selfrec.graph.building import graph_file, node, tensor
+from selfrec.graph.session import start_session
+from selfrec.graph_rewrites.bytes_table import MOST
+from selfrec.graph_rewrites.screen import EIGHT_BITS, SEVEN_BITS, Form
 
 _FORMS = (({"avx512_vnni", "avx_vnni"}, EIGHT_BITS), ({"avx2"}, SEVEN_BITS))
 """By the instructions of x86 processors; on others nobody has measured a gain."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.screen import best_of_blocks
 from selfrec.histories import Float32
-from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.screen import best_of_blocks
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
 from selfrec.scoring.screening import Screening

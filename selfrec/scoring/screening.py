@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.model_folder.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
+from selfrec.graph_rewrites.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
 from selfrec.scoring.batches import PIECE_BYTES, Piece
 from selfrec.scoring.candidates import Bounds, Candidates, mask
 from selfrec.scoring.sessions import Array, Feeds, Found, Sessions
 
 if TYPE_CHECKING:
-    from selfrec.model_folder.screened import Screened
+    from selfrec.graph_rewrites.screened import Screened
 
 
 class Screening:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selfrec.graph_rewrites.screen import BEST, BLOCK, BOUNDS
 from selfrec.histories import Float32, Int64
-from selfrec.model_folder.screen import BEST, BLOCK, BOUNDS
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.candidates import Bounds, mask, picked
 from selfrec.scoring.sessions import Feeds, Found, Sessions
 
 if TYPE_CHECKING:
-    from selfrec.model_folder.ranked import Ranked
-    from selfrec.model_folder.scored import Scored
+    from selfrec.graph_rewrites.ranked import Ranked
+    from selfrec.graph_rewrites.scored import Scored
 
 _WORTH = 2
 """Blocks for each that is selected from which it pays to look for the best blocks first."""

@@ -13,7 +13,7 @@ from selfrec.scoring.batches import Piece
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-    from selfrec.model_folder.in_two import InTwo
+    from selfrec.graph_rewrites.in_two import InTwo
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]

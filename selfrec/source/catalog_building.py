@@ -1,6 +1,6 @@
 """The catalog: items numbered by popularity, with the item columns that were given.
 
-The session's table fit_catalog has i, number afterwards, for the items of the data set that are in the catalog.
+Afterwards the items' numbers stand in FIT_CATALOG (see selfrec.source.session_tables).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from selfrec.source.mapping import is_number, is_time
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_ITEMS, MAPPED_ITEMS
+from selfrec.words import plural
 
 _UNIT = 2**52
 """Decayed counts are added up as whole multiples of 1/2^52, which is exact in any order."""
@@ -32,7 +33,7 @@ _RESERVED = (columns.ITEM_NUMBER, columns.ITEM_ID, columns.POPULARITY)
 
 
 def build_catalog(cleaned: Cleaned, config: Config, items: str | None) -> Catalog:
-    """Number the items of fit_core by popularity (time-decayed number of users), then by id as text.
+    """Number the items of FIT_CORE by popularity (time-decayed number of users), then by id as text.
 
     items: where the item columns stand (see load_dataset). Raises SourceError, ColumnError.
     """
@@ -41,15 +42,15 @@ def build_catalog(cleaned: Cleaned, config: Config, items: str | None) -> Catalo
     with reading(source.name):
         connection.execute(
             f"""
-            CREATE OR REPLACE TEMP TABLE fit_catalog AS
+            CREATE OR REPLACE TEMP TABLE {FIT_CATALOG} AS
             SELECT i, (row_number() OVER (ORDER BY popularity DESC, CAST(item_id AS VARCHAR)) - 1)::INTEGER AS number,
                    popularity, item_id
-            FROM (SELECT i, ({_popularity_sql(cleaned, config)})::FLOAT AS popularity FROM fit_core GROUP BY i)
-            JOIN fit_items USING (i)"""
+            FROM (SELECT i, ({_popularity_sql(cleaned, config)})::FLOAT AS popularity FROM {FIT_CORE} GROUP BY i)
+            JOIN {FIT_ITEMS} USING (i)"""
         )
         table = connection.sql(
             f"SELECT number AS item_number, {carried_sql('item_id', source.item_type)} AS item_id, popularity "
-            "FROM fit_catalog ORDER BY number"
+            f"FROM {FIT_CATALOG} ORDER BY number"
         ).to_arrow_table()
     if items is not None:
         table = _with_item_columns(cleaned, table, items)
@@ -59,7 +60,8 @@ def build_catalog(cleaned: Cleaned, config: Config, items: str | None) -> Catalo
 def use_catalog(cleaned: Cleaned) -> None:
     """Number the items as the catalog does that was mapped into the session (see reading.map_items)."""
     cleaned.source.connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fit_catalog AS SELECT i, number FROM fit_items JOIN selfrec_items USING (item_id)"
+        f"CREATE OR REPLACE TEMP TABLE {FIT_CATALOG} AS "
+        f"SELECT i, number FROM {FIT_ITEMS} JOIN {MAPPED_ITEMS} USING (item_id)"
     )
 
 
@@ -67,7 +69,7 @@ def _popularity_sql(cleaned: Cleaned, config: Config) -> str:
     """Sum over an item's users of 2^-(days before the newest event / half-life); unknown times count as oldest."""
     clock = cleaned.weighting.clock
     [(oldest, newest)] = cleaned.source.connection.execute(
-        "SELECT min(greatest(ticks, 1)), max(ticks) FROM fit_core"
+        f"SELECT min(greatest(ticks, 1)), max(ticks) FROM {FIT_CORE}"
     ).fetchall()
     if clock is None or not newest or oldest >= newest:
         return "count(*)"
@@ -111,7 +113,7 @@ def _with_item_columns(cleaned: Cleaned, table: pa.Table, items: str) -> pa.Tabl
         )
     own = ", ".join(f"c{at}" for at in range(len(chosen)))
     joined = source.connection.sql(
-        f"SELECT {own}, item_text IS NOT NULL AS found, coalesce(differ, false) AS differ FROM fit_catalog "
+        f"SELECT {own}, item_text IS NOT NULL AS found, coalesce(differ, false) AS differ FROM {FIT_CATALOG} "
         "LEFT JOIN fit_item_columns ON item_text = CAST(item_id AS VARCHAR) ORDER BY number"
     ).to_arrow_table()
     # Added up in arrow: as a numpy array the flags would import pandas, where it is installed.

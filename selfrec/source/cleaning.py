@@ -1,9 +1,6 @@
 """From all rows of a source to the events that are worth learning from. Every rule is a line of the report.
 
-The session's tables afterwards (codes are dense and follow the order of the ids):
-    fit_users   user_id, u INTEGER, draw VARCHAR      draw: md5 of seed and id, for the splits
-    fit_items   item_id, i INTEGER, draw VARCHAR
-    fit_events  u, i, ticks BIGINT (see Clock; 0 unknown), strength FLOAT (0: seen only), label VARCHAR (split column)
+Afterwards FIT_USERS, FIT_ITEMS and FIT_EVENTS stand in the session (see selfrec.source.session_tables).
 """
 
 from __future__ import annotations
@@ -18,9 +15,11 @@ from selfrec.settings.tables import Config
 from selfrec.source.mapping import require_column
 from selfrec.source.open import Source
 from selfrec.source.quoting import identifier, literal
-from selfrec.source.rules import Report, plural
+from selfrec.source.rules import Report
+from selfrec.source.session_tables import FIT_EVENTS, FIT_ITEMS, FIT_USERS
 from selfrec.source.stray_times import stray_times
 from selfrec.source.weighting import Reason, Weighting, weighting_of
+from selfrec.words import plural
 
 FEWEST_BOT_EVENTS = 1000
 """No user with so many events or fewer is taken for a bot."""
@@ -36,9 +35,9 @@ class Cleaned:
     weighting: Weighting
     report: Report
     users: int
-    """Users of fit_users."""
+    """Users of FIT_USERS."""
     items: int
-    """Items of fit_items."""
+    """Items of FIT_ITEMS."""
 
 
 def clean(source: Source, config: Config) -> Cleaned:
@@ -122,8 +121,8 @@ def _make_events(source: Source, config: Config, weighting: Weighting) -> tuple[
         label = f"CAST({identifier(name)} AS VARCHAR)"
     relation = f"({source.mapping.select(source.raw_sql, [f'{label} AS label'])})"
     for table, column, code, order in (
-        ("fit_users", "user_id", "u", "user_id"),
-        ("fit_items", "item_id", "i", "CAST(item_id AS VARCHAR)"),
+        (FIT_USERS, "user_id", "u", "user_id"),
+        (FIT_ITEMS, "item_id", "i", "CAST(item_id AS VARCHAR)"),
     ):
         salt = literal(f"{config.seed}:{column}:")
         connection.execute(
@@ -134,20 +133,20 @@ def _make_events(source: Source, config: Config, weighting: Weighting) -> tuple[
         )
     ticks = "0::BIGINT" if weighting.clock is None else weighting.clock.sql("epoch")
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fit_events AS "
+        f"CREATE OR REPLACE TEMP TABLE {FIT_EVENTS} AS "
         f"SELECT u, i, {ticks} AS ticks, {weighting.strength} AS strength, label "
-        f"FROM {relation} AS events JOIN fit_users USING (user_id) JOIN fit_items USING (item_id) "
+        f"FROM {relation} AS events JOIN {FIT_USERS} USING (user_id) JOIN {FIT_ITEMS} USING (item_id) "
         f"WHERE {weighting.kept()}"
     )
     [(users, items)] = connection.execute(
-        "SELECT (SELECT count(*) FROM fit_users), (SELECT count(*) FROM fit_items)"
+        f"SELECT (SELECT count(*) FROM {FIT_USERS}), (SELECT count(*) FROM {FIT_ITEMS})"
     ).fetchall()
     return int(users), int(items)
 
 
 def _drop_bots(source: Source, width: float, report: Report) -> None:
     """Drop users with more events than exp(median + width x 1.4826 x MAD) of the logarithm of users' events."""
-    counts = "(SELECT u, count(*) AS events FROM fit_events WHERE strength > 0 GROUP BY u)"
+    counts = f"(SELECT u, count(*) AS events FROM {FIT_EVENTS} WHERE strength > 0 GROUP BY u)"
     [(middle, spread)] = source.connection.execute(
         f"SELECT median(ln(events)), mad(ln(events)) FROM {counts}"
     ).fetchall()
@@ -157,7 +156,7 @@ def _drop_bots(source: Source, width: float, report: Report) -> None:
     ).fetchall()
     if users:
         source.connection.execute(
-            f"DELETE FROM fit_events WHERE u IN (SELECT u FROM {counts} WHERE events > $bound)", {"bound": bound}
+            f"DELETE FROM {FIT_EVENTS} WHERE u IN (SELECT u FROM {counts} WHERE events > $bound)", {"bound": bound}
         )
     report.drop(
         "bots (cleaning.max_events_robust)",

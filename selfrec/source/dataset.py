@@ -17,6 +17,7 @@ from selfrec.source.open import Source, open_source
 from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
+from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_USERS
 from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, strange_levels, told
 from selfrec.source.split_parts import PartReader
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
@@ -115,7 +116,7 @@ def load_dataset(
             _tell_unread(cleaned, config, user=user_features, item=item_features)
         if its_items is not None:
             item_table = _learned(its_items, item_features, cleaned, config)
-            numbers = by_code(its_items, item_table, len(built), "(SELECT item_id, number AS code FROM fit_catalog)")
+            numbers = by_code(its_items, item_table, len(built), f"(SELECT item_id, number AS code FROM {FIT_CATALOG})")
         data = _assemble(source, cleaned, split, config, built, learned, columns, fixed=catalog is not None)
         return replace(data, user_table=user_table, item_table=item_table, item_features=numbers, notes=tuple(notes))
 
@@ -145,14 +146,14 @@ def _learned(staged: StagedTable, place: str | None, cleaned: Cleaned, config: C
     least, most = config.cleaning.min_users_per_item, config.features.max_levels
     table, known = learn(staged, place or "", min_users=least, max_levels=most)
     code = "u" if staged.side == "user" else "i"
-    [(of,)] = cleaned.source.connection.execute(f"SELECT count(DISTINCT {code}) FROM fit_core").fetchall()
+    [(of,)] = cleaned.source.connection.execute(f"SELECT count(DISTINCT {code}) FROM {FIT_CORE}").fetchall()
     cleaned.report.tell(f"{staged.side} features", told(staged, table, known, int(of), least))
     return table
 
 
 def _user_columns(staged: StagedTable, table: SideTable, cleaned: Cleaned) -> Float32:
-    """float32[users, U] by the code of fit_users."""
-    return by_code(staged, table, cleaned.users, "(SELECT user_id, u AS code FROM fit_users)")
+    """float32[users, U] by the code of FIT_USERS."""
+    return by_code(staged, table, cleaned.users, f"(SELECT user_id, u AS code FROM {FIT_USERS})")
 
 
 def _assemble(

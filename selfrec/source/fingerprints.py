@@ -21,9 +21,10 @@ from selfrec.errors import SourceError
 from selfrec.settings.tables import Config
 from selfrec.source.ids import carried_sql, restored_column
 from selfrec.source.open import Source
-from selfrec.source.reading import ITEMS, map_items
+from selfrec.source.reading import map_items
 from selfrec.source.session import first_sentence, reading
-from selfrec.source.user_lists import LISTED, list_users
+from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
+from selfrec.source.user_lists import list_users
 from selfrec.source.weighting import weighting_of
 
 FINGERPRINT = "fingerprint"
@@ -71,14 +72,14 @@ def fingerprint_users(source: Source, config: Config, catalog: Catalog, users: s
     hashed = (
         f"SELECT events.user_id, sum(hash(hash({', '.join(read)}))) "
         f"FILTER (items.number IS NOT NULL AND {weighting.kept()}) AS total "
-        f"FROM {source.relation_sql} AS events LEFT JOIN {ITEMS} AS items USING (item_id) "
+        f"FROM {source.relation_sql} AS events LEFT JOIN {MAPPED_ITEMS} AS items USING (item_id) "
         "WHERE events.user_id IS NOT NULL GROUP BY events.user_id"
     )
     with reading(source.name):
         map_items(source, catalog)
         if users is not None:
             list_users(source, users)
-            hashed = f"SELECT user_id, total FROM {LISTED} LEFT JOIN ({hashed}) USING (user_id)"
+            hashed = f"SELECT user_id, total FROM {LISTED_USERS} LEFT JOIN ({hashed}) USING (user_id)"
         source.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS "
             f"SELECT user_id, (coalesce(total, 0) % 18446744073709551616)::UBIGINT AS {FINGERPRINT} FROM ({hashed})"

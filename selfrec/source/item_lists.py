@@ -17,9 +17,9 @@ from selfrec.source.mapping import is_number
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
 from selfrec.source.text_files import INSTEAD, is_text_file, read_lines
+from selfrec.words import plural
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The k-core: items of too few users and users of too few items leave, again and again, until nobody must.
 
-The session's table fit_core has u, i, ticks (newest event of the pair) afterwards.
+What is left stands in FIT_CORE (see selfrec.source.session_tables).
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from selfrec.settings.tables import CleaningSettings, Config
 from selfrec.source.cleaning import Cleaned
-from selfrec.source.rules import plural
+from selfrec.source.session_tables import FIT_CORE, FIT_SPLIT
 from selfrec.source.splits import Part
+from selfrec.words import plural
 
 
 def parts_sql(parts: Sequence[Part]) -> str:
@@ -25,7 +26,7 @@ def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], config: Config) -> No
     """
     connection, report, cleaning = cleaned.source.connection, cleaned.report, config.cleaning
     [(events,)] = connection.execute(
-        f"SELECT count(*) FROM fit_split WHERE strength > 0 AND part IN {parts_sql(parts)}"
+        f"SELECT count(*) FROM {FIT_SPLIT} WHERE strength > 0 AND part IN {parts_sql(parts)}"
     ).fetchall()
     report.drop(
         "held out to measure (split.test)",
@@ -33,7 +34,7 @@ def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], config: Config) -> No
         hint="leave more to train on: lower split.test",
     )
     [(pairs,)] = connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fit_core AS SELECT u, i, max(ticks) AS ticks FROM fit_split "
+        f"CREATE OR REPLACE TEMP TABLE {FIT_CORE} AS SELECT u, i, max(ticks) AS ticks FROM {FIT_SPLIT} "
         f"WHERE strength > 0 AND part IN {parts_sql(parts)} GROUP BY u, i"
     ).fetchall()
     report.drop(
@@ -56,10 +57,10 @@ def _core(cleaned: Cleaned, cleaning: CleaningSettings, otherwise: str) -> None:
     # Two rules in a row that find nothing to drop mean that the core is reached.
     while settled < len(rules):
         column, least = rules[passes % 2]
-        few = f"(SELECT {column} FROM fit_core GROUP BY {column} HAVING count(*) < {least})"
+        few = f"(SELECT {column} FROM {FIT_CORE} GROUP BY {column} HAVING count(*) < {least})"
         [(found,)] = connection.execute(f"SELECT count(*) FROM {few}").fetchall() if least > 1 else [(0,)]
         if found:
-            [(dropped,)] = connection.execute(f"DELETE FROM fit_core WHERE {column} IN {few}").fetchall()
+            [(dropped,)] = connection.execute(f"DELETE FROM {FIT_CORE} WHERE {column} IN {few}").fetchall()
             rows[column] += dropped
             gone[column] += found
         settled = 0 if found else settled + 1

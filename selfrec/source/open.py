@@ -22,8 +22,8 @@ from selfrec.source.headers import file_columns
 from selfrec.source.mapping import Mapping, is_number, map_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
+from selfrec.words import plural
 
 _VIEW = "selfrec_events"
 LATEST_SECONDS = 1e11

@@ -29,14 +29,12 @@ from selfrec.source.ids import carried_sql, exact_sql
 from selfrec.source.item_lists import text_ids
 from selfrec.source.open import Source
 from selfrec.source.session import reading
+from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
 from selfrec.source.setting_aside import SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage, strange_levels
-from selfrec.source.user_lists import LISTED, list_users
+from selfrec.source.user_lists import list_users
 from selfrec.source.user_shard import UserShard
 from selfrec.source.weighting import weighting_of
-
-ITEMS = "selfrec_items"
-"""Temporary table of the catalog's items, see map_items."""
 
 _USERS = "selfrec_users"
 _ASKED = "selfrec_asked_users"
@@ -165,7 +163,7 @@ class HistoryReader:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {_USERS} AS "
             "SELECT user_id, hashed, shard, (row_number() OVER (ORDER BY shard, user_id) - 1)::INTEGER AS code FROM ("
-            f"SELECT user_id, hash(user_id) AS hashed, (hashed % {self.shards})::INTEGER AS shard FROM {LISTED})"
+            f"SELECT user_id, hash(user_id) AS hashed, (hashed % {self.shards})::INTEGER AS shard FROM {LISTED_USERS})"
         )
         counts = np.zeros(self.shards + 1, dtype=np.int64)
         for shard, users in connection.execute(f"SELECT shard, count(*) FROM {_USERS} GROUP BY shard").fetchall():
@@ -196,7 +194,7 @@ class HistoryReader:
         joined = f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON listed_id = user_id "
         return (
             f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in (of_user | self._columns).items())} "
-            f"FROM {self._source.relation_sql} AS events JOIN {ITEMS} AS items USING (item_id) "
+            f"FROM {self._source.relation_sql} AS events JOIN {MAPPED_ITEMS} AS items USING (item_id) "
             f"{'' if users is None else joined}WHERE {self._weighting.kept()}"
         )
 
@@ -275,14 +273,14 @@ def map_items(source: Source, catalog: Catalog) -> None:
     connection.register("selfrec_catalog", catalog.table.select([columns.ITEM_ID, columns.ITEM_NUMBER]))
     try:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {ITEMS} AS "
+            f"CREATE OR REPLACE TEMP TABLE {MAPPED_ITEMS} AS "
             f"SELECT TRY_CAST(item_id AS {source.item_type}) AS item_id, item_number::INTEGER AS number "
             "FROM selfrec_catalog "
             f"WHERE CAST(TRY_CAST(item_id AS {source.item_type}) AS VARCHAR) = CAST(item_id AS VARCHAR)"
         )
     finally:
         connection.unregister("selfrec_catalog")
-    [(usable,)] = connection.execute(f"SELECT count(*) FROM {ITEMS}").fetchall()
+    [(usable,)] = connection.execute(f"SELECT count(*) FROM {MAPPED_ITEMS}").fetchall()
     if len(catalog) and not usable:
         raise SourceError(
             f"{source.name}: item ids are {source.item_type}, but no id of the model is, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from selfrec.errors import EmptyDataError
+from selfrec.words import plural
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,3 @@ class Report:
     def tell(self, rule: str, note: str) -> None:
         """Add a line of a rule that drops no rows."""
         self.lines.append(RuleCount(rule=rule, rows_before=self.rows, rows_dropped=0, note=note))
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 user`, `2,000 users`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

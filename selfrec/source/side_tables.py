@@ -24,15 +24,16 @@ from selfrec.source.mapping import is_number, require_column
 from selfrec.source.open import Source
 from selfrec.source.places import Place, open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.source.session_tables import FIT_CORE, FIT_ITEMS, FIT_USERS
+from selfrec.words import plural
 
 Side = Literal["user", "item"]
 Kinds = dict[str, Literal["numeric", "categorical"]]
 """Columns and what each is, in order."""
 
 _IDS = {"user": columns.USER_ID, "item": columns.ITEM_ID}
-_CODES = {"user": ("fit_users", "u"), "item": ("fit_items", "i")}
+_CODES = {"user": (FIT_USERS, "u"), "item": (FIT_ITEMS, "i")}
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _stage(
 
 
 def learn(staged: StagedTable, place: str, *, min_users: int, max_levels: int) -> tuple[SideTable, int]:
-    """How the columns become numbers, by the rows that are trained on (fit_core); and how many ids of these are known.
+    """How the columns become numbers, by the rows that are trained on (FIT_CORE); and how many ids of these are known.
 
     A level stands for itself when at least min_users users have it (of an item column: have such an item).
     Raises SourceError where no id of the table is one of these rows, ColumnError for too many levels.
@@ -130,7 +131,7 @@ def learn(staged: StagedTable, place: str, *, min_users: int, max_levels: int) -
     table, code = _CODES[staged.side]
     connection = staged.source.connection
     trained = (
-        f"FROM {staged.relation} JOIN {table} USING ({staged.id_name}) WHERE {code} IN (SELECT {code} FROM fit_core)"
+        f"FROM {staged.relation} JOIN {table} USING ({staged.id_name}) WHERE {code} IN (SELECT {code} FROM {FIT_CORE})"
     )
     with reading(staged.name):
         [(known,)] = connection.execute(f"SELECT count(*) {trained}").fetchall()
@@ -148,7 +149,7 @@ def learn(staged: StagedTable, place: str, *, min_users: int, max_levels: int) -
                 learned.append(numeric_column(name, np.asarray(values.column("v").to_numpy(), dtype=np.float64)))
                 continue
             found = connection.execute(
-                f"SELECT c{number} FROM fit_core JOIN {table} USING ({code}) "
+                f"SELECT c{number} FROM {FIT_CORE} JOIN {table} USING ({code}) "
                 f"JOIN {staged.relation} USING ({staged.id_name}) WHERE c{number} IS NOT NULL "
                 f"GROUP BY 1 HAVING count(DISTINCT u) >= {min_users} ORDER BY 1"
             ).fetchall()

@@ -14,9 +14,11 @@ from selfrec.source.cleaning import Cleaned
 from selfrec.source.folding import Decay, Events, Float64, Folded, days_before, fold, joined
 from selfrec.source.k_core import parts_sql
 from selfrec.source.reading import events_of
-from selfrec.source.rules import RuleCount, plural
+from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
+from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_SPLIT
 from selfrec.source.splits import Part, Split
+from selfrec.words import plural
 
 _BLOCK_EVENTS = 5_000_000
 """About so many events are folded at a time."""
@@ -24,20 +26,20 @@ _BLOCK_EVENTS = 5_000_000
 
 @dataclass(frozen=True)
 class PartReader:
-    """Reads parts of fit_split, mapped to fit_catalog."""
+    """Reads parts of FIT_SPLIT, mapped to FIT_CATALOG."""
 
     cleaned: Cleaned
     config: Config
     n_items: int
     """N."""
     user_columns: Float32 | None = None
-    """float32[users, U] of every user of fit_users."""
+    """float32[users, U] of every user of FIT_USERS."""
 
     def training(self, parts: Sequence[Part], *, core_only: bool) -> tuple[Histories, int]:
-        """Histories of these parts, and how many slots max_history cut. core_only: users of fit_core only."""
-        users = " AND u IN (SELECT u FROM fit_core)" if core_only else ""
+        """Histories of these parts, and how many slots max_history cut. core_only: users of FIT_CORE only."""
+        users = f" AND u IN (SELECT u FROM {FIT_CORE})" if core_only else ""
         where = f"strength > 0 AND part IN {parts_sql(parts)}{users}"
-        sql = f"SELECT u AS code, number, ticks, strength FROM fit_split JOIN fit_catalog USING (i) WHERE {where}"
+        sql = f"SELECT u AS code, number, ticks, strength FROM {FIT_SPLIT} JOIN {FIT_CATALOG} USING (i) WHERE {where}"
         [(newest,)] = self._run(f"SELECT max(ticks) FROM ({sql})")
         moment = self._epochs(np.array([newest or 0]))[0]
         folded = self._fold(sql, self.n_items, float(moment))
@@ -50,8 +52,8 @@ class PartReader:
         shown = parts_sql(split.inputs(hidden))
         targets = self._targets(hidden, shown)
         inputs_sql = (
-            "SELECT u AS code, number, ticks, strength FROM fit_split JOIN fit_catalog USING (i) "
-            f"WHERE part IN {shown} AND u IN (SELECT u FROM fit_split WHERE strength > 0 AND part = {int(hidden)})"
+            f"SELECT u AS code, number, ticks, strength FROM {FIT_SPLIT} JOIN {FIT_CATALOG} USING (i) "
+            f"WHERE part IN {shown} AND u IN (SELECT u FROM {FIT_SPLIT} WHERE strength > 0 AND part = {int(hidden)})"
         )
         moments = self._moments(split, hidden, targets, inputs_sql)
         inputs = self._fold(inputs_sql, self.n_items, moments)
@@ -65,9 +67,9 @@ class PartReader:
         """Hidden pairs that are in no shown part; items outside the catalog carry numbers from N on."""
         return self._fold(
             f"SELECT u AS code, coalesce(number, {self.n_items} + i)::INTEGER AS number, ticks, strength "
-            f"FROM (FROM fit_split WHERE strength > 0 AND part = {int(hidden)}) AS hidden "
-            f"ANTI JOIN (SELECT u, i FROM fit_split WHERE part IN {shown}) AS shown USING (u, i) "
-            "LEFT JOIN fit_catalog USING (i)",
+            f"FROM (FROM {FIT_SPLIT} WHERE strength > 0 AND part = {int(hidden)}) AS hidden "
+            f"ANTI JOIN (SELECT u, i FROM {FIT_SPLIT} WHERE part IN {shown}) AS shown USING (u, i) "
+            f"LEFT JOIN {FIT_CATALOG} USING (i)",
             self.n_items + self.cleaned.items,
             None,
         )
@@ -111,7 +113,7 @@ class PartReader:
     def _line(self, hidden: Part, shown: str, holdout: Holdout, cold: int) -> RuleCount:
         """rows_before: hidden pairs; rows_dropped: those that are not asked for."""
         [(pairs,)] = self._run(
-            f"SELECT count(*) FROM (SELECT DISTINCT u, i FROM fit_split WHERE strength > 0 AND part = {int(hidden)})"
+            f"SELECT count(*) FROM (SELECT DISTINCT u, i FROM {FIT_SPLIT} WHERE strength > 0 AND part = {int(hidden)})"
         )
         outside = int((holdout.targets.items == self.n_items).sum())
         notes = [plural(len(holdout), "user")]
@@ -122,8 +124,8 @@ class PartReader:
             notes.append(f"{plural(outside, 'row')} outside the catalog count as misses")
         name = "validation" if hidden is Part.VALIDATION else "test"
         [(repeats,)] = self._run(
-            f"SELECT count(*) FROM (SELECT DISTINCT u, i FROM fit_split WHERE strength > 0 AND part = {int(hidden)}) "
-            f"SEMI JOIN (SELECT u, i FROM fit_split WHERE part IN {shown}) AS shown USING (u, i)"
+            f"SELECT count(*) FROM (SELECT DISTINCT u, i FROM {FIT_SPLIT} WHERE strength > 0 AND part = {int(hidden)}) "
+            f"SEMI JOIN (SELECT u, i FROM {FIT_SPLIT} WHERE part IN {shown}) AS shown USING (u, i)"
         )
         if repeats:
             notes.append(f"{plural(repeats, 'row')} shown as well left out")

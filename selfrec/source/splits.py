@@ -15,7 +15,8 @@ from selfrec import columns
 from selfrec.errors import ColumnError, EmptyDataError
 from selfrec.settings.tables import Config, SplitKind, SplitSettings
 from selfrec.source.cleaning import Cleaned
-from selfrec.source.rules import plural
+from selfrec.source.session_tables import FIT_EVENTS, FIT_ITEMS, FIT_SPLIT, FIT_USERS
+from selfrec.words import plural
 
 
 class Part(IntEnum):
@@ -34,8 +35,8 @@ class Part(IntEnum):
 
 @dataclass(frozen=True)
 class Split:
-    """The kind that was used, and for `temporal` the first tick of each hidden part. The session's table
-    fit_split has u, i, ticks, strength, part.
+    """The kind that was used, and for `temporal` the first tick of each hidden part. The events stand in
+    FIT_SPLIT.
     """
 
     kind: SplitKind
@@ -49,11 +50,6 @@ class Split:
 
 
 TRAIN_AND_VALIDATION = (Part.TRAIN, Part.VALIDATION, Part.VALIDATION_INPUT)
-
-_PAIRS = """
-    SELECT u, i, max(ticks) AS ticks, md5_number_lower(any_value(fit_users.draw) || any_value(fit_items.draw)) AS draw
-    FROM fit_events JOIN fit_users USING (u) JOIN fit_items USING (i)
-    WHERE strength > 0 AND {condition} GROUP BY u, i"""
 
 
 _OF_KIND: dict[str, SplitKind] = {"last_items": "leave-last", "fold_in": "users", "column": "column"}
@@ -98,7 +94,7 @@ def check_last_items(cleaned: Cleaned, split: Split, settings: SplitSettings) ->
     if split.kind != "leave-last" or last is None or settings.test == 0:
         return
     [(longest,)] = cleaned.source.connection.execute(
-        "SELECT max(n) FROM (SELECT count(DISTINCT i) AS n FROM fit_split WHERE strength > 0 GROUP BY u)"
+        f"SELECT max(n) FROM (SELECT count(DISTINCT i) AS n FROM {FIT_SPLIT} WHERE strength > 0 GROUP BY u)"
     ).fetchall()
     if longest is not None and 2 < longest < last + 2:
         raise EmptyDataError(
@@ -113,6 +109,15 @@ def hidden_sql(share: float, count: str) -> str:
         return "0"
     rounded = f"floor({share!r}::DOUBLE * {count} + 0.5)::BIGINT"
     return f"(CASE WHEN {count} >= 5 THEN greatest(1, {rounded}) ELSE {rounded} END)"
+
+
+def _pairs_sql(condition: str = "true") -> str:
+    """u, i, ticks (newest event), draw: the pairs of user and item that events under this condition make."""
+    draw = f"md5_number_lower(any_value({FIT_USERS}.draw) || any_value({FIT_ITEMS}.draw))"
+    return f"""
+    SELECT u, i, max(ticks) AS ticks, {draw} AS draw
+    FROM {FIT_EVENTS} JOIN {FIT_USERS} USING (u) JOIN {FIT_ITEMS} USING (i)
+    WHERE strength > 0 AND {condition} GROUP BY u, i"""
 
 
 def _leave_last(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
@@ -137,9 +142,9 @@ def _give_back(cleaned: Cleaned, validation_users: int) -> None:
     """
     cleaned.source.connection.execute(
         f"""
-        UPDATE fit_split SET part = {int(Part.TRAIN)} WHERE part = {int(Part.VALIDATION)} AND u NOT IN (
-            SELECT u FROM (SELECT DISTINCT u FROM fit_split WHERE part = {int(Part.VALIDATION)})
-            JOIN fit_users USING (u) ORDER BY draw, u LIMIT {validation_users})"""
+        UPDATE {FIT_SPLIT} SET part = {int(Part.TRAIN)} WHERE part = {int(Part.VALIDATION)} AND u NOT IN (
+            SELECT u FROM (SELECT DISTINCT u FROM {FIT_SPLIT} WHERE part = {int(Part.VALIDATION)})
+            JOIN {FIT_USERS} USING (u) ORDER BY draw, u LIMIT {validation_users})"""
     )
 
 
@@ -147,8 +152,8 @@ def _hide_pairs(cleaned: Cleaned, order: str, test: str, validation: str) -> Non
     """Hide each user's first pairs in this order: test first, then validation; one at least is left to train on."""
     cleaned.source.connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE fit_split AS
-        WITH pairs AS ({_PAIRS.format(condition="true")}),
+        CREATE OR REPLACE TEMP TABLE {FIT_SPLIT} AS
+        WITH pairs AS ({_pairs_sql()}),
         ranked AS (
             SELECT u, i, row_number() OVER (PARTITION BY u ORDER BY {order}) AS r,
                    count(*) OVER (PARTITION BY u) AS n
@@ -160,7 +165,7 @@ def _hide_pairs(cleaned: Cleaned, order: str, test: str, validation: str) -> Non
                               ELSE {int(Part.TRAIN)} END AS part
             FROM sized)
         SELECT u, i, ticks, strength, coalesce(part, {int(Part.TRAIN)})::UTINYINT AS part
-        FROM fit_events LEFT JOIN parts USING (u, i)"""
+        FROM {FIT_EVENTS} LEFT JOIN parts USING (u, i)"""
     )
 
 
@@ -168,12 +173,12 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     """Everything from a moment on is hidden. All events of one moment fall on one side of it."""
     connection = cleaned.source.connection
     connection.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE fit_moments AS
         SELECT ticks, (sum(count(*)) OVER (ORDER BY ticks DESC))::BIGINT AS later
-        FROM fit_events WHERE strength > 0 AND ticks > 0 GROUP BY ticks"""
+        FROM {FIT_EVENTS} WHERE strength > 0 AND ticks > 0 GROUP BY ticks"""
     )
-    [(total,)] = connection.execute("SELECT count(*) FROM fit_events WHERE strength > 0").fetchall()
+    [(total,)] = connection.execute(f"SELECT count(*) FROM {FIT_EVENTS} WHERE strength > 0").fetchall()
     cuts: dict[Part, int] = {}
     hidden = 0
     for part, share in ((Part.TEST, split.test), (Part.VALIDATION, split.validation)):
@@ -201,8 +206,8 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
         f"WHEN ticks >= {cuts[part]} THEN {int(part)}" for part in (Part.TEST, Part.VALIDATION) if part in cuts
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fit_split AS SELECT u, i, ticks, strength, "
-        f"(CASE {cases} ELSE {int(Part.TRAIN)} END)::UTINYINT AS part FROM fit_events"
+        f"CREATE OR REPLACE TEMP TABLE {FIT_SPLIT} AS SELECT u, i, ticks, strength, "
+        f"(CASE {cases} ELSE {int(Part.TRAIN)} END)::UTINYINT AS part FROM {FIT_EVENTS}"
     )
     return cuts
 
@@ -213,7 +218,7 @@ def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> 
     The shares are of all users; those with 2 items or more can be held out. No more are to choose on than are asked.
     """
     connection = cleaned.source.connection
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE fit_pairs AS {_PAIRS.format(condition='true')}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE fit_pairs AS {_pairs_sql()}")
     [(users, eligible)] = connection.execute(
         "SELECT count(*), count(*) FILTER (n >= 2) FROM (SELECT count(*) AS n FROM fit_pairs GROUP BY u)"
     ).fetchall()
@@ -226,11 +231,11 @@ def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> 
     validation = max(1, min(int(split.validation * users + 0.5), eligible - test - 1, validation_users))
     connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE fit_split AS
+        CREATE OR REPLACE TEMP TABLE {FIT_SPLIT} AS
         WITH counted AS (SELECT u, count(*) AS n FROM fit_pairs GROUP BY u),
         drawn AS (
             SELECT u, n, row_number() OVER (ORDER BY n < 2, draw, u) AS place
-            FROM counted JOIN fit_users USING (u)),
+            FROM counted JOIN {FIT_USERS} USING (u)),
         held AS (
             SELECT u, n, place <= {test} AS tested,
                    least(greatest(floor({split.fold_in!r}::DOUBLE * n + 0.5), 1), n - 1) AS shown
@@ -243,7 +248,7 @@ def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> 
                      WHEN tested THEN CASE WHEN r > shown THEN {int(Part.TEST)} ELSE {int(Part.TEST_INPUT)} END
                      WHEN r > shown THEN {int(Part.VALIDATION)}
                      ELSE {int(Part.VALIDATION_INPUT)} END)::UTINYINT AS part
-        FROM fit_events LEFT JOIN held USING (u) LEFT JOIN ranked USING (u, i)"""
+        FROM {FIT_EVENTS} LEFT JOIN held USING (u) LEFT JOIN ranked USING (u, i)"""
     )
     return {}
 
@@ -253,7 +258,7 @@ def _column(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) ->
     connection = cleaned.source.connection
     known = {"train": Part.TRAIN, "validation": Part.VALIDATION, "test": Part.TEST}
     label = "lower(trim(label))"
-    found = connection.execute(f"SELECT DISTINCT {label} FROM fit_events ORDER BY 1").fetchall()
+    found = connection.execute(f"SELECT DISTINCT {label} FROM {FIT_EVENTS} ORDER BY 1").fetchall()
     labels = {row[0] for row in found}
     foreign = [repr(name) if name is not None else "null" for name in (row[0] for row in found) if name not in known]
     if foreign:
@@ -268,16 +273,16 @@ def _column(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) ->
             SELECT u, i FROM (
                 SELECT u, i, row_number() OVER (PARTITION BY u ORDER BY draw, i) AS r,
                        count(*) OVER (PARTITION BY u) AS n
-                FROM ({_PAIRS.format(condition=f"{label} = 'train'")}))
+                FROM ({_pairs_sql(f"{label} = 'train'")}))
             WHERE r <= least({hidden_sql(split.validation, "n")}, n - 1)"""
     connection.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE fit_split AS
+        CREATE OR REPLACE TEMP TABLE {FIT_SPLIT} AS
         WITH drawn AS (SELECT u, i, true AS moved FROM ({drawn}))
         SELECT u, i, ticks, strength,
                (CASE WHEN {label} = 'train' AND moved THEN {int(Part.VALIDATION)}
                      ELSE CASE {label} {cases} END END)::UTINYINT AS part
-        FROM fit_events LEFT JOIN drawn USING (u, i)"""
+        FROM {FIT_EVENTS} LEFT JOIN drawn USING (u, i)"""
     )
     if "validation" not in labels:
         _give_back(cleaned, validation_users)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfrec import columns
 from selfrec.source.open import LATEST_SECONDS, Source, iso_time
-from selfrec.source.rules import plural
+from selfrec.words import plural
 
 FEW = 0.01
 """So many of the rows, or fewer, in the newer half of the time are strays."""

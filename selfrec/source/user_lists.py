@@ -10,13 +10,12 @@ from selfrec.source.ids import exact_sql
 from selfrec.source.open import Source
 from selfrec.source.places import open_place
 from selfrec.source.quoting import identifier
-from selfrec.source.rules import plural
 from selfrec.source.session import reading
+from selfrec.source.session_tables import LISTED_USERS
 from selfrec.source.text_files import INSTEAD, is_text_file, read_lines
+from selfrec.words import plural
 
-LISTED = "selfrec_listed_users"
-"""Temporary table or view of the session with the column user_id: each user once."""
-_TEXT = f"{LISTED}_text"
+_TEXT = f"{LISTED_USERS}_text"
 """The ids as they were given."""
 
 
@@ -30,14 +29,16 @@ def list_users(source: Source, place: str | None) -> int:
     connection = source.connection
     if place is None:
         connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {LISTED} AS "
+            f"CREATE OR REPLACE TEMP VIEW {LISTED_USERS} AS "
             f"SELECT DISTINCT user_id FROM {source.relation_sql} WHERE user_id IS NOT NULL"
         )
         return source.span.rows
     name = _copy_lines(source, place) if is_text_file(place) else _copy_column(source, place)
     exact = exact_sql("user_id", source.user_type)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {LISTED} AS SELECT DISTINCT {exact} AS user_id FROM {_TEXT}")
-    if connection.execute(f"SELECT 1 FROM {LISTED} WHERE user_id IS NULL").fetchall():
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {LISTED_USERS} AS SELECT DISTINCT {exact} AS user_id FROM {_TEXT}"
+    )
+    if connection.execute(f"SELECT 1 FROM {LISTED_USERS} WHERE user_id IS NULL").fetchall():
         [(such, bad)] = connection.execute(
             f"SELECT min(user_id), count(DISTINCT user_id) FROM {_TEXT} WHERE {exact} IS NULL"
         ).fetchall()
@@ -46,9 +47,9 @@ def list_users(source: Source, place: str | None) -> int:
             "all); correct them or leave them out"
         )
     [(rows,)] = connection.execute(
-        f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {LISTED})"
+        f"SELECT count(*) FROM {source.relation_sql} WHERE user_id IN (SELECT user_id FROM {LISTED_USERS})"
     ).fetchall()
-    [(users,)] = connection.execute(f"SELECT count(*) FROM {LISTED}").fetchall()
+    [(users,)] = connection.execute(f"SELECT count(*) FROM {LISTED_USERS}").fetchall()
     return int(rows) + int(users)
 
 

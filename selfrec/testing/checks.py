@@ -19,9 +19,9 @@ from selfrec.errors import SettingsError
 from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
+from selfrec.graph.reading import read_graph
 from selfrec.histories import Float32, Histories
 from selfrec.host.plugin_lines import module_of
-from selfrec.model_folder.graph import read_graph
 from selfrec.plugin import HEAVY_NAMES, PartOptions, UserBatch
 from selfrec.settings.config import load_config, table_of
 from selfrec.settings.dump import config_toml

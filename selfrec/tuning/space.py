@@ -11,7 +11,7 @@ from selfrec.errors import PluginError, one_line
 from selfrec.histories import Histories
 from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import Kind, PartRecord
-from selfrec.pipeline.parts import Records, part_options
+from selfrec.pipeline.part_building import Records, part_options
 from selfrec.settings.config import label_and_name, merged, named_parts, part_table, table_of
 from selfrec.settings.search import Dimension, dimensions_of
 from selfrec.settings.tables import Config

@@ -8,8 +8,8 @@ from selfrec.histories import Holdout
 from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.measure import Measured
+from selfrec.pipeline.part_building import Records
 from selfrec.pipeline.part_training import PartTrainer
-from selfrec.pipeline.parts import Records
 from selfrec.pipeline.prior import popularity_prior
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.settings.tables import Config

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from selfrec.errors import TargetError, one_line
 from selfrec.files import is_worked_in, locked, recover, remove_leftovers, replace_path, sync_tree
+from selfrec.graph.surface import Surface
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.model_folder.outside import check_outside
-from selfrec.model_folder.surface import Surface
 from selfrec.model_folder.writing import hash_file
-from selfrec.source.rules import plural
 from selfrec.web.items import page_items
 from selfrec.web.runtime import Runtime
+from selfrec.words import plural
 
 if TYPE_CHECKING:
     from selfrec.catalog import Catalog

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from selfrec import columns
 from selfrec.catalog import Catalog
+from selfrec.graph.surface import Surface
 from selfrec.model_folder.manifest import FileEntry
-from selfrec.model_folder.surface import Surface
 
 FORMAT = 1
 

@@ -19,7 +19,8 @@ from selfrec.export.batches import edge_batches
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
-from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.part_building import build_part
+from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
 from selfrec.plugin import EpochOptions, Ranker, UserBatch
 from tests.shapes import N_ITEMS, SHAPES, exported, recommender

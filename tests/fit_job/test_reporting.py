@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from selfrec.fit_job.reporting import _generated, _parts, _scores
 from selfrec.histories import Histories
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.parts import build_part
+from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.recency import Recency
 from selfrec.plugin import EpochOptions, Generator, Sizes, UserBatch
 from selfrec.testing import checkerboard
@@ -31,10 +33,9 @@ class Backwards(Again):
 def test_parts_have_their_weights_and_the_recency_stands_last() -> None:
     record = Generator(name="again", summary="x", options=EpochOptions, build=lambda options, sizes: Again())
     first, second = (build_part(record, label, EpochOptions(), Sizes(items=3), 0) for label in ("again", "other"))
-    chosen = Chosen(generators=[first, second], weights=[1.0, 0.12345])
+    chosen = Chosen(generators=(first, second), weights=(1.0, 0.12345))
     assert _parts(chosen) == ("generator again", "generator other x 0.123")
-    chosen.recency = Recency("position", 0.5)
-    assert _parts(chosen)[2:] == ("recency (position ^ -0.5)",)
+    assert _parts(replace(chosen, recency=Recency("position", 0.5)))[2:] == ("recency (position ^ -0.5)",)
 
 
 def test_generators_of_the_same_lists_are_shown_once() -> None:

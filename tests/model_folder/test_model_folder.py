@@ -21,8 +21,8 @@ from benchmarks.synthetic import one_product_graph
 from selfrec import files
 from selfrec.errors import ModelError
 from selfrec.files import replace_path
+from selfrec.graph.reading import read_graph
 from selfrec.histories import Histories
-from selfrec.model_folder.graph import read_graph
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter, hash_file, replace_file
 from selfrec.scoring.kernel import Scorer

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from selfrec.errors import ModelError
-from selfrec.model_folder import reading
+from selfrec.model_folder import checking
 from selfrec.model_folder.reading import Model, open_model
 from tests.scoring.shops import next_item_model
 
@@ -26,23 +26,23 @@ def replaced(tmp_path: Path) -> Callable[[], None]:
     return replace
 
 
-@pytest.mark.parametrize("step", ["parse_manifest", "_check_file", "_check_hash", "_check_graph"])
+@pytest.mark.parametrize("step", ["parse_manifest", "_check_file", "check_hash", "_check_graph"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_while_it_is_opened(
     tmp_path: Path, replaced: Callable[[], None], monkeypatch: pytest.MonkeyPatch, step: str, times: int
 ) -> None:
-    usual = getattr(reading, step)
+    usual = getattr(checking, step)
     left = [times]
 
     def interrupted(*args: Any) -> Any:
         if left[0]:
             left[0] -= 1
             with monkeypatch.context() as undisturbed:
-                undisturbed.setattr(reading, step, usual)
+                undisturbed.setattr(checking, step, usual)
                 replaced()
         return usual(*args)
 
-    monkeypatch.setattr(reading, step, interrupted)
+    monkeypatch.setattr(checking, step, interrupted)
     model = open_model(tmp_path / "model")
     assert (model.n_items, model.manifest.n_items, len(model.catalog.item_ids)) == (20, 20, 20)
     model.verify()

@@ -17,8 +17,9 @@ from selfrec.errors import PluginError
 from selfrec.host.records import ExtraInput, PartRecord
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows
-from selfrec.pipeline.part_training import probe
-from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.part_building import build_part
+from selfrec.pipeline.parts import Part
+from selfrec.pipeline.probing import probe
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, Ranker, Sizes, UserBatch
 from selfrec.testing import checkerboard, checkerboard_holdout

@@ -11,13 +11,14 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from selfrec.graph.ops import ALLOWED_OPS
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import PartRecord, Sizes
-from selfrec.model_folder.ops import ALLOWED_OPS
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting
-from selfrec.pipeline.parts import Part, build_part
+from selfrec.pipeline.part_building import build_part
+from selfrec.pipeline.parts import Part
 from selfrec.plugin import UserBatch, train_by_epochs
 from tests.catalogs import catalog_of
 

@@ -11,6 +11,7 @@ import pytest
 from selfrec.errors import TargetError
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import read_rows, write_shop
@@ -64,7 +65,7 @@ def test_comments_keys_and_indexes_are_carried_over(model: Model, shop: str, cha
     before, rows = stands(shop), read_rows(Path(shop), QUOTED)
     assert [len(found) for found in before] == [1, 4, 5, 2]
     for _ in range(2):
-        summary = score_table(model, shop, target, K2, changed_only=changed_only)
+        summary = score_table(model, shop, target, K2, ScoringRequest(changed_only=changed_only))
         assert [note for note in summary.notes if "dropped" in note] == []
         assert stands(shop) == before
         assert read_rows(Path(shop), QUOTED) == rows

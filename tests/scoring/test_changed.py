@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from selfrec.errors import TargetError
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.summary import RunSummary
 from selfrec.scoring.targets import Target, parse_target
 from selfrec.settings.tables import CleaningSettings, Config, ScoringSettings
@@ -57,8 +58,8 @@ def companions(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.endswith(".fingerprints")]
 
 
-def run(model: Model, shop: str, kind: str, options: ScoringSettings = K2, **more: Any) -> RunSummary:
-    return score_table(model, shop, target_of(shop, kind), options, changed_only=True, **more)
+def run(model: Model, shop: str, kind: str, options: ScoringSettings = K2, **asked: Any) -> RunSummary:
+    return score_table(model, shop, target_of(shop, kind), options, ScoringRequest(changed_only=True, **asked))
 
 
 def counts(summary: RunSummary) -> tuple[int, int, int, int]:
@@ -156,7 +157,7 @@ def test_everybody_is_scored_where_it_must_be(
     assert counts(summary) == (3, 3, 0, 0)
     assert [says in note for note in summary.notes] == [True]
     expected = rows_of(shop, kind)
-    score_table(model, shop, target_of(shop, kind), options, **more)
+    score_table(model, shop, target_of(shop, kind), options, ScoringRequest(**more))
     assert rows_of(shop, kind) == expected
 
 
@@ -358,7 +359,7 @@ def test_equals_a_full_run_after_any_edits(
             connection.execute("DELETE FROM chosen WHERE user_id = 77")
             connection.execute("INSERT INTO chosen VALUES (77)")
         summary = run(model, shop, kind, users=users)
-        full = score_table(model, shop, whole, K2, users=users)
+        full = score_table(model, shop, whole, K2, ScoringRequest(users=users))
         assert rows_of(shop, kind) == read_rows(folder / "whole.parquet")
         assert (summary.users, summary.rows) == (full.users, full.rows)
         assert summary.scored + summary.kept == summary.users

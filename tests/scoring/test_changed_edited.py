@@ -10,6 +10,7 @@ import pytest
 from selfrec.errors import TargetError
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.summary import RunSummary
 from selfrec.scoring.targets import parse_target
 from tests.scoring.shops import read_rows, write_shop
@@ -26,8 +27,8 @@ def rows_of(shop: str) -> list[tuple[Any, ...]]:
     return read_rows(Path(shop), "lists")
 
 
-def run(model: Model, shop: str, **more: Any) -> RunSummary:
-    return score_table(model, shop, parse_target(shop, into="lists"), K2, changed_only=True, **more)
+def run(model: Model, shop: str, **asked: Any) -> RunSummary:
+    return score_table(model, shop, parse_target(shop, into="lists"), K2, ScoringRequest(changed_only=True, **asked))
 
 
 @pytest.mark.parametrize("where", ["WHERE user_id = 'bob'", "WHERE user_id IN ('ann', 'bob')"])

@@ -14,6 +14,7 @@ import pytest
 
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.faults.test_kills import KILLS
@@ -26,6 +27,7 @@ JOB = """
 import sys
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 model, shop, kind, place, resume = sys.argv[1:]
@@ -33,7 +35,7 @@ target = parse_target(shop, **{kind: place})
 settings = ScoringSettings(k=3, shard_rows=1000, threads=1)
 opened = open_model(model)
 print("ready", flush=True)
-score_table(opened, shop, target, settings, changed_only=True, resume=resume == "resume")
+score_table(opened, shop, target, settings, ScoringRequest(changed_only=True, resume=resume == "resume"))
 """
 OPTIONS = ScoringSettings(k=3, shard_rows=1000, threads=1)
 
@@ -60,7 +62,7 @@ def test_killed_anywhere(tmp_path: Path, kind: str) -> None:
             "CREATE TABLE interactions AS SELECT 'user ' || (i // 3) AS user_id, 100 + (i * 7) % 6 AS item_id, "
             "TIMESTAMP '2026-01-01' + to_seconds(i) AS timestamp FROM range(9000) t(i)"
         )
-    score_table(model, shop, target_of(shop, kind), OPTIONS, changed_only=True)
+    score_table(model, shop, target_of(shop, kind), OPTIONS, ScoringRequest(changed_only=True))
     old = rows_of(shop, kind)
     with duckdb.connect(shop) as connection:
         connection.execute("UPDATE interactions SET item_id = 100 WHERE hash(user_id) % 3 = 0")
@@ -85,7 +87,7 @@ def test_killed_anywhere(tmp_path: Path, kind: str) -> None:
         between = rows_of(shop, kind)
         assert between in ((old, new) if number else (new,))
         summary = score_table(
-            model, shop, target_of(shop, kind), OPTIONS, changed_only=True, resume=draw.random() < 0.5
+            model, shop, target_of(shop, kind), OPTIONS, ScoringRequest(changed_only=True, resume=draw.random() < 0.5)
         )
         assert rows_of(shop, kind) == new
         assert (summary.scored, summary.removed > 0) == ((0, False) if between == new else (summary.scored, True))

@@ -19,6 +19,7 @@ from selfrec.files import locked
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.job import score_table
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.table_target import TableTarget
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import CleaningSettings, Config, ScoringSettings
@@ -151,7 +152,7 @@ def test_ids_keep_their_type_and_value(tmp_path: Path, sql_type: str, ids: list[
 def test_listed_users_and_cold_ones(model: Model, shop: str, tmp_path: Path) -> None:
     with duckdb.connect(shop) as connection:
         connection.execute("CREATE TABLE chosen AS SELECT unnest(['bob', 'new', 'bob', NULL]) AS user_id")
-    summary = score_table(model, shop, parse_target(shop, into="lists"), K2, users="chosen")
+    summary = score_table(model, shop, parse_target(shop, into="lists"), K2, ScoringRequest(users="chosen"))
     assert read_rows(Path(shop), "lists") == [EXPECTED[2], EXPECTED[3], ("new", 1, 100, 0.0), ("new", 2, 101, 0.0)]
     assert (summary.users, summary.cold_users) == (2, 1)
 
@@ -166,9 +167,9 @@ def test_deny_allow_and_boost(model: Model, shop: str, tmp_path: Path) -> None:
         shop,
         target,
         K2,
-        deny=str(tmp_path / "deny.csv"),
-        allow=str(tmp_path / "allow.csv"),
-        boost=str(tmp_path / "boost.csv"),
+        ScoringRequest(
+            deny=str(tmp_path / "deny.csv"), allow=str(tmp_path / "allow.csv"), boost=str(tmp_path / "boost.csv")
+        ),
     )
     assert summary.unknown_items == {"deny": 1, "allow": 0, "boost": 0}
     assert read_rows(Path(shop), "lists") == [
@@ -183,7 +184,9 @@ def test_deny_allow_and_boost(model: Model, shop: str, tmp_path: Path) -> None:
 def test_a_boost_that_is_no_number(model: Model, shop: str, tmp_path: Path) -> None:
     (tmp_path / "boost.csv").write_text("item_id,weight\n102,inf\n")
     with pytest.raises(SourceError, match=r"boost\.csv"):
-        score_table(model, shop, parse_target(shop, into="lists"), K2, boost=str(tmp_path / "boost.csv"))
+        score_table(
+            model, shop, parse_target(shop, into="lists"), K2, ScoringRequest(boost=str(tmp_path / "boost.csv"))
+        )
 
 
 @pytest.mark.parametrize(("glob", "to"), [("*.parquet", "out.parquet"), ("**/*.parquet", "lists")])
@@ -228,7 +231,7 @@ def test_everything_denied_gives_an_empty_result(model: Model, shop: str, tmp_pa
     deny = tmp_path / "deny.csv"
     deny.write_text("item_id\n" + "\n".join(map(str, range(100, 106))))
     for target in (parse_target(shop, into="lists"), parse_target(shop, to=str(tmp_path / "lists.parquet"))):
-        summary = score_table(model, shop, target, K2, deny=str(deny))
+        summary = score_table(model, shop, target, K2, ScoringRequest(deny=str(deny)))
         assert (summary.users, summary.rows) == (3, 0)
         assert summary.notes == (f"--deny {deny}: holds the whole catalog (6 items), so the result is empty",)
     assert read_rows(Path(shop), "lists") == read_rows(tmp_path / "lists.parquet") == []
@@ -312,12 +315,12 @@ def test_targets_that_hold_something_else(
 def test_a_view_of_the_same_name_in_another_schema(model: Model, shop: str, changed_only: bool) -> None:
     """What the refusal of --into reporting.lists advises; views named as the tables beside the result do no harm."""
     target = parse_target(shop, into="lists")
-    score_table(model, shop, target, K2, changed_only=changed_only)
+    score_table(model, shop, target, K2, ScoringRequest(changed_only=changed_only))
     with duckdb.connect(shop) as connection:
         connection.execute("CREATE SCHEMA reporting; CREATE VIEW reporting.lists AS SELECT * FROM main.lists")
         connection.execute("CREATE VIEW reporting.selfrec_runs AS SELECT 1 AS x")
         connection.execute("CREATE VIEW reporting.selfrec_fingerprints_lists AS SELECT 1 AS x")
-    summary = score_table(model, shop, target, K2, changed_only=changed_only)
+    summary = score_table(model, shop, target, K2, ScoringRequest(changed_only=changed_only))
     assert summary.kept == (3 if changed_only else 0)
     assert read_rows(Path(shop), "lists") == read_rows(Path(shop), "reporting.lists") == EXPECTED
 
@@ -327,7 +330,7 @@ def test_a_source_of_the_same_name_in_another_schema(model: Model, shop: str) ->
         connection.execute("CREATE SCHEMA raw; CREATE TABLE raw.lists AS FROM interactions; DROP TABLE interactions")
     source = model.config.source.model_copy(update={"table": "raw.lists"})
     for _ in range(2):
-        score_table(model, shop, parse_target(shop, into="lists"), K2, source=source)
+        score_table(model, shop, parse_target(shop, into="lists"), K2, ScoringRequest(source=source))
         assert read_rows(Path(shop), "lists") == EXPECTED
     for table in ("lists", "main.lists", "LISTS"):  # Without its schema, the next run would read the result.
         with pytest.raises(TargetError, match="is the source itself"):
@@ -393,6 +396,6 @@ def test_a_database_that_is_busy_at_the_end(model: Model, shop: str, tmp_path: P
     finally:
         stop.set()
         holder.join()
-    summary = score_table(model, shop, target, K2, resume=True)
+    summary = score_table(model, shop, target, K2, ScoringRequest(resume=True))
     assert (summary.resumed_shards, summary.resumed_users, summary.users_per_second) == (1, 3, 0)
     assert read_rows(other, "lists") == EXPECTED

@@ -11,6 +11,7 @@ import pytest
 from selfrec.errors import SelfrecError
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import leftovers, next_item_model, read_rows, write_shop
@@ -20,13 +21,13 @@ class _StopError(Exception):
     pass
 
 
-def _interrupted(model: Model, shop: str, target: Any, settings: ScoringSettings, after: int, **more: Any) -> None:
+def _interrupted(model: Model, shop: str, target: Any, settings: ScoringSettings, after: int) -> None:
     def stop(done: int, total: int) -> None:
         if done > after:
             raise _StopError
 
     with pytest.raises(_StopError):
-        score_table(model, shop, target, settings, progress=stop, **more)
+        score_table(model, shop, target, settings, progress=stop)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_resume_goes_on_from_the_finished_shards(model: Model, many: str, tmp_pa
     target = parse_target(many, into="lists")
     _interrupted(model, many, target, SHARDED, 1200)
     assert leftovers(tmp_path) == [target.staging.name]
-    summary = score_table(model, many, target, SHARDED, resume=True)
+    summary = score_table(model, many, target, SHARDED, ScoringRequest(resume=True))
     assert summary.shards == 3
     assert summary.resumed_shards >= 1
     assert summary.notes == ()
@@ -64,7 +65,7 @@ def test_a_finished_shard_whose_bytes_changed_is_scored_again(model: Model, many
     for at in range(len(content) * 4 // 10, len(content) * 4 // 10 + 40):
         content[at] ^= 0xFF
     parts[0].write_bytes(content)
-    assert score_table(model, many, target, SHARDED, resume=True).resumed_shards == len(parts) - 1
+    assert score_table(model, many, target, SHARDED, ScoringRequest(resume=True)).resumed_shards == len(parts) - 1
     with duckdb.connect(many, read_only=True) as connection:
         assert connection.execute("FROM lists").fetchall() == expected
 
@@ -86,7 +87,7 @@ def test_resume_starts_over_where_it_must_and_says_so(model: Model, many: str, t
         settings = SHARDED.model_copy(update={"k": 1})
     if change == "model":
         model = next_item_model(tmp_path / "model", 6, 3)
-    summary = score_table(model, many, target, settings, resume=True)
+    summary = score_table(model, many, target, settings, ScoringRequest(resume=True))
     assert summary.resumed_shards == 0
     assert len(summary.notes) == 1
     assert "start" in summary.notes[0]
@@ -97,7 +98,7 @@ def test_resume_scores_shards_again_whose_histories_changed(model: Model, many: 
     _interrupted(model, many, target, SHARDED, 1499)
     with duckdb.connect(many) as connection:
         connection.execute("UPDATE interactions SET item_id = 104 WHERE user_id IN ('user 0', 'user 1', 'user 2')")
-    score_table(model, many, target, SHARDED, resume=True)
+    score_table(model, many, target, SHARDED, ScoringRequest(resume=True))
     rows = read_rows(Path(many), "lists")
     assert len(rows) == 3000
     assert ("user 0", 1, 105, 1.0) in rows
@@ -111,7 +112,7 @@ def test_a_damaged_part_is_scored_again(model: Model, many: str) -> None:
     part.write_bytes(part.read_bytes()[:100])
     (part.parent / "part-00077.parquet").write_bytes(b"left by an older run")
     (part.parent / "part-00078.parquet").mkdir()
-    score_table(model, many, target, SHARDED, resume=True)
+    score_table(model, many, target, SHARDED, ScoringRequest(resume=True))
     assert len(read_rows(Path(many).with_name("lists"))) == 3000
 
 
@@ -122,7 +123,7 @@ def test_a_folder_in_the_place_of_a_part_is_removed(model: Model, many: str) -> 
     part.unlink()
     part.mkdir()
     (part / "mine.txt").write_text("in the way")
-    score_table(model, many, target, SHARDED, resume=True)
+    score_table(model, many, target, SHARDED, ScoringRequest(resume=True))
     assert len(read_rows(Path(many), "lists")) == 3000
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
 from selfrec.errors import ModelError
+from selfrec.graph.building import Kind, graph_file, node
+from selfrec.graph.session import start_session
+from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.scored import Scored, scored
+from selfrec.graph_rewrites.screen import best_of_blocks
 from selfrec.histories import Histories
-from selfrec.model_folder.building import Kind, graph_file, node
-from selfrec.model_folder.edited import Edited
 from selfrec.model_folder.reading import open_model
-from selfrec.model_folder.scored import Scored, scored
-from selfrec.model_folder.screen import best_of_blocks
-from selfrec.model_folder.session import start_session
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.selecting import Selecting
 from selfrec.scoring.sessions import OneSession

@@ -10,6 +10,7 @@ import pytest
 
 from selfrec.cli.commands.score import _speed
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import next_item_model, write_shop
@@ -75,7 +76,12 @@ def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:
             users = str(tmp_path / "few.csv")
         target = parse_target(shop, into="lists")
         notes = score_table(
-            model, shop, target, k2, users=users, tell=lambda event, **fields: told.append(f"{event} {fields}")
+            model,
+            shop,
+            target,
+            k2,
+            ScoringRequest(users=users),
+            tell=lambda event, **fields: told.append(f"{event} {fields}"),
         ).notes
         expected = name == "padded" and users is None
         assert any("no user has a history in the catalog" in note for note in notes) == expected

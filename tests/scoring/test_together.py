@@ -20,6 +20,7 @@ import pytest
 from selfrec.errors import SourceError, TargetError
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.faults.jobs import ROOT
@@ -161,8 +162,8 @@ def test_rights_follow_the_umask(model: Model, tmp_path: Path, kind: str, mask: 
     (folder / "shop.duckdb").chmod(0o666 & ~mask)
     before = os.umask(mask)
     try:
-        score_table(model, shop, target_of(shop, kind), K2, changed_only=True)
-        score_table(model, shop, target_of(shop, kind), K2, changed_only=True)
+        score_table(model, shop, target_of(shop, kind), K2, ScoringRequest(changed_only=True))
+        score_table(model, shop, target_of(shop, kind), K2, ScoringRequest(changed_only=True))
     finally:
         os.umask(before)
     places = [*folder.iterdir(), *(path for place in folder.iterdir() if place.is_dir() for path in place.iterdir())]
@@ -175,7 +176,7 @@ def test_rights_follow_the_umask(model: Model, tmp_path: Path, kind: str, mask: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_leftovers_of_crashed_runs_are_removed(model: Model, shop: str, tmp_path: Path, kind: str) -> None:
     target = target_of(shop, kind)
-    score_table(model, shop, target, K2, changed_only=True)
+    score_table(model, shop, target, K2, ScoringRequest(changed_only=True))
     for name in ("spill", "changes", "parts", "whole"):
         (target.staging / name).mkdir(parents=True)
         (target.staging / name / "rest.tmp").write_text("x")
@@ -183,7 +184,7 @@ def test_leftovers_of_crashed_runs_are_removed(model: Model, shop: str, tmp_path
     if kind != "table":
         companions(tmp_path)[0].with_name(f".{Path(target.name).name}.0123456789ab.fingerprints").write_text("cut")
         companions(tmp_path)[0].with_name(".other.parquet.0123456789ab.fingerprints").write_text("another's")
-    score_table(model, shop, target, K2, changed_only=True, resume=True)
+    score_table(model, shop, target, K2, ScoringRequest(changed_only=True, resume=True))
     expected = [] if kind == "table" else [".other.parquet.0123456789ab.fingerprints"]
     assert [name for name in leftovers(tmp_path) if "0123456789ab" in name] == expected
     assert not target.staging.exists()
@@ -199,22 +200,22 @@ def test_another_version_of_the_engine_is_not_resumed(model: Model, shop: str) -
     run = json.loads(note.read_text())
     run["engines"]["DuckDB"] = "1.9.9"
     note.write_text(json.dumps(run))
-    summary = score_table(model, shop, target, K2, resume=True)
+    summary = score_table(model, shop, target, K2, ScoringRequest(resume=True))
     assert summary.resumed_shards == 0
     [said] = summary.notes
     assert said.startswith("the unfinished run cannot be resumed, for DuckDB 1.9.9 is now ")
     assert said.endswith(": started over")
     # Fingerprints as well.
-    score_table(model, shop, target, K2, changed_only=True)
+    score_table(model, shop, target, K2, ScoringRequest(changed_only=True))
     with duckdb.connect(shop) as connection:
         now = duckdb.__version__
         connection.execute(
             "UPDATE selfrec_fingerprints_lists SET basis = replace(basis, $1, $2)",
             [f'"DuckDB": "{now}"', '"DuckDB": "1.9.9"'],
         )
-    again = score_table(model, shop, target, K2, changed_only=True)
+    again = score_table(model, shop, target, K2, ScoringRequest(changed_only=True))
     assert again.notes == (f"everybody was scored: DuckDB 1.9.9 is now {now}",)
-    assert score_table(model, shop, target, K2, changed_only=True).kept == 3
+    assert score_table(model, shop, target, K2, ScoringRequest(changed_only=True)).kept == 3
 
 
 def test_a_folder_nobody_may_write(model: Model, shop: str, tmp_path: Path) -> None:

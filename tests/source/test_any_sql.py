@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
+from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.source.dataset import load_dataset
@@ -103,10 +104,8 @@ def results(shape: Shape, rows: list[tuple[int, int, int]]) -> tuple[Any, Any, A
         }
         data = load_dataset(str(path), config, catalog=model.catalog, threads=1)
         split = [sorted(lists(part)) for part in (data.train, data.validation.targets, data.test.targets)]
-        score_table(
-            model, str(path), parse_target(str(path), into=shape.target), ScoringSettings(k=3, threads=1),
-            source=shape.settings,
-        )  # fmt: skip
+        settings, request = ScoringSettings(k=3, threads=1), ScoringRequest(source=shape.settings)
+        score_table(model, str(path), parse_target(str(path), into=shape.target), settings, request)
         with duckdb.connect(str(path)) as connection:
             found = connection.execute(f"SELECT * FROM {identifier(shape.target)}").fetchall()
             [(kept,)] = connection.execute(f"SELECT count(*) FROM {identifier(shape.names[0])}").fetchall()

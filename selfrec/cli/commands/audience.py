@@ -60,6 +60,6 @@ def command(
     if found.users:
         rows = [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users]
         print_table(("rank", "user_id", "score"), rows, right=[0, 2])
-    from selfrec.source.rules import plural
+    from selfrec.words import plural
 
     state.note(f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history")

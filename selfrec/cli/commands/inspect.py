@@ -44,7 +44,7 @@ def command(state: State, model: str, as_json: bool) -> None:
 
 
 def _print_facts(model: Model) -> None:
-    from selfrec.source.rules import plural
+    from selfrec.words import plural
 
     manifest = model.manifest
     data = manifest.data

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from selfrec.scoring.summary import RunSummary
 
 
-class HandedOn(TypedDict):
-    """What the job gets as it was typed."""
+class Asked(TypedDict):
+    """Fields of a ScoringRequest, as they were typed."""
 
     users: str | None
     deny: str | None
@@ -28,6 +28,7 @@ class HandedOn(TypedDict):
     user_features: str | None
     resume: bool
     changed_only: bool
+    wait: float
 
 
 @selfrec_command(name="score")
@@ -65,10 +66,9 @@ def command(
     into: str | None,
     to: str | None,
     scoring: dict[str, Any],
-    wait: float,
     source_options: dict[str, Any],
     as_json: bool,
-    **handed_on: Unpack[HandedOn],
+    **asked: Unpack[Asked],
 ) -> None:
     """Score a table of users into a table of recommendations.
 
@@ -79,26 +79,18 @@ def command(
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.job import score_table
     from selfrec.scoring.lengths import scoring_settings
+    from selfrec.scoring.request import ScoringRequest
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
-    if math.isnan(wait):  # Which is beyond no bound.
+    if math.isnan(asked["wait"]):  # Which is beyond no bound.
         raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
-    target = parse_target(source, into=into, to=to, wait=wait)
+    target = parse_target(source, into=into, to=to, wait=asked["wait"])
     opened = open_model(model)
     settings = scoring_settings(opened, scoring)
+    request = ScoringRequest(source=changed(opened.config.source, source_options, "source"), **asked)
     with counted(state, "scoring", *_columns() if state.shows_progress else ()) as advance:
-        summary = score_table(
-            opened,
-            source,
-            target,
-            settings,
-            source=changed(opened.config.source, source_options, "source"),
-            wait=wait,
-            progress=advance,
-            tell=log,
-            **handed_on,
-        )
+        summary = score_table(opened, source, target, settings, request, progress=advance, tell=log)
     log.result = summary.as_dict()
     if as_json:
         print_json(summary.as_dict())
@@ -119,7 +111,7 @@ def _columns() -> tuple[Any, ...]:
 
 
 def _print(summary: RunSummary) -> None:
-    from selfrec.source.rules import plural
+    from selfrec.words import plural
 
     print_pairs(
         [

@@ -63,7 +63,7 @@ def command(
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
     from selfrec.settings.dump import config_toml
-    from selfrec.source.rules import plural
+    from selfrec.words import plural
 
     with extra_needed("selfrec tune"):
         from selfrec.fit_job.tune import tune

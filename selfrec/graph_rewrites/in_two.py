@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrec.model_folder.building import Kind, entry, output
-from selfrec.model_folder.cutting import part_of
-from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import FLOAT, Graph, Node
+from selfrec.graph.building import Kind, entry, output
+from selfrec.graph.reading import FLOAT, Graph, Node
+from selfrec.graph_rewrites.cutting import part_of
+from selfrec.graph_rewrites.edited import Edited
 
 SLOTWISE = ("history", "weights", "ages")
 """Inputs [B, H] that the head may read: all are cut where a row's padding begins."""

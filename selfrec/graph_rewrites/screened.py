@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrec.model_folder.building import Kind, entry, opset, output
-from selfrec.model_folder.bytes_table import bytes_table
-from selfrec.model_folder.cutting import part_of
-from selfrec.model_folder.edited import Edited, Source, edit
-from selfrec.model_folder.graph import FLOAT, Graph, Node, Stored, read_graph
-from selfrec.model_folder.ranked import depending
-from selfrec.model_folder.scored import is_top_k
-from selfrec.model_folder.screen import (
+from selfrec.graph.building import Kind, entry, opset, output
+from selfrec.graph.reading import FLOAT, Graph, Node, Stored, read_graph
+from selfrec.graph_rewrites.bytes_table import bytes_table
+from selfrec.graph_rewrites.cutting import part_of
+from selfrec.graph_rewrites.edited import Edited, Source, edit
+from selfrec.graph_rewrites.ranked import depending
+from selfrec.graph_rewrites.scored import is_top_k
+from selfrec.graph_rewrites.screen import (
     ALLOWED,
     BLOCK,
     BOUNDS,
@@ -36,7 +36,7 @@ from selfrec.model_folder.screen import (
     Form,
     Screen,
 )
-from selfrec.model_folder.unbiased import adds, product_place
+from selfrec.graph_rewrites.unbiased import adds, product_place
 
 _REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
 _SHARE = 64

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.model_folder.building import graph_file, node, placeholder, tensor
-from selfrec.model_folder.bytes_table import BytesTable
-from selfrec.model_folder.wire import Pieces
+from selfrec.graph.building import graph_file, node, placeholder, tensor
+from selfrec.graph.wire import Pieces
+from selfrec.graph_rewrites.bytes_table import BytesTable
 
 BLOCK = 32
 """Bounds are searched by the best of so many neighbours first."""

@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.model_folder.graph import ELEMENTS
-from selfrec.model_folder.ops import OPSET
-from selfrec.model_folder.wire import Pieces, field_of, varint_of
+from selfrec.graph.ops import OPSET
+from selfrec.graph.reading import ELEMENTS
+from selfrec.graph.wire import Pieces, field_of, varint_of
 
 Kind: TypeAlias = tuple[np.dtype[Any], tuple[int | str, ...] | None]
 """Element type and shape; a dimension is a number or a name. None: any shape."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfrec.model_folder.edited import Edited, Source, edit
-from selfrec.model_folder.graph import FLOAT, Graph, Node, read_graph
-from selfrec.model_folder.wire import replace_field
+from selfrec.graph.reading import FLOAT, Graph, Node, read_graph
+from selfrec.graph.wire import replace_field
+from selfrec.graph_rewrites.edited import Edited, Source, edit
 
 _BIAS, _EXCLUDE = "item_bias", "exclude"
 

@@ -11,12 +11,12 @@ import pytest
 from onnx import helper, numpy_helper
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
+from selfrec.graph.reading import read_graph
+from selfrec.graph.session import start_session
+from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.in_two import InTwo, Pooling, find_pooling
 from selfrec.histories import Histories
-from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import read_graph
-from selfrec.model_folder.in_two import InTwo, Pooling, find_pooling
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.model_folder.session import start_session
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.sessions import Feeds
 from selfrec.settings.tables import ScoringSettings

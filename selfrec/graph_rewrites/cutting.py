@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import stored_tensor
-from selfrec.model_folder.wire import Pieces, blob, field_of, fields, text, varint_of
+from selfrec.graph.reading import stored_tensor
+from selfrec.graph.wire import Pieces, blob, field_of, fields, text, varint_of
+from selfrec.graph_rewrites.edited import Edited
 
 _NODE, _TENSOR, _INPUT, _OUTPUT = 1, 5, 11, 12
 _GRAPH = 7

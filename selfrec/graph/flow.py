@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from selfrec.errors import ModelError
-from selfrec.model_folder.graph import Graph, Node, Stored
+from selfrec.graph.reading import Graph, Node, Stored
 
 _WIDTHS = {2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 12: 4, 13: 8}
 """Bytes of the element types that are whole numbers."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from selfrec.errors import ModelError
-from selfrec.model_folder.ops import ALLOWED_OPS, OPSET
-from selfrec.model_folder.wire import Value, blob, fields, number, text, varints
+from selfrec.graph.ops import ALLOWED_OPS, OPSET
+from selfrec.graph.wire import Value, blob, fields, number, text, varints
 
 FLOAT, INT64 = 1, 7
 ELEMENTS = {

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from selfrec.model_folder.building import graph_file, node, tensor
+from selfrec.graph.building import graph_file, node, tensor
 
 
 @pytest.mark.parametrize(

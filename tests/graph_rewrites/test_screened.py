@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
+from selfrec.graph_rewrites.bytes_table import bytes_table
+from selfrec.graph_rewrites.edited import Source
+from selfrec.graph_rewrites.screen import EIGHT_BITS, SEVEN_BITS, Form
+from selfrec.graph_rewrites.screened import screened
 from selfrec.histories import Histories
-from selfrec.model_folder.bytes_table import bytes_table
-from selfrec.model_folder.edited import Source
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.model_folder.screen import EIGHT_BITS, SEVEN_BITS, Form
-from selfrec.model_folder.screened import screened
 from selfrec.scoring import processor, running
 from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer

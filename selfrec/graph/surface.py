@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from selfrec.errors import ModelError
-from selfrec.model_folder.graph import FLOAT, INT64, Graph, TensorType
+from selfrec.graph.reading import FLOAT, INT64, Graph, TensorType
 
 TOP_K = "top_k"
 """Name of the initializer int64[1] that holds K, where a graph lets a scorer ask for less than K."""

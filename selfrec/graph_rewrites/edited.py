@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.model_folder.building import placeholder
-from selfrec.model_folder.graph import ELEMENTS, Stored, stored_tensor
-from selfrec.model_folder.wire import Pieces, blob, field_of, fields, number, varint_of
+from selfrec.graph.building import placeholder
+from selfrec.graph.reading import ELEMENTS, Stored, stored_tensor
+from selfrec.graph.wire import Pieces, blob, field_of, fields, number, varint_of
 
 Array: TypeAlias = npt.NDArray[Any]
 

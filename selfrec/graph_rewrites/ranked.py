@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from selfrec.model_folder.building import entry
-from selfrec.model_folder.cutting import part_of
-from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import INT64, Graph, Node
+from selfrec.graph.building import entry
+from selfrec.graph.reading import INT64, Graph, Node
+from selfrec.graph_rewrites.cutting import part_of
+from selfrec.graph_rewrites.edited import Edited
 
 TWO_STAGES = (
     *("Reshape", "ReduceMax", "TopK", "TopK", "Unsqueeze", "GatherND", "Flatten", "TopK"),

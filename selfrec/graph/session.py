@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfrec.model_folder.surface import TOP_K
+from selfrec.graph.surface import TOP_K
 
 if TYPE_CHECKING:
     import numpy.typing as npt

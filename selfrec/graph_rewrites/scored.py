@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selfrec.model_folder.building import named_output
-from selfrec.model_folder.cutting import part_of
-from selfrec.model_folder.edited import Edited
-from selfrec.model_folder.graph import Node, read_graph
-from selfrec.model_folder.ranked import TWO_STAGES, Ranked, depending, find_ranked
-from selfrec.model_folder.surface import TOP_K
+from selfrec.graph.building import named_output
+from selfrec.graph.reading import Node, read_graph
+from selfrec.graph.surface import TOP_K
+from selfrec.graph_rewrites.cutting import part_of
+from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.ranked import TWO_STAGES, Ranked, depending, find_ranked
 
 
 @dataclass(frozen=True)

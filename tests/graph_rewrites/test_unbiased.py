@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
+from selfrec.graph.wire import replace_field
+from selfrec.graph_rewrites.edited import Source
+from selfrec.graph_rewrites.unbiased import without_bias
 from selfrec.histories import Histories
-from selfrec.model_folder.edited import Source
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.model_folder.unbiased import without_bias
-from selfrec.model_folder.wire import replace_field
 from selfrec.scoring.kernel import Scorer
 from selfrec.settings.tables import ScoringSettings
 

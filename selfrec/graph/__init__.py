@@ -1,0 +1,1 @@
+"""The graph as a file, read, checked, written and run without the onnx package."""
