@@ -67,7 +67,7 @@ def test_a_ranker_by_scores_alone_is_told_how_to_be_excused() -> None:
     reason = outcome_of(check_learns_the_checkerboard, bench(ByNumber)).reason
     assert reason.endswith(
         "guessing gives 50%; before a ranker stands a generator that scores alike for everyone; if it goes by scores "
-        "alone, say so in its record: excused={'learns_the_checkerboard': 'why'}"
+        "or columns alone, say so in its record: excused={'learns_the_checkerboard': 'why'}"
     )
 
 
