@@ -94,7 +94,9 @@ def _choosing(clock: _Clock) -> Iterator[None]:
         return run
 
     with (
+        patch.object(screening, "add", counted(screening.add)),
         patch.object(screening, "mask", counted(screening.mask)),
+        patch.object(screening, "added_to", counted(screening.added_to)),
         patch.object(Bounds, "highest", counted(Bounds.highest)),
         patch.object(Bounds, "reaching", counted(Bounds.reaching)),
     ):

@@ -23,7 +23,9 @@ PREFIX = "screen_"
 """What all names of a screen begin with."""
 
 BOUNDS = "screen_bounds"
-"""float32[B, blocks x BLOCK]: every item's bound in the user's unit, before the mask."""
+"""float32[B, blocks x BLOCK]: every item's bound in the user's unit, before what is added and the mask."""
+RAISED = "screen_raised"
+"""float32[B, S]: what a sparse generator adds to bounds, in the user's unit."""
 BEST = "screen_best"
 """float32[B, blocks]: the highest of each block of bounds."""
 UNIT, MARGIN = "screen_unit", "screen_margin"
@@ -32,6 +34,8 @@ CHOSEN = "screen_chosen"
 """int64[B, C] the candidates, in the order of their numbers, so that equal scores fall to the lower one."""
 ALLOWED = "screen_allowed"
 """bool[B, C]: which of them are not masked."""
+EXTRA = "screen_extra"
+"""float32[B, C]: what a sparse generator adds to their scores."""
 
 _TURNING = 4e-5
 """R^T q is off by less than this share of |q| in float32: as much of |Q| is added to A."""
@@ -57,7 +61,7 @@ def best_of_blocks() -> bytes:
 
 
 class Added(NamedTuple):
-    """What a sparse generator adds to the product."""
+    """What a sparse generator adds to the product. It is added outside of the graph (see scoring/candidates.py)."""
 
     items: str
     """int64[B, S]."""
@@ -113,7 +117,7 @@ class Screen:
         self._known: dict[str, str] = {}
 
     def write(self, k: int) -> None:
-        """All operations: from the query to BOUNDS, UNIT and MARGIN; from CHOSEN to the outputs items and scores."""
+        """All operations: from the query to BOUNDS and what goes with them; from CHOSEN to the items and scores."""
         query = self._in_bytes()
         self._bounds(query)
         self._margin(query)
@@ -151,13 +155,10 @@ class Screen:
         units = self._constant("unit", self._table.unit)
         zero = self._constant("zero", np.uint8(self._form.zero))
         operands = (shown, weights, self._real(1), units, zero, "", self._bias)
-        if self._added is None:
-            make("MatMulIntegerToFloat", *operands, domain=MICROSOFT, name=BOUNDS)
-            return
-        bounds = make("MatMulIntegerToFloat", *operands, domain=MICROSOFT)
-        values = make("Div", self._added.values, UNIT)
-        values = make("Add", values, make("Mul", make("Abs", values), self._real(_ADDING)))
-        make("ScatterElements", bounds, self._added.items, values, axis=1, reduction="add", name=BOUNDS)
+        make("MatMulIntegerToFloat", *operands, domain=MICROSOFT, name=BOUNDS)
+        if self._added is not None:
+            values = make("Div", self._added.values, UNIT)
+            make("Add", values, make("Mul", make("Abs", values), self._real(_ADDING)), name=RAISED)
 
     def _margin(self, query: str) -> None:
         """What a score may be above its bound; without end where the query is out of range."""
@@ -175,20 +176,13 @@ class Screen:
         make = self._make
         rows = make("Gather", self._factors, CHOSEN, axis=0)
         scores = make("MatMul", rows, make("Unsqueeze", self._query, self._axis(2)))
-        scores = make("Squeeze", self._with_added(scores, CHOSEN), self._axis(2))
+        scores = make("Squeeze", scores, self._axis(2))
+        if self._added is not None:
+            scores = make("Add", scores, EXTRA)
         scores = make("Where", ALLOWED, scores, self._real(-np.inf))
         best = self._made_up()
         self.fields.append(node("TopK", [scores, self._count(k)], ["scores", best]))
         make("GatherND", CHOSEN, make("Unsqueeze", best, self._axis(2)), name="items", batch_dims=1)
-
-    def _with_added(self, scores: str, items: str) -> str:
-        """float32[B, C, 1]: the products and what is added to items int64[B, C]."""
-        if self._added is None:
-            return scores
-        make = self._make
-        own = make("Unsqueeze", items, self._axis(2))
-        same = make("Cast", make("Equal", own, make("Unsqueeze", self._added.items, self._axis(1))), to=1)
-        return make("Add", scores, make("MatMul", same, make("Unsqueeze", self._added.values, self._axis(2))))
 
     def _make(self, op: str, *inputs: str, name: str = "", domain: str = "", **attributes: int | str) -> str:
         """Add an operation; the name of its output, where it is not given one."""

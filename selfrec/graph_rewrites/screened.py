@@ -28,9 +28,11 @@ from selfrec.graph_rewrites.screen import (
     BOUNDS,
     CHOSEN,
     EIGHT_BITS,
+    EXTRA,
     MARGIN,
     MICROSOFT,
     PREFIX,
+    RAISED,
     UNIT,
     Added,
     Form,
@@ -48,13 +50,15 @@ class Screened:
     """A graph as two, between which candidates are chosen."""
 
     bounds: Edited
-    """Gives BOUNDS, UNIT, MARGIN, the mask and what is passed on."""
+    """Gives BOUNDS, UNIT, MARGIN, the mask, the query and what is added."""
     exact: Edited
-    """Takes CHOSEN, ALLOWED and what is passed on; gives items and scores."""
+    """Takes CHOSEN, ALLOWED, the query and, where something is added, EXTRA; gives items and scores."""
+    query: str
+    """float32[B, d]."""
     mask: tuple[str, str]
     """int64[B, X] the items that are masked, float32[B, X] what they get."""
-    passed: tuple[str, ...]
-    """The query, and what a sparse generator adds."""
+    added: Added | None
+    """What a sparse generator adds to the product; then there is RAISED too."""
     candidates: int
     """C, for all users at first."""
     most: int
@@ -105,21 +109,14 @@ def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, f
         [opset(MICROSOFT, 1)],
     )
     whole = Edited(kept.content, {**kept.tensors, **screen.tensors})
-    passed, mask = _passed(query, places.factors.dims[1], added), (places.mask.inputs[1], places.mask.inputs[2])
-    bounds, exact = _cut(whole, passed, mask, blocks)
-    return Screened(bounds, exact, mask, tuple(passed), few, max(few, n_items // _SHARE))
+    mask = places.mask.inputs[1], places.mask.inputs[2]
+    bounds, exact = _cut(whole, {query: (_REAL, ("batch", places.factors.dims[1]))}, mask, blocks, added)
+    return Screened(bounds, exact, query, mask, added, few, max(few, n_items // _SHARE))
 
 
-def _passed(query: str, width: int, added: Added | None) -> dict[str, Kind]:
-    """What the second part reads of the first."""
-    passed: dict[str, Kind] = {query: (_REAL, ("batch", width))}
-    if added is not None:
-        passed[added.items] = (_NUMBER, ("batch", "added"))
-        passed[added.values] = (_REAL, ("batch", "added"))
-    return passed
-
-
-def _cut(whole: Edited, passed: dict[str, Kind], mask: tuple[str, str], blocks: int) -> tuple[Edited, Edited]:
+def _cut(
+    whole: Edited, query: dict[str, Kind], mask: tuple[str, str], blocks: int, added: Added | None
+) -> tuple[Edited, Edited]:
     """What gives the bounds, and what scores candidates."""
     given: dict[str, Kind] = {
         BOUNDS: (_REAL, ("batch", blocks * BLOCK)),
@@ -127,13 +124,17 @@ def _cut(whole: Edited, passed: dict[str, Kind], mask: tuple[str, str], blocks: 
         MARGIN: (_REAL, ("batch", 1)),
         mask[0]: (_NUMBER, ("batch", "masked")),
         mask[1]: (_REAL, ("batch", "masked")),
-        **passed,
+        **query,
     }
     taken: dict[str, Kind] = {
         CHOSEN: (_NUMBER, ("batch", "candidates")),
         ALLOWED: (np.dtype(np.bool_), ("batch", "candidates")),
-        **passed,
+        **query,
     }
+    if added is not None:
+        given[added.items] = (_NUMBER, ("batch", "added"))
+        given[added.values] = given[RAISED] = (_REAL, ("batch", "added"))
+        taken[EXTRA] = (_REAL, ("batch", "candidates"))
     outputs = [piece for name, kind in given.items() for piece in output(name, kind)]
     inputs = [piece for name, kind in taken.items() for piece in entry(name, kind)]
     bounds, _ = part_of(whole, outputs, wanted=given)

@@ -121,6 +121,28 @@ def mask(bounds: Float32, items: Int64, values: Float32) -> None:
     bounds[np.arange(len(items))[:, None], items] = values
 
 
+def add(scores: Float32, items: Int64, values: Float32) -> None:
+    """Add float32[B, S] values to int64[B, S] items of float32[B, N] scores, in place and one after the other.
+
+    (A twentieth of the time of onnxruntime's ScatterElements.)
+    """
+    np.add.at(scores.reshape(-1), _flat(items, scores.shape[1]), values.reshape(-1))
+
+
+def added_to(chosen: Int64, columns: int, items: Int64, values: Float32) -> Float32:
+    """float32[B, C] the sums that `add` would add to int64[B, C] items of N columns."""
+    sums = np.zeros((len(chosen), columns), dtype=np.float32)
+    add(sums, items, values)
+    return picked(sums, chosen)
+
+
+def _flat(items: Int64, columns: int) -> Int64:
+    """int64[B x S] places of int64[B, S] items in [B, columns] rows, one after the other. Raises IndexError."""
+    if int(items.min(initial=0)) < 0 or int(items.max(initial=0)) >= columns:
+        raise IndexError(f"a sparse generator adds to an item outside of 0..{columns - 1}")
+    return (items + np.arange(len(items), dtype=np.int64)[:, None] * columns).reshape(-1)
+
+
 def _places(values: Float32, count: int) -> Int64:
     """int64[B, count] where the highest of float32[B, n] are, in any order."""
     places: Int64 = np.argpartition(values, values.shape[1] - count, axis=1)[:, -count:]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.graph_rewrites.screen import ALLOWED, BEST, BOUNDS, CHOSEN, MARGIN, UNIT
+from selfrec.graph_rewrites.screen import ALLOWED, BEST, BOUNDS, CHOSEN, EXTRA, MARGIN, RAISED, UNIT
 from selfrec.scoring.batches import PIECE_BYTES, Piece
-from selfrec.scoring.candidates import Bounds, Candidates, mask
+from selfrec.scoring.candidates import Bounds, Candidates, add, added_to, mask
 from selfrec.scoring.sessions import Array, Feeds, Found, Sessions
 
 if TYPE_CHECKING:
@@ -30,26 +30,38 @@ class Screening:
         The k best of the first candidates tell which others can be in a list, so those are looked at as well; where
         they are many, the graph itself costs less.
         """
-        names = [BOUNDS, UNIT, MARGIN, *self._made.mask, *self._made.passed]
-        values, unit, margin, masked, never, *passed = self._bounds.run(names, feeds, pieces)
+        names, extra = [BOUNDS, UNIT, MARGIN, *self._made.mask, self._made.query], self._made.added
+        names += [] if extra is None else [*extra, RAISED]
+        values, unit, margin, masked, never, query, *further = self._bounds.run(names, feeds, pieces)
+        if further:
+            add(values, further[0], further[2])
         mask(values, masked, never)
         [best] = self._best.run([BEST], {BOUNDS: values})
         bounds = Bounds(np.arange(len(values)), values, best, unit[:, 0], margin[:, 0])
+        known, columns = [query, *further[:2]], values.shape[1]
         chosen = bounds.highest(self._made.candidates)
-        items, scores = self._scored(passed, chosen)
+        items, scores = self._scored(known, chosen, columns)
         sure = bounds.sure(chosen.lowest, scores[:, -1])
         for rows in bounds.groups(np.flatnonzero(~sure), scores[:, -1], self._made.most):
             again, worst = bounds.of(rows), scores[rows, -1]
             chosen_again = again.reaching(worst, self._made.candidates, self._made.most)
             if chosen_again is not None:
-                items[rows], scores[rows] = self._scored([array[rows] for array in passed], chosen_again)
+                items[rows], scores[rows] = self._scored(
+                    [array[rows] for array in known], chosen_again, values.shape[1]
+                )
                 sure[rows] = again.sure(chosen_again.lowest, scores[rows, -1])
         return (items, scores), sure
 
-    def _scored(self, passed: list[Array], chosen: Candidates) -> Found:
-        """The lists, of so many users at a time that the candidates' factors stay in the cache."""
-        given = dict(zip(self._made.passed, passed, strict=True)) | {CHOSEN: chosen.items, ALLOWED: chosen.allowed}
-        rows = max(1, PIECE_BYTES // (4 * passed[0].shape[1] * chosen.items.shape[1]))
+    def _scored(self, known: list[Array], chosen: Candidates, columns: int) -> Found:
+        """The lists, of so many users at a time that the candidates' factors stay in the cache.
+
+        known: the query and, where something is added, items and values of it.
+        """
+        query, *added = known
+        given = {self._made.query: query, CHOSEN: chosen.items, ALLOWED: chosen.allowed}
+        if added:
+            given[EXTRA] = added_to(chosen.items, columns, *added)
+        rows = max(1, PIECE_BYTES // (4 * query.shape[1] * chosen.items.shape[1]))
         starts = range(0, len(chosen.items), rows)
         pieces = [{name: values[start : start + rows] for name, values in given.items()} for start in starts]
         items, scores = zip(*(self._exact.run(["items", "scores"], piece) for piece in pieces), strict=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfrec.scoring.candidates import Bounds, mask
+from selfrec.scoring.candidates import Bounds, add, added_to, mask
 
 NEVER = np.float32("-inf")
 
@@ -125,3 +125,20 @@ def test_the_mask_is_put_in_place() -> None:
     bounds = np.arange(6, dtype=np.float32).reshape(2, 3)
     mask(bounds, np.array([[2, 2], [0, 1]]), np.full((2, 2), NEVER, dtype=np.float32))
     np.testing.assert_array_equal(bounds, [[0, 1, NEVER], [NEVER, NEVER, 5]])
+
+
+def test_what_is_added_comes_one_after_the_other() -> None:
+    scores = np.zeros((2, 4), dtype=np.float32)
+    items = np.array([[1, 1, 3], [0, 3, 3]])
+    values = np.array([[0.5, 0.25, 1], [2, -1, 4]], dtype=np.float32)
+    add(scores, items, values)
+    assert scores.tolist() == [[0, 0.75, 0, 1], [2, 0, 0, 3]]
+    assert added_to(np.array([[1, 2], [0, 3]]), 4, items, values).tolist() == [[0.75, 0], [2, 3]]
+
+
+@pytest.mark.parametrize("item", [-1, 4])
+def test_nothing_is_added_to_another_user(item: int) -> None:
+    scores = np.zeros((2, 4), dtype=np.float32)
+    with pytest.raises(IndexError, match=r"outside of 0\.\.3"):
+        add(scores, np.array([[0], [item]]), np.ones((2, 1), dtype=np.float32))
+    assert not scores.any()
