@@ -1,8 +1,9 @@
 """The graph up to its scores, for a scorer that masks them and selects the best itself (see scoring/selecting.py).
 
-    inputs -> scores, mask;        the best are the lists, or a ranker's candidates -> the rest -> items, scores
+    inputs -> scores, added, mask;        the best are the lists, or a ranker's candidates -> the rest -> items, scores
 
-It ends before the mask, which numpy puts on in place: an output of a graph cannot be changed in place by the graph.
+It ends before what sparse generators add and before the mask, both of which numpy does in place: an output of a graph
+cannot be changed in place by the graph.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from selfrec.graph.surface import TOP_K
 from selfrec.graph_rewrites.cutting import part_of
 from selfrec.graph_rewrites.edited import Edited
 from selfrec.graph_rewrites.ranked import TWO_STAGES, Ranked, depending, find_ranked
+from selfrec.graph_rewrites.sparse import Added, without_added
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Scored:
     """Its output float32[B, columns]."""
     mask: tuple[str, str]
     """Its outputs int64[B, X] items that are masked, float32[B, X] what they get."""
+    added: tuple[Added, ...] = ()
+    """Its outputs that are to be added to the scores before, in order."""
     ranked: Ranked | None = None
     """None where the lists are the best scores."""
 
@@ -41,10 +45,12 @@ def scored(edited: Edited) -> Scored | None:
         ranked = find_ranked(edited, graph, mask)
         if ranked is None:
             return None
-    scores, items, values = mask.inputs
-    wanted = dict.fromkeys([scores, items, values, *(ranked.passed if ranked else ())])
+    masked, items, values = mask.inputs
+    scores, added = without_added(graph, masked)
+    every = (name for one in added for name in one)
+    wanted = dict.fromkeys([scores, items, values, *every, *(ranked.passed if ranked else ())])
     part, _ = part_of(edited, [piece for name in wanted for piece in named_output(name)], wanted=wanted)
-    return Scored(part, scores, (items, values), ranked)
+    return Scored(part, scores, (items, values), added, ranked)
 
 
 def is_top_k(nodes: list[Node], masked: str) -> bool:

@@ -6,7 +6,7 @@ They are two parts, between which the candidates are chosen (see scoring/candida
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from selfrec.graph.building import graph_file, node, placeholder, tensor
 from selfrec.graph.wire import Pieces
 from selfrec.graph_rewrites.bytes_table import BytesTable
+from selfrec.graph_rewrites.sparse import Added
 
 BLOCK = 32
 """Bounds are searched by the best of so many neighbours first."""
@@ -58,15 +59,6 @@ def best_of_blocks() -> bytes:
     ]
     inputs = {BOUNDS: (real, ("batch", "columns"))}
     return graph_file(parts, inputs=inputs, outputs={BEST: (real, ("batch", "blocks"))})
-
-
-class Added(NamedTuple):
-    """What a sparse generator adds to the product. It is added outside of the graph (see scoring/candidates.py)."""
-
-    items: str
-    """int64[B, S]."""
-    values: str
-    """float32[B, S]."""
 
 
 @dataclass(frozen=True)

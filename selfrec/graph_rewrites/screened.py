@@ -34,11 +34,11 @@ from selfrec.graph_rewrites.screen import (
     PREFIX,
     RAISED,
     UNIT,
-    Added,
     Form,
     Screen,
 )
-from selfrec.graph_rewrites.unbiased import adds, product_place
+from selfrec.graph_rewrites.sparse import Added, added_of, adds
+from selfrec.graph_rewrites.unbiased import product_place
 
 _REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
 _SHARE = 64
@@ -99,7 +99,7 @@ def screened(source: Source, n_items: int, k: int, *, form: Form = EIGHT_BITS, f
     if table is None:
         return None
     query, factors, bias = places.product.inputs
-    added = None if places.added is None else Added(*places.added.inputs[1:3])
+    added = None if places.added is None else added_of(places.added)
     screen = Screen(table, form, query=query, factors=factors, bias=bias, added=added)
     screen.write(k)
     kept = edit(

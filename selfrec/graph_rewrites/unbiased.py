@@ -14,6 +14,7 @@ import numpy as np
 from selfrec.graph.reading import FLOAT, Graph, Node, read_graph
 from selfrec.graph.wire import replace_field
 from selfrec.graph_rewrites.edited import Edited, Source, edit
+from selfrec.graph_rewrites.sparse import adds
 
 _BIAS, _EXCLUDE = "item_bias", "exclude"
 
@@ -68,11 +69,6 @@ def _all_never(graph: Graph, name: str) -> int:
             values = np.frombuffer(tensor.data, dtype="<f4")
             return len(values) if bool((values == -np.inf).all()) else 0
     return 0
-
-
-def adds(node: Node) -> bool:
-    """Whether this is what a sparse generator adds to the scores of few items."""
-    return node.op == "ScatterElements" and node.words.get("reduction") == "add" and node.numbers.get("axis") == 1
 
 
 def _masked(nodes: list[Node], scores: str) -> bool:

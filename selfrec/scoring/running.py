@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
 
 _LONG = 20
-"""Lists from this length on are selected by numpy: shorter ones cost less in the graph [measured]."""
+"""Lists from this length on are selected by numpy: shorter ones cost less in the graph [measured], unless a sparse
+generator adds to their scores."""
 
 
 class GraphRunner:
@@ -101,7 +102,7 @@ class GraphRunner:
     def _selecting(self, graph: Edited | None) -> Selecting | None:
         """None where the graph does better, or has another end."""
         made = None if self._plain else self._model.scored(graph)
-        if made is None or (made.ranked is None and self._k < _LONG):
+        if made is None or not (made.ranked or made.added or self._k >= _LONG):
             return None
         scores = self._start(made.graph)
         rest = None

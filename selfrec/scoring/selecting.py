@@ -6,6 +6,7 @@ Ties and all, what the graph's own operations give, which take two to four times
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from selfrec.graph_rewrites.screen import BEST, BLOCK, BOUNDS
 from selfrec.histories import Float32, Int64
 from selfrec.scoring.batches import Piece
-from selfrec.scoring.candidates import Bounds, mask, picked
+from selfrec.scoring.candidates import Bounds, add, mask, picked
 from selfrec.scoring.sessions import Feeds, Found, Sessions
 
 if TYPE_CHECKING:
@@ -34,12 +35,16 @@ class Selecting:
     def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> Found:
         """int64[B, >= k] items, float32[B, >= k] scores; NaN where a score is none."""
         passed = () if self._rest is None else self._rest.ranked.passed
-        names = [self._made.scores, *self._made.mask, *passed]
-        values, masked, never, *further = self._scores.run(names, feeds, pieces)
+        outputs = (self._made.scores, *self._made.mask)
+        names = list(dict.fromkeys([*outputs, *chain(*self._made.added), *passed]))
+        found = dict(zip(names, self._scores.run(names, feeds, pieces), strict=True))
+        values, masked, never = (found[name] for name in outputs)
+        for added in self._made.added:
+            add(values, found[added.items], found[added.values])
         mask(values, masked, never)
         if self._rest is not None:
             chosen = self._select(values, self._rest.ranked.candidates)
-            return self._rest.run(feeds, values, chosen, dict(zip(passed, further, strict=True)))
+            return self._rest.run(feeds, values, chosen, {name: found[name] for name in passed})
         items = self._select(values, self._k)
         scores = picked(values, items)
         order = np.argsort(-scores, axis=1, kind="stable")

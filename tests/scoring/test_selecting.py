@@ -123,6 +123,44 @@ class TestOfAGraph:
         np.testing.assert_array_equal(selected.items, whole.items)
         np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.parametrize("shape", ["two sparse", "two sparse by position", "two sparse by age with ranker"])
+    def test_what_is_added_is_added_outside(self, tmp_path: Path, shape: str) -> None:
+        """Short lists too: the graph's own adding costs more than its selection spares."""
+        graph = exported(shape, self.N, self.K)
+        found = cut(graph)
+        assert found is not None
+        assert found.added
+        assert b"ScatterElements" not in found.graph.content
+        write_model_folder(tmp_path / "model", graph, n_items=self.N, top_k=self.K)
+        selected, whole = lists(tmp_path / "model", self.histories(), 3, np.zeros(self.N, dtype=np.float32))
+        np.testing.assert_array_equal(selected.items, whole.items)
+        np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
+
+    def test_two_that_are_added_come_in_their_order(self, tmp_path: Path) -> None:
+        graph = exported("two sparse", self.N, self.K)
+        [adding, mask] = [node for node in graph.graph.node if node.op_type == "ScatterElements"]
+        more = onnx.NodeProto()
+        more.CopyFrom(adding)
+        more.input[0], more.output[0], more.name, mask.input[0] = adding.output[0], "more", "more", "more"
+        graph.graph.node.insert(list(graph.graph.node).index(mask), more)
+        found = cut(graph)
+        assert found is not None
+        assert (len(found.added), found.scores) == (2, adding.input[0])
+        write_model_folder(tmp_path / "model", graph, n_items=self.N, top_k=self.K)
+        selected, whole = lists(tmp_path / "model", self.histories(), 20, np.zeros(self.N, dtype=np.float32))
+        np.testing.assert_array_equal(selected.items, whole.items)
+        np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize("read", ["sum", "before"])
+    def test_what_somebody_else_reads_is_added_inside(self, read: str) -> None:
+        graph = exported("two sparse", self.N, self.K)
+        [adding, _] = [node for node in graph.graph.node if node.op_type == "ScatterElements"]
+        name = adding.output[0] if read == "sum" else adding.input[0]
+        graph.graph.node.append(onnx.helper.make_node("Neg", [name], ["negative"]))
+        found = cut(graph)
+        assert found is not None
+        assert (found.added, found.scores) == ((), adding.output[0])
+
     def test_a_graph_whose_scores_are_no_numbers_is_refused(self, tmp_path: Path) -> None:
         random = np.random.default_rng(3)
         tables = random.normal(size=(2, self.N, self.D)).astype(np.float32)
