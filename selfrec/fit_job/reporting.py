@@ -63,10 +63,7 @@ def report_data(
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),
-        stages=tuple(
-            StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept, seconds=row.seconds)
-            for row in stages.table
-        ),
+        stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept) for row in stages.table),
         trials=tuple(
             TrialRow(options=in_short(row.options), metrics=row.metrics, seconds=row.seconds, chosen=row.chosen)
             for row in trials

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +18,6 @@ class Stage:
 
     name: str
     metrics: dict[str, float]
-    seconds: float
-    """Time since the row before: what was trained for it, and measuring."""
     kept: bool
     """Whether this is the pipeline that is exported."""
 
@@ -32,8 +29,7 @@ class Scoreboard:
         """far: the targets that lie far from what is shown, where lists must not get worse for them."""
         self.far = far
         self._device, self._listener = device, listener
-        self._since = time.monotonic()
-        self._rows: list[tuple[str, Measured | None, float]] = []
+        self._rows: list[tuple[str, Measured | None]] = []
 
     def measure(self, score: ScoreAll, validation: Holdout) -> Measured:
         """The figures of a scoring of all items."""
@@ -46,16 +42,14 @@ class Scoreboard:
 
     def row(self, name: str, measured: Measured | None) -> None:
         """A new row of the table."""
-        now = time.monotonic()
-        self._rows.append((name, measured, now - self._since))
-        self._since = now
+        self._rows.append((name, measured))
         self._listener.stage(name, _metrics(measured))
 
     def table(self, exported: Measured | None) -> tuple[Stage, ...]:
         """All rows in order; `exported` are the very figures of the pipeline that is exported."""
         return tuple(
-            Stage(name, _metrics(measured), seconds, kept=measured is not None and measured is exported)
-            for name, measured, seconds in self._rows
+            Stage(name, _metrics(measured), kept=measured is not None and measured is exported)
+            for name, measured in self._rows
         )
 
 

@@ -232,7 +232,6 @@ def _stage_table(stages: tuple[StageRow, ...]) -> Table:
     names = [name for name in STAGE_METRICS if any(name in stage.metrics for stage in stages)]
     names += sorted({name for stage in stages for name in stage.metrics} - set(names))
     tops = {name: max((stage.metrics.get(name) or 0.0 for stage in stages), default=0.0) for name in names}
-    timed = any(stage.seconds is not None for stage in stages)
     rows = []
     for stage in stages:
         cells = [Cell(stage.name, note="exported" if stage.exported else "")]
@@ -241,12 +240,8 @@ def _stage_table(stages: tuple[StageRow, ...]) -> Table:
             cells.append(
                 Cell("") if value is None else _barred(f"{value:.4f}", value / tops[name] if tops[name] else 0)
             )
-        if timed:
-            cells.append(Cell("" if stage.seconds is None else _time(stage.seconds)))
         rows.append(Line(tuple(cells), strong=stage.exported))
     columns = [Column("Stage", False), *(Column(metric_name(name)) for name in names)]
-    if timed:
-        columns.append(Column("Time", minor=True))
     return Table("Stages on the validation part", tuple(columns), tuple(rows))
 
 

@@ -49,12 +49,16 @@ class SplitRow(_Part):
 
 
 class StageRow(_Part):
-    """A pipeline as far as it was built, measured on the validation part."""
+    """A pipeline as far as it was built, measured on the validation part.
+
+    Not how long it took, so that one seed gives the same report; `fit --log-json` has that.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)  # Earlier reports have a `seconds` without a value.
 
     name: str = Field(description='"popularity", "autoencoder", "+ gan", "+ mlp".')
     metrics: dict[str, Figure] = Field(description='"ndcg@20", "recall@20", "coverage@20", and others if there are.')
     exported: bool = Field(False, description="This is the pipeline in the graph.")
-    seconds: Figure = Field(None, description="Time to train the stage and measure it.")
 
 
 class TrialRow(_Part):
