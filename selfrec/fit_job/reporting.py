@@ -133,7 +133,7 @@ def _reconstruction(generators: Iterable[tuple[Part, Features]], sample: Histori
 
 
 def _generated(generators: Iterable[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
-    """Generators that differ in how much a user's scores count, not in their order, are one entry."""
+    """Generators whose figures are all the same are one entry, as of two that order a user's items alike."""
     drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
     labels: dict[Generated, list[str]] = {}
     for one in drawn:

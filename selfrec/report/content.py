@@ -211,7 +211,9 @@ def _data_sections(data: ReportData) -> Iterable[Section]:
         yield Section("data", "Data", "", tuple(tables), tuple(panels))
 
 
-_ALIKE = " Alike for these: they differ in how much a user's scores count beside those of others, not in their order."
+_ALIKE = (
+    " All of this is the same for these: they may still differ in how much a user's scores count beside other parts'."
+)
 
 _STAGES_TEXT = (
     "Each line tries one part more beside those kept by then, measured on the validation part. A part is kept where it "
