@@ -14,6 +14,8 @@ from selfrec.settings.tables import Config, SourceSettings
 from selfrec.source.ids import carried_sql
 from selfrec.source.open import Source, open_source
 from selfrec.source.quoting import identifier
+from selfrec.source.session import reading
+from selfrec.source.streaming import Stream
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -79,9 +81,10 @@ def _write(path: Path, parts: list[tuple[Source, str]], given: set[str]) -> None
                 f"'{part}' AS {_SPLIT}",
             ]
             query = f"SELECT {', '.join(selected)} FROM {source.relation_sql}"
-            for batch in source.connection.sql(query).to_arrow_reader(_BATCH_ROWS):
-                writer = writer or pq.ParquetWriter(path, batch.schema)
-                writer.write_batch(batch)
+            with reading(source.name):
+                for batch in Stream(source.connection.sql(query), _BATCH_ROWS):
+                    writer = writer or pq.ParquetWriter(path, batch.schema)
+                    writer.write_batch(batch)
     finally:
         if writer is not None:
             writer.close()

@@ -32,15 +32,16 @@ from selfrec.scoring.run_table import note_run
 from selfrec.scoring.staging import SPILL
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_checks import check_holders, check_schema, columns_of, in_target
-from selfrec.source.fingerprints import FINGERPRINT, write_batches
+from selfrec.source.fingerprints import FINGERPRINT, write_rows
 from selfrec.source.ids import carried_sql, restored_column
+from selfrec.source.memory import WRITING, MemoryLimit
 from selfrec.source.quoting import literal, literals
-from selfrec.source.session import first_sentence, open_here, start_session
+from selfrec.source.session import first_sentence, lock_down, open_here, start_session
 
 WAIT_SECONDS = 60.0
 """How long a run waits for a database to be free unless told to wait longer."""
 _MEGABYTES = 256
-"""What DuckDB may use to write the table: as much as scoring gives it to read."""
+"""What DuckDB may use to write the table and its indexes: as much as scoring gives it to read."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class TableTarget:
                 return CHANGED_BY_ELSE
             [(user_type,)] = connection.execute(f"SELECT typeof({columns.USER_ID}) FROM {companion} LIMIT 1").fetchall()
             carried = f"{carried_sql(columns.USER_ID, user_type)} AS {columns.USER_ID}"
-            write_batches(connection.sql(f"SELECT {carried}, {FINGERPRINT} FROM {companion}").to_arrow_reader(), into)
+            write_rows(connection.sql(f"SELECT {carried}, {FINGERPRINT} FROM {companion}"), into)
         return found
 
     def publish(
@@ -134,16 +135,13 @@ class TableTarget:
         files = [*parts, *(companion.files if companion else [])]
         with self._session(read_only=False, files=files) as connection:
             check_holders(connection, self.database, self.table)
+            memory = MemoryLimit(connection)
+            memory.narrow(WRITING)
             try:
                 replaces = companion is None or companion.stale is None
                 additions = read_additions(connection, self.table) if replaces else Additions()
-                connection.execute("BEGIN")
-                rows = self._write(connection, parts, types, companion)
-                for comment in additions.comments:
-                    connection.execute(comment)
-                self._accompany(connection, types[0], companion, run.run_id, rows)
-                note_run(connection, self.table, replace(run, rows=rows))
-                connection.execute("COMMIT")
+                rows = memory.within(lambda: self._replace(connection, parts, types, run, companion, additions))
+                memory.widen()
             except duckdb.ConstraintException as error:
                 raise TargetError(
                     f"{self.name}: a constraint of the table refuses the new rows ({first_sentence(error)}); the old "
@@ -152,6 +150,29 @@ class TableTarget:
             except duckdb.Error as error:
                 raise TargetError(f"{self.name}: cannot be written ({first_sentence(error)})") from error
             return Published(rows, self._finished(connection, additions))
+
+    def _replace(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        parts: list[Path],
+        types: tuple[str, str],
+        run: RunRow,
+        companion: Companion | None,
+        additions: Additions,
+    ) -> int:
+        """All that belongs together, in one transaction; the number of rows."""
+        connection.execute("BEGIN")
+        try:
+            rows = self._write(connection, parts, types, companion)
+            for comment in additions.comments:
+                connection.execute(comment)
+            self._accompany(connection, types[0], companion, run.run_id, rows)
+            note_run(connection, self.table, replace(run, rows=rows))
+            connection.execute("COMMIT")
+        except duckdb.OutOfMemoryException:
+            connection.execute("ROLLBACK")
+            raise
+        return rows
 
     def _finished(self, connection: duckdb.DuckDBPyConnection, additions: Additions) -> tuple[str, ...]:
         """What follows the commit; a line for each thing that failed. None of it undoes the rows."""
@@ -217,9 +238,7 @@ class TableTarget:
         try:
             connection.execute("SET preserve_insertion_order = true")
             self._attach(connection, "READ_ONLY, " if read_only else "")
-            connection.execute(f"SET allowed_paths = {literals([str(path) for path in files or []])}")
-            connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
+            lock_down(connection, [str(path) for path in files or []])
         except duckdb.Error as error:
             connection.close()
             raise TargetError(f"{self.database}: cannot be opened ({first_sentence(error)})") from error

@@ -39,22 +39,26 @@ def count_pairs(rows: Int32, items: Int32, ticks: Int64, n_rows: int, n_items: i
     count_bits = min(_BITS - item_bits - tick_bits, 31)
     if count_bits < 1:
         return None
-    order = by_number(rows, n_rows)
-    # One more cell, which every unused place of a rectangle reads.
-    keys = np.empty(len(rows) + 1, dtype=np.int64)
-    keys[-1] = _END
-    keys[:-1] = ((items.astype(np.int64) << tick_bits) | ticks)[order]
     lengths = np.bincount(rows, minlength=n_rows)
     starts = np.cumsum(lengths) - lengths
-    users, kept, found = [], [], []
+    # One more cell, which every unused place of a rectangle reads. Each step in place: a shard's events are many.
+    keys = np.empty(len(rows) + 1, dtype=np.int64)
+    events = keys[:-1]
+    events[:] = items
+    events <<= tick_bits
+    events |= ticks
+    events[:] = events[by_number(rows, n_rows)]
+    keys[-1] = _END
+    widths = lengths.copy()
     for group in _alike(lengths):
-        part = _fold(keys, starts[group], lengths[group], item_bits, tick_bits, count_bits)
-        if part is None:
+        kept = _fold(keys, starts[group], lengths[group], item_bits, tick_bits, count_bits)
+        if kept is None:
             return None
-        users.append(group)
-        kept.append(part[0])
-        found.append(part[1])
-    return _in_order(users, kept, found, n_rows, item_bits, count_bits)
+        widths[group] = kept
+    offsets = np.zeros(n_rows + 1, dtype=np.int64)
+    np.cumsum(widths, out=offsets[1:])
+    pairs = events if int(offsets[-1]) == len(events) else events[events != _END]
+    return _unpacked(offsets, pairs, item_bits, count_bits)
 
 
 def by_number(numbers: Int32, end: int) -> Int64:
@@ -81,19 +85,20 @@ def _alike(lengths: Int64) -> list[Int64]:
     return groups
 
 
-def _fold(
-    keys: Int64, starts: Int64, lengths: Int64, item_bits: int, tick_bits: int, count_bits: int
-) -> tuple[Int64, Int64] | None:
-    """Pairs a user and the packed (tick, item, count) of all of them, user by user."""
+def _fold(keys: Int64, starts: Int64, lengths: Int64, item_bits: int, tick_bits: int, count_bits: int) -> Int64 | None:
+    """Put packed (tick, item, count) of the pairs of some users in the place of their events, in order, and _END in
+    what is left; pairs a user.
+    """
     columns = np.arange(int(lengths.max()), dtype=np.int64)
     there = columns < lengths[:, None]
-    cells = keys[np.where(there, starts[:, None] + columns, len(keys) - 1)]
+    places = np.where(there, starts[:, None] + columns, len(keys) - 1)
+    cells = keys[places]
     cells.sort(axis=1)
     pairs = cells >> tick_bits
     last = there.copy()
     last[:, :-1] &= pairs[:, :-1] != pairs[:, 1:]
     packed = (((cells & ((1 << tick_bits) - 1)) << item_bits) | pairs) << count_bits
-    kept = np.count_nonzero(last, axis=1)
+    kept: Int64 = np.count_nonzero(last, axis=1)
     if np.array_equal(kept, lengths):
         packed |= 1
     else:
@@ -105,21 +110,12 @@ def _fold(
         packed[last] |= counts
     packed[~last] = _END
     packed.sort(axis=1)
-    return kept, packed[columns < kept[:, None]]
+    keys[places] = packed
+    return kept
 
 
-def _in_order(
-    users: list[Int64], kept: list[Int64], found: list[Int64], n_rows: int, item_bits: int, count_bits: int
-) -> Pairs:
-    """The groups' pairs, put in the order of the users' numbers, and unpacked."""
-    offsets = np.zeros(n_rows + 1, dtype=np.int64)
-    packed = np.empty(0, dtype=np.int64)
-    if users:
-        who, widths, flat = np.concatenate(users), np.concatenate(kept), np.concatenate(found)
-        offsets[who + 1] = widths
-        np.cumsum(offsets, out=offsets)
-        packed = np.empty(len(flat), dtype=np.int64)
-        packed[np.repeat(offsets[who] - (np.cumsum(widths) - widths), widths) + np.arange(len(flat))] = flat
+def _unpacked(offsets: Int64, packed: Int64, item_bits: int, count_bits: int) -> Pairs:
+    """Columns of packed pairs, which are overwritten."""
     counts = packed & ((1 << count_bits) - 1)
     packed >>= count_bits
     items = (packed & ((1 << item_bits) - 1)).astype(np.int32)

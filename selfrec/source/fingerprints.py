@@ -9,7 +9,7 @@ All of it is SQL over the source's own session, so memory is what DuckDB may use
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +24,7 @@ from selfrec.source.open import Source
 from selfrec.source.reading import map_items
 from selfrec.source.session import first_sentence, reading
 from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
+from selfrec.source.streaming import Stream
 from selfrec.source.user_lists import list_users
 from selfrec.source.weighting import weighting_of
 
@@ -131,11 +132,12 @@ def _load(source: Source, earlier: Path) -> None:
 
 def _write(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> None:
     """The rows of a SELECT as a Parquet file; the session itself may not write files."""
-    write_batches(connection.sql(sql).to_arrow_reader(_BATCH_ROWS), path)
+    write_rows(connection.sql(sql), path)
 
 
-def write_batches(batches: Any, path: Path) -> None:
-    """A RecordBatchReader as a Parquet file of the usual row groups."""
+def write_rows(rows: duckdb.DuckDBPyRelation, path: Path) -> None:
+    """A Parquet file of the usual row groups. Raises duckdb.Error, OSError."""
+    batches = Stream(rows, _BATCH_ROWS)
     with pq.ParquetWriter(path, batches.schema, compression="zstd", compression_level=1, store_schema=False) as writer:
         for batch in batches:
             writer.write_batch(batch, row_group_size=_BATCH_ROWS)

@@ -73,6 +73,8 @@ class Source:
     """All columns of the source and their SQL types."""
     tables: tuple[tuple[str, str], ...] = ()
     """(schema, name) of all tables and views of a DuckDB source."""
+    row_by_row: bool = True
+    """Whether its rows are read as they stand; False for a view, which may need memory for sums and joins."""
 
     @property
     def relation_sql(self) -> str:
@@ -196,13 +198,15 @@ def column_types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[s
     return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
 
 
+_VIEWS = "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = $name AND NOT internal"
+
+
 def list_tables(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, str], ...]:
     """(schema, name) of every table and view of the attached file, schema main first."""
-    sql = """
+    sql = f"""
         SELECT schema_name, table_name FROM (
             SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $name AND NOT internal
-            UNION ALL
-            SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = $name AND NOT internal)
+            UNION ALL {_VIEWS})
         ORDER BY schema_name <> 'main', schema_name, table_name"""
     return tuple((row[0], row[1]) for row in connection.execute(sql, {"name": ATTACHED}).fetchall())
 
@@ -212,14 +216,19 @@ def find_table(tables: tuple[tuple[str, str], ...], name: str) -> str | None:
     for same in (str, str.lower):
         for schema, table in tables:
             if same(name) in (same(table), same(f"{schema}.{table}")):
-                return ".".join(map(identifier, (ATTACHED, schema, table)))
+                return _quoted(schema, table)
     return None
+
+
+def _quoted(schema: str, table: str) -> str:
+    return ".".join(map(identifier, (ATTACHED, schema, table)))
 
 
 def _source(
     path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
 ) -> Source:
     tables: tuple[tuple[str, str], ...] = ()
+    views: set[str] = set()
     guesses: list[str] = []
     by_file: dict[str, list[str]] = {}
     if files.kind == "duckdb":
@@ -227,6 +236,7 @@ def _source(
         tables = list_tables(connection)
         lock_down(connection)
         raw = _named_table(path, tables, settings.table)
+        views = {_quoted(*found) for found in connection.execute(_VIEWS, {"name": ATTACHED}).fetchall()}
         what = f"table {settings.table!r} of {path}"
     else:
         lock_down(connection, files.allowed)
@@ -239,7 +249,16 @@ def _source(
     mapping.guesses.extend([*guesses, *_lacking(mapping, by_file)])
     with reading(what):
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
-    return Source(path=path, name=what, connection=connection, mapping=mapping, raw_sql=raw, types=types, tables=tables)
+    return Source(
+        path=path,
+        name=what,
+        connection=connection,
+        mapping=mapping,
+        raw_sql=raw,
+        types=types,
+        tables=tables,
+        row_by_row=raw not in views,
+    )
 
 
 def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> str:

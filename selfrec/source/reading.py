@@ -23,15 +23,17 @@ from selfrec.errors import SourceError
 from selfrec.histories import Float32, Int64
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
-from selfrec.source.folding import Decay, Events, days_before, fold
+from selfrec.source.folding import Decay, Events, Folded, days_before, fold
 from selfrec.source.hashed_users import HashedUsers, UInt64
 from selfrec.source.ids import carried_sql, exact_sql
 from selfrec.source.item_lists import text_ids
+from selfrec.source.memory import READING, MemoryLimit
 from selfrec.source.open import Source
 from selfrec.source.session import reading
 from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
 from selfrec.source.setting_aside import SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage, strange_levels
+from selfrec.source.streaming import Stream
 from selfrec.source.user_lists import list_users
 from selfrec.source.user_shard import UserShard
 from selfrec.source.weighting import weighting_of
@@ -91,6 +93,7 @@ class HistoryReader:
             self._hashed = users is None and self._hashes_differ()
         self.users = int(self._starts[-1])
         self._turn = threading.Lock()
+        self._memory = MemoryLimit(source.connection)
         self._aside: SetAside | None = None
         self._user_table, self._user_columns = user_table, None
         self.users_with_columns, self.strange_levels = None, None
@@ -120,8 +123,8 @@ class HistoryReader:
                 end - start,
                 f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
             )
-        events = self._of_shard(found, ids.column("hashed").to_numpy(), start)
-        return self._shard(ids.column("user_id").combine_chunks(), events, features)
+        folded = self._fold(self._of_shard(found, ids.column("hashed").to_numpy(), start), end - start)
+        return self._shard(ids.column("user_id").combine_chunks(), folded, features)
 
     def read_users(self, ids: pa.Array) -> UserShard:
         """Only these users (carried type or text), each once, in the same form; ids without any event come back
@@ -152,7 +155,7 @@ class HistoryReader:
                 f"{source.name}: user {wrong!r:.60} is no {source.user_type}, as its users are; check --user"
             )
         found = known.column("user_id").combine_chunks()
-        return self._shard(found, events, self._user_features(len(found), _ASKED))
+        return self._shard(found, self._fold(events, len(found)), self._user_features(len(found), _ASKED))
 
     def _number_users(self) -> Int64:
         """Number the users by (shard, id); int64[shards + 1] first number of each shard.
@@ -213,12 +216,19 @@ class HistoryReader:
             table = self._arrow(sql)
             return {name: table.column(name).to_numpy() for name in names}
         if self._aside is None:
-            aside = SetAside(self.shards, self._spill_folder())
-            for batch in self._source.connection.sql(sql).to_arrow_reader(_ROWS_READ):
-                numbers, *found = (batch.column(name).to_numpy() for name in ("shard", *names))
-                aside.add(numbers, found)
-            self._aside = aside
+            if self._hashed and self._source.row_by_row:
+                self._memory.narrow(READING)
+            self._aside = self._memory.within(lambda: self._set_aside(sql, names))
+            self._memory.narrow(READING)
         return dict(zip(names, self._aside.take(shard), strict=True))
+
+    def _set_aside(self, sql: str, names: tuple[str, ...]) -> SetAside:
+        aside = SetAside(self.shards, self._spill_folder())
+        for batch in Stream(self._source.connection.sql(sql), _ROWS_READ):
+            numbers, *found = (batch.column(name).to_numpy() for name in ("shard", *names))
+            aside.add(numbers, found)
+        aside.finish()
+        return aside
 
     def _of_shard(self, found: dict[str, Any], hashes: UInt64, start: int) -> Events:
         """Events of a shard whose users' hashes are these and whose first code is `start`."""
@@ -241,7 +251,7 @@ class HistoryReader:
         return Path(place)
 
     def _arrow(self, sql: str) -> pa.Table:
-        return self._source.connection.sql(sql).to_arrow_table()
+        return self._memory.within(lambda: self._source.connection.sql(sql).to_arrow_table())
 
     def _user_features(self, users: int, codes: str) -> Float32 | None:
         """float32[users, U] of the users that the relation `codes` numbers."""
@@ -249,13 +259,16 @@ class HistoryReader:
             return None
         return by_code(self._user_columns, self._user_table, users, codes)
 
-    def _shard(self, ids: pa.Array, events: Events, features: Float32 | None) -> UserShard:
+    def _fold(self, events: Events, users: int) -> Folded:
         clock = self._weighting.clock
         half_life = self._config.cleaning.half_life_days
         decay = None
         if half_life is not None and clock is not None and self.moment is not None:
             decay = Decay(half_life, clock, self.moment)
-        folded = fold(events, len(ids), max(self._n_items, 1), self._config.cleaning.fold, decay)
+        return fold(events, users, max(self._n_items, 1), self._config.cleaning.fold, decay)
+
+    def _shard(self, ids: pa.Array, folded: Folded, features: Float32 | None) -> UserShard:
+        clock = self._weighting.clock
         ages = np.zeros(len(folded.items), dtype=np.float32)
         if clock is not None and self.moment is not None:
             days = days_before(self.moment, clock.epochs(folded.ticks))

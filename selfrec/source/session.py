@@ -80,7 +80,10 @@ def open_here(text: str) -> bool:
 
 
 def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str] = ()) -> None:
-    """From here on the session reads what is attached and these files only. Spilling to disk still works."""
+    """From here on the session reads what is attached and these files only. Spilling to disk still works, and so does
+    another limit of memory (see selfrec.source.memory).
+    """
+    connection.execute("SET allowed_configs = ['memory_limit']")
     connection.execute(f"SET allowed_paths = {literals(list(files))}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

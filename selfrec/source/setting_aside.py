@@ -53,6 +53,11 @@ class SetAside:
         if self._bytes > self._most:
             self._write()
 
+    def finish(self) -> None:
+        """All rows are there: where most of them are in the file, the rest goes there too. Raises OSError."""
+        if self._file is not None:
+            self._write()
+
     def take(self, shard: int) -> list[Column]:
         """The columns of one shard's rows; as often as wanted."""
         blocks = [self._read(written) for written in self._written[shard]] + self._held[shard]

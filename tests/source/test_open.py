@@ -200,7 +200,8 @@ def test_the_session_reads_nothing_else(tmp_path: Path) -> None:
             f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
             f"ATTACH '{tmp_path}/new.duckdb'",
             "SET enable_external_access = true",
-            "SET memory_limit = '50GB'",
+            "SET threads = 64",
+            "SET temp_directory = '/elsewhere'",
             "INSTALL httpfs",
             "INSERT INTO source.interactions VALUES (2, 'b')",
         ):
