@@ -63,6 +63,16 @@ class Events:
     """float32[E] event weights; 0 marks an event that shows its item as seen but prefers nothing. None: all 1."""
 
 
+def together(some: Events, more: Events) -> Events:
+    """Events of the same users and columns."""
+    return Events(
+        rows=np.concatenate([some.rows, more.rows]),
+        items=np.concatenate([some.items, more.items]),
+        ticks=None if some.ticks is None or more.ticks is None else np.concatenate([some.ticks, more.ticks]),
+        weights=None if some.weights is None or more.weights is None else np.concatenate([some.weights, more.weights]),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Folded:
     """U users' slots: seen-only ones (weight 0) first, then by time, newest last; equal times by item number."""

@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 
 READING = 64
 """MiB for reading a source row by row: the least that scoring.memory_megabytes may say."""
+LISTING = 128
+"""MiB for telling millions of users apart."""
 WRITING = 128
 """MiB for writing a table."""
 _UNITS = {"KiB": 2.0**-10, "MiB": 1.0, "GiB": 2.0**10, "TiB": 2.0**20}

@@ -11,38 +11,44 @@ Only weighting and the catalog's mapping apply here: no user is too short or too
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from selfrec import columns
 from selfrec.catalog import Catalog
 from selfrec.errors import SourceError
-from selfrec.histories import Float32, Int64
+from selfrec.histories import Float32
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
-from selfrec.source.folding import Decay, Events, Folded, days_before, fold
+from selfrec.source.folding import Decay, Events, Folded, days_before, fold, together
 from selfrec.source.hashed_users import HashedUsers, UInt64
-from selfrec.source.ids import carried_sql, exact_sql
+from selfrec.source.ids import carried_sql, exact_sql, restored_column
 from selfrec.source.item_lists import text_ids
-from selfrec.source.memory import READING, MemoryLimit
+from selfrec.source.listed_users import HASH_SQL, ListedUsers, alike, shard_sql
+from selfrec.source.memory import LISTING, READING, MemoryLimit
 from selfrec.source.open import Source
 from selfrec.source.session import reading
 from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
-from selfrec.source.setting_aside import SetAside
+from selfrec.source.setting_aside import SHARD, SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage, strange_levels
 from selfrec.source.streaming import Stream
 from selfrec.source.user_lists import list_users
 from selfrec.source.user_shard import UserShard
 from selfrec.source.weighting import weighting_of
 
-_USERS = "selfrec_users"
 _ASKED = "selfrec_asked_users"
+_NUMBERED = "selfrec_numbered_users"
 
 _USER = "whose"
-"""Column of events: whose they are."""
+"""Column of events: the hash of the user they are of."""
+_CODE = "code"
+"""The same: where this user stands among those that are read."""
 
 _ROWS_READ = 1_000_000
 """Events that are taken from DuckDB at a time."""
@@ -84,16 +90,18 @@ class HistoryReader:
         self._config = config
         self._n_items = len(catalog)
         self._weighting = weighting_of(source, config)
+        self._listed_only = users is not None
         self.moment = source.span.last
+        self._turn = threading.Lock()
+        self._memory = MemoryLimit(source.connection)
         with reading(source.name):
+            self._folder = self._spill_folder()
             map_items(source, catalog)
             rows = list_users(source, users)
             self.shards = max(1, -(-rows // config.scoring.shard_rows))
-            self._starts = self._number_users()
-            self._hashed = users is None and self._hashes_differ()
-        self.users = int(self._starts[-1])
-        self._turn = threading.Lock()
-        self._memory = MemoryLimit(source.connection)
+            self._narrow(LISTING)
+            self._listed = self._memory.within(lambda: ListedUsers(source, self.shards, self._folder))
+        self.users = len(self._listed)
         self._aside: SetAside | None = None
         self._user_table, self._user_columns = user_table, None
         self.users_with_columns, self.strange_levels = None, None
@@ -101,7 +109,7 @@ class HistoryReader:
             self._user_columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
             with reading(source.name):
                 [(self.users_with_columns,)] = source.connection.execute(
-                    f"SELECT count(*) FROM {_USERS} SEMI JOIN {self._user_columns.relation} USING (user_id)"
+                    f"SELECT count(*) FROM {LISTED_USERS} SEMI JOIN {self._user_columns.relation} USING (user_id)"
                 ).fetchall()
             self.strange_levels = strange_levels(self._user_columns, user_table)
 
@@ -112,19 +120,16 @@ class HistoryReader:
         """
         if not 0 <= shard < self.shards:
             raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
-        start, end = int(self._starts[shard]), int(self._starts[shard + 1])
         with self._turn, reading(self._source.name):
-            ids = self._arrow(
-                f"SELECT {carried_sql('user_id', self._source.user_type)} AS user_id, hashed FROM {_USERS} "
-                f"WHERE code >= {start} AND code < {end} ORDER BY code"
-            )
+            ids, hashes = self._listed.of(shard)
             found = self._columns_of_shard(shard)
-            features = self._user_features(
-                end - start,
-                f"(SELECT user_id, code - {start} AS code FROM {_USERS} WHERE code >= {start} AND code < {end})",
-            )
-        folded = self._fold(self._of_shard(found, ids.column("hashed").to_numpy(), start), end - start)
-        return self._shard(ids.column("user_id").combine_chunks(), folded, features)
+            shared = alike(hashes)
+            again = self._events_of(ids, np.isin(hashes, shared)) if len(shared) else None
+            features = self._features_of(ids)
+        events = self._of_users(found, hashes, shared)
+        del found  # A quarter of what a shard takes.
+        folded = self._fold(events if again is None else together(events, again), len(ids))
+        return self._shard(ids, folded, features)
 
     def read_users(self, ids: pa.Array) -> UserShard:
         """Only these users (carried type or text), each once, in the same form; ids without any event come back
@@ -147,7 +152,7 @@ class HistoryReader:
                 known = self._arrow(
                     f"SELECT {carried_sql('user_id', source.user_type)} AS user_id FROM {_ASKED} ORDER BY code"
                 )
-                events = events_of(self._arrow(self._events_sql({"code": "users.code"}, _ASKED)))
+                events = events_of(self._arrow(self._events_sql({_CODE: f"users.{_CODE}"}, _ASKED)))
         finally:
             source.connection.unregister("selfrec_asked_ids")
         if wrong is not None:
@@ -156,29 +161,6 @@ class HistoryReader:
             )
         found = known.column("user_id").combine_chunks()
         return self._shard(found, self._fold(events, len(found)), self._user_features(len(found), _ASKED))
-
-    def _number_users(self) -> Int64:
-        """Number the users by (shard, id); int64[shards + 1] first number of each shard.
-
-        DuckDB's hash() is the same for one version of DuckDB; a run that is resumed checks the version.
-        """
-        connection = self._source.connection
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_USERS} AS "
-            "SELECT user_id, hashed, shard, (row_number() OVER (ORDER BY shard, user_id) - 1)::INTEGER AS code FROM ("
-            f"SELECT user_id, hash(user_id) AS hashed, (hashed % {self.shards})::INTEGER AS shard FROM {LISTED_USERS})"
-        )
-        counts = np.zeros(self.shards + 1, dtype=np.int64)
-        for shard, users in connection.execute(f"SELECT shard, count(*) FROM {_USERS} GROUP BY shard").fetchall():
-            counts[shard + 1] = users
-        return np.cumsum(counts)
-
-    def _hashes_differ(self) -> bool:
-        """Whether a hash stands for one user alone: then events need not be joined with the users."""
-        [(same,)] = self._source.connection.execute(
-            f"SELECT count(*) - count(DISTINCT hashed) FROM {_USERS}"
-        ).fetchall()
-        return bool(same == 0)
 
     @property
     def _columns(self) -> dict[str, str]:
@@ -195,52 +177,71 @@ class HistoryReader:
     def _events_sql(self, of_user: dict[str, str], users: str | None) -> str:
         """Events with items of the catalog; where users are named, theirs alone, joined."""
         joined = f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON listed_id = user_id "
+        listed = f" AND user_id IN (SELECT user_id FROM {LISTED_USERS})" if self._listed_only else ""
         return (
             f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in (of_user | self._columns).items())} "
             f"FROM {self._source.relation_sql} AS events JOIN {MAPPED_ITEMS} AS items USING (item_id) "
-            f"{'' if users is None else joined}WHERE {self._weighting.kept()}"
+            f"{'' if users is None else joined}WHERE {self._weighting.kept()}{'' if users else listed}"
         )
 
-    def _columns_of_shard(self, shard: int) -> dict[str, Any]:
-        """The events of a shard: `user` (a hash, or a code where hashes do not tell users apart), and `_columns`.
+    def _columns_of_shard(self, shard: int) -> pa.Table:
+        """The events of a shard: the hashes of their users, and `_columns`.
 
         All events are read at once and set aside, so that no shard needs a pass over the source of its own.
         """
-        names = (_USER, *self._columns)
-        if self._hashed:
-            shard_sql = f"(hash(user_id) % {self.shards})::INTEGER"
-            sql = self._events_sql({"shard": shard_sql, _USER: "hash(user_id)"}, None)
-        else:
-            sql = self._events_sql({"shard": "users.shard", _USER: "users.code"}, _USERS)
+        sql = self._events_sql({SHARD: shard_sql(self.shards), _USER: HASH_SQL}, None)
         if self.shards == 1:
-            table = self._arrow(sql)
-            return {name: table.column(name).to_numpy() for name in names}
+            return self._arrow(sql)
         if self._aside is None:
-            if self._hashed and self._source.row_by_row:
-                self._memory.narrow(READING)
-            self._aside = self._memory.within(lambda: self._set_aside(sql, names))
+            self._narrow(READING)
+            self._aside = self._memory.within(lambda: self._set_aside(sql))
             self._memory.narrow(READING)
-        return dict(zip(names, self._aside.take(shard), strict=True))
+        return self._aside.take(shard)
 
-    def _set_aside(self, sql: str, names: tuple[str, ...]) -> SetAside:
-        aside = SetAside(self.shards, self._spill_folder())
-        for batch in Stream(self._source.connection.sql(sql), _ROWS_READ):
-            numbers, *found = (batch.column(name).to_numpy() for name in ("shard", *names))
-            aside.add(numbers, found)
-        aside.finish()
-        return aside
+    def _narrow(self, mebibytes: int) -> None:
+        """Less memory for a pass over the source, unless it is short or a view, which may need all there is."""
+        if self._source.row_by_row and self.shards > 1:
+            self._memory.narrow(mebibytes)
 
-    def _of_shard(self, found: dict[str, Any], hashes: UInt64, start: int) -> Events:
-        """Events of a shard whose users' hashes are these and whose first code is `start`."""
-        users = found.pop(_USER)
-        if not self._hashed:
-            return _events(found | {"code": users - np.int32(start)})
+    def _set_aside(self, sql: str) -> SetAside:
+        rows = Stream(self._source.connection.sql(sql), _ROWS_READ)
+        return SetAside(self.shards, rows.schema, self._folder).fill(rows)
+
+    def _of_users(self, found: pa.Table, hashes: UInt64, shared: UInt64) -> Events:
+        """Events of users with these hashes, whom they number; without those of `shared` hashes."""
+        read = {name: found.column(name).to_numpy() for name in (_USER, *self._columns)}
+        users = read.pop(_USER)
         codes = HashedUsers(hashes).numbers(users)
-        if int(codes.min(initial=0)) < 0:
-            # Users who have come since the others were listed: files may change while they are read.
-            known = codes >= 0
-            codes, found = codes[known], {name: values[known] for name, values in found.items()}
-        return _events(found | {"code": codes})
+        # Users who have come since the others were listed are nobody: files may change while they are read.
+        kept = codes >= 0
+        if len(shared):
+            kept &= ~np.isin(users, shared)
+        if not kept.all():
+            codes, read = codes[kept], {name: values[kept] for name, values in read.items()}
+        return _events(read | {_CODE: codes})
+
+    def _events_of(self, ids: pa.Array, chosen: npt.NDArray[np.bool_]) -> Events:
+        """Events of some of U users, by a pass of their own: where hashes do not tell users apart."""
+        with self._numbered(ids, chosen) as users:
+            return events_of(self._arrow(self._events_sql({_CODE: f"users.{_CODE}"}, users)))
+
+    def _features_of(self, ids: pa.Array) -> Float32 | None:
+        """float32[len(ids), U] user columns; None where the model reads none."""
+        if self._user_columns is None:
+            return None
+        with self._numbered(ids, np.ones(len(ids), dtype=np.bool_)) as users:
+            return self._user_features(len(ids), users)
+
+    @contextmanager
+    def _numbered(self, ids: pa.Array, chosen: npt.NDArray[np.bool_]) -> Iterator[str]:
+        """SQL of a relation of chosen users: user_id as the source has it, and where they stand in `ids`."""
+        codes = np.flatnonzero(chosen).astype(np.int32)
+        table = pa.table({columns.USER_ID: ids.take(pa.array(codes)), _CODE: codes})
+        self._source.connection.register(_NUMBERED, table)
+        try:
+            yield f"(SELECT {restored_column(columns.USER_ID, self._source.user_type)}, {_CODE} FROM {_NUMBERED})"
+        finally:
+            self._source.connection.unregister(_NUMBERED)
 
     def _spill_folder(self) -> Path | None:
         """Where DuckDB spills as well."""

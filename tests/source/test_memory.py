@@ -1,0 +1,51 @@
+"""Narrow limits of memory: what fits stays, what does not gets the full one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from selfrec.source.memory import MemoryLimit
+from selfrec.source.session import start_session
+
+HUNGRY = "SELECT len(list(i)) FROM range(12_000_000) numbers(i)"
+"""Takes 96 MB at the least, which DuckDB cannot spill."""
+
+
+def limit(connection: duckdb.DuckDBPyConnection) -> str:
+    [(found,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    return str(found)
+
+
+def test_narrow_and_wide(tmp_path: Path) -> None:
+    with start_session(1000, 1, str(tmp_path / "spill")) as connection:
+        memory = MemoryLimit(connection)
+        memory.narrow(64)
+        assert limit(connection) == "64.0 MiB"
+        memory.widen()
+        assert limit(connection) == "1000.0 MiB"
+        memory.narrow(1024)
+        assert limit(connection) == "1000.0 MiB"
+
+
+def test_a_query_that_needs_more_gets_it_and_the_limit_stays_wide(tmp_path: Path) -> None:
+    with start_session(1000, 1, str(tmp_path / "spill")) as connection:
+        memory = MemoryLimit(connection)
+        memory.narrow(64)
+        with pytest.raises(duckdb.OutOfMemoryException):
+            connection.execute(HUNGRY)
+        assert memory.within(lambda: connection.execute(HUNGRY).fetchall()) == [(12_000_000,)]
+        memory.narrow(64)
+        assert limit(connection) == "1000.0 MiB"
+
+
+def test_a_query_that_needs_more_than_there_is_fails_once(tmp_path: Path) -> None:
+    runs = []
+    with start_session(64, 1, str(tmp_path / "spill")) as connection:
+        memory = MemoryLimit(connection)
+        memory.narrow(64)
+        with pytest.raises(duckdb.OutOfMemoryException):
+            memory.within(lambda: runs.append(1) or connection.execute(HUNGRY).fetchall())
+    assert runs == [1]
