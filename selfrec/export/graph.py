@@ -23,7 +23,8 @@ from selfrec.host.records import ExtraInput
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.pipeline.recommender import Recommender
 
-IR_VERSION = 10
+IR_VERSION = 8
+"""The file format of opset 18's own day: onnxruntime before 1.18 refuses a later one, whatever is in it."""
 EXTERNAL_BYTES = 1_500_000_000
 """Past this size the weights stand in model.onnx.data: protobuf ends at 2 GiB."""
 

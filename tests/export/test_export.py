@@ -126,6 +126,11 @@ class TestEveryShape:
         }
         assert dims == wanted | ({"ages": ["batch", "length"]} if "ranker" in shape or "age" in shape else {})
 
+    def test_file_format_is_the_oldest_that_has_the_opset(self, shape: str) -> None:
+        """A runtime refuses a later one, whatever is in it."""
+        graph = exported(shape)
+        assert graph.ir_version == onnx.helper.find_min_ir_version_for(list(graph.opset_import))
+
     def test_no_path_and_no_trace_is_inside(self, shape: str) -> None:
         graph = exported(shape)
         assert b".py" not in graph.SerializeToString()
