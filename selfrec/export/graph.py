@@ -113,6 +113,8 @@ def write_graph(model: ModelProto, folder: Path) -> list[str]:
         model, str(path), save_as_external_data=True, all_tensors_to_one_file=True,
         location=GRAPH_DATA, size_threshold=1024, convert_attribute=False,
     )  # fmt: skip
+    # onnx writes the data for the owner alone; a model is read by whom the rest of its folder is read by.
+    (folder / GRAPH_DATA).chmod(path.stat().st_mode)
     return [GRAPH, GRAPH_DATA]
 
 
