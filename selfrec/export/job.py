@@ -12,7 +12,7 @@ from selfrec.errors import EmptyDataError, SettingsError, TargetError, one_line
 from selfrec.export.conformance import write_cases
 from selfrec.export.earlier import data_place, earlier_data
 from selfrec.export.golden import golden_batches
-from selfrec.export.item_table import TableFacts, has_item_table, renumbered, write_item_table
+from selfrec.export.item_table import TableFacts, has_item_table, renumbered, user_numbers, write_item_table
 from selfrec.export.running import Agreement, agreement, command_of, installed
 from selfrec.extras import extra_needed
 from selfrec.files import replace_path, sync, write_whole
@@ -146,12 +146,14 @@ def _write_items(model: Model, form: Form | None, target: Path, notes: tuple[str
     if form is not None:
         surface = form.surface
         table = table if form.kept is None else renumbered(table, form.kept)
+    read = model.manifest.user_features
     facts = TableFacts(
         graph=target.name,
         sha256=hash_file(target).sha256,
         n_items=surface.n_items,
         top_k=surface.top_k,
         padding=surface.n_items if form is None else form.padding,
+        user_features=user_numbers(model.manifest.user_table) if read and model.manifest.user_table else (),
         notes=notes,
     )
     return write_item_table(target, table, facts)

@@ -89,9 +89,7 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @PROGRAMS
 def test_external_data(program: Program, exported: Exported, found_by: FoundBy) -> None:
-    """A page has to be given the second file by hand, and tract's package reads it beside the first."""
-    if program.name in ("onnxruntime-web", "chromium"):
-        pytest.skip("files are handed to the wasm runtime one by one: use the single-file form")
+    """A page has to be given the second file by hand; all others read it beside the first."""
     graph, cases = exported("default", ExportSettings(external_data=True))
     found = found_by(program, graph, cases)
     assert found.differences == {}
