@@ -31,6 +31,8 @@ class TableFacts:
     top_k: int
     padding: Any
     """Stands where a history or list has no item: the number N, or the padding id."""
+    max_history: int
+    """So many of the newest items go into a history, as they do in `selfrec score`."""
     user_features: tuple[dict[str, Any], ...] = ()
     """What each number of the input `user_features` is: `user_numbers`."""
     notes: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
         "n_items": facts.n_items,
         "top_k": facts.top_k,
         "padding": facts.padding,
+        "max_history": facts.max_history,
         "user_features": list(facts.user_features),
         "notes": list(facts.notes),
         "items": values,

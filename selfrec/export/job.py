@@ -153,6 +153,7 @@ def _write_items(model: Model, form: Form | None, target: Path, notes: tuple[str
         n_items=surface.n_items,
         top_k=surface.top_k,
         padding=surface.n_items if form is None else form.padding,
+        max_history=model.config.cleaning.max_history,
         user_features=user_numbers(model.manifest.user_table) if read and model.manifest.user_table else (),
         notes=notes,
     )

@@ -16,7 +16,7 @@ from selfrec.side_columns import SideColumn, SideTable
 def test_a_column_has_one_type(tmp_path: Path) -> None:
     """Else a program that looks ids up finds the small ones and not the large ones."""
     table = pa.table({"item_id": [5, 2**53 + 1, None], "group": [1, 2**53, None]})
-    as_json, _ = write_item_table(tmp_path / "g.onnx", table, TableFacts("g.onnx", "0" * 64, 3, 2, 3))
+    as_json, _ = write_item_table(tmp_path / "g.onnx", table, TableFacts("g.onnx", "0" * 64, 3, 2, 3, 500))
     assert json.loads(as_json.read_text())["items"] == {
         "item_id": ["5", str(2**53 + 1), None],
         "group": [1, 2**53, None],
@@ -26,7 +26,7 @@ def test_a_column_has_one_type(tmp_path: Path) -> None:
 def test_numbers_that_json_has_not_are_null(tmp_path: Path) -> None:
     prices = [1.5, float("nan"), float("inf"), float("-inf"), None]
     table = pa.table({"item_number": pa.array(range(5), pa.int32()), "price": prices})
-    facts = TableFacts("g.onnx", "0" * 64, n_items=5, top_k=2, padding=5)
+    facts = TableFacts("g.onnx", "0" * 64, n_items=5, top_k=2, padding=5, max_history=500)
     as_json, as_parquet = write_item_table(tmp_path / "g.onnx", table, facts)
     said = json.loads(as_json.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert said["items"]["price"] == [1.5, None, None, None, None]
@@ -56,7 +56,7 @@ def test_numbers_of_a_user_are_those_that_the_graph_was_trained_on() -> None:
 
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table, facts = pa.table({"item_id": [5, 6]}), TableFacts("g.onnx", "0" * 64, 2, 2, 2)
+    table, facts = pa.table({"item_id": [5, 6]}), TableFacts("g.onnx", "0" * 64, 2, 2, 2, 500)
     as_json, as_parquet = write_item_table(tmp_path / "g.onnx", table, facts)
     before = as_json.read_bytes(), as_parquet.read_bytes()
 
