@@ -12,13 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfrec import columns
+from selfrec.export.conformance import EXACT
 from selfrec.files import write_whole
 from selfrec.side_columns import MOST, SideTable
 
 NUMBER_IN_MODEL = "model_item_number"
-
-EXACT = 2**53
-"""The largest whole number up to which JavaScript tells all from each other."""
 
 
 @dataclass(frozen=True)
