@@ -121,7 +121,7 @@ def graph_of(factors: Float32, k: int, *, width: int | None = None, candidates: 
         value_info=[value("scores", TensorProto.FLOAT, ["batch", items])],
     )
     in_two_stages(graph, items)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     return bytes(model.SerializeToString())
 
 

@@ -111,7 +111,7 @@ def _model(nodes: list[onnx.NodeProto], stored: dict[str, Array], n_items: int, 
         [value("items", integer, ["batch", top_k]), value("scores", real, ["batch", top_k])],
         [numpy_helper.from_array(array, name) for name, array in stored.items()],
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
 def write_synthetic_model(

@@ -79,6 +79,16 @@ class TestModel:
         assert table["columns"][1]["levels"] == ["even", "odd"]
         assert [column["name"] for column in manifest["item_table"]["columns"]] == ["price", "aisle"]
 
+    def test_an_export_says_it_too(self, model: Path, tmp_path: Path) -> None:
+        selfrec("export", model, tmp_path / "g.onnx", "--items", "-k", "5")
+        said = json.loads((tmp_path / "g.items.json").read_text())["user_features"]
+        table = json.loads((model / "manifest.json").read_text())["user_table"]
+        assert said == [
+            {"name": "aisle", "column": "aisle", "mean": 1.5, "scale": table["columns"][0]["scale"], "most": 10.0},
+            {"name": "kind=even", "column": "kind", "level": "even"},
+            {"name": "kind=odd", "column": "kind", "level": "odd"},
+        ]
+
     def test_the_graph_asks_for_them(self, model: Path) -> None:
         opened = open_model(model)
         assert opened.extra_inputs == ("ages", "user_features")

@@ -24,7 +24,7 @@ def session_of(factors: np.ndarray, threads: int) -> onnxruntime.InferenceSessio
         [value("scores", TensorProto.FLOAT, ["batch", items])],
         [numpy_helper.from_array(np.ascontiguousarray(factors.T), "factors")],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Waiting threads would only add to the CPU seconds.

@@ -1,7 +1,9 @@
 """Golden batches: inputs and the lists that every runtime must give for them, as one JSON file any language reads.
 
 An array is {"type", "shape", "data"}, its values in row-major order; where all values are one, "fill" stands in place
-of "data". JSON has no infinity, so -inf is the text "-Infinity", which Number(), float() and parse::<f32>() read.
+of "data". JSON has no infinity, so -inf is the text "-Infinity", which Number(), float() and parse::<f32>() read. Many
+readers hold its numbers as float64, so int64 values are text in an array that has one past 2^53: BigInt() and int()
+read it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from selfrec.export.agreement import TOLERANCE, difference
 from selfrec.files import write_whole
 
 CASES = "cases.json"
+EXACT = 2**53
+"""The largest whole number up to which JavaScript tells all from each other."""
 FORMAT = 1
 RULE = (
     "Scores differ by at most tolerance times the largest finite score of the batch (at least 1); -inf stands in the "
@@ -92,6 +96,8 @@ def to_json(array: Array) -> dict[str, Any]:
     kind = "string" if array.dtype.kind in "OU" else str(array.dtype)
     said: dict[str, Any] = {"type": kind, "shape": list(array.shape)}
     values = [_value(value) for value in array.reshape(-1)]
+    if array.dtype.kind == "i" and any(abs(value) > EXACT for value in values):
+        values = [str(value) for value in values]
     if len(values) > 1 and all(value == values[0] for value in values):
         return said | {"fill": values[0]}
     return said | {"data": values}
@@ -102,8 +108,8 @@ def from_json(said: Mapping[str, Any]) -> Array:
     kind = object if said["type"] == "string" else np.dtype(said["type"])
     shape = tuple(said["shape"])
     values = [said["fill"]] * int(np.prod(shape)) if "fill" in said else said["data"]
-    if kind is not object and np.dtype(kind).kind == "f":
-        values = [float(value) for value in values]
+    if kind is not object:
+        values = [(float if np.dtype(kind).kind == "f" else int)(value) for value in values]
     return np.array(values, dtype=kind).reshape(shape)
 
 

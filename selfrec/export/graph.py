@@ -23,7 +23,8 @@ from selfrec.host.records import ExtraInput
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.pipeline.recommender import Recommender
 
-IR_VERSION = 10
+IR_VERSION = 8
+"""The file format of opset 18's own day: onnxruntime before 1.18 refuses a later one, whatever is in it."""
 EXTERNAL_BYTES = 1_500_000_000
 """Past this size the weights stand in model.onnx.data: protobuf ends at 2 GiB."""
 
@@ -112,6 +113,8 @@ def write_graph(model: ModelProto, folder: Path) -> list[str]:
         model, str(path), save_as_external_data=True, all_tensors_to_one_file=True,
         location=GRAPH_DATA, size_threshold=1024, convert_attribute=False,
     )  # fmt: skip
+    # onnx writes the data for the owner alone; a model is read by whom the rest of its folder is read by.
+    (folder / GRAPH_DATA).chmod(path.stat().st_mode)
     return [GRAPH, GRAPH_DATA]
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfrec import columns
+from selfrec.export.conformance import EXACT
+from selfrec.files import write_whole
+from selfrec.side_columns import MOST, SideTable
 
 NUMBER_IN_MODEL = "model_item_number"
-
-EXACT = 2**53
-"""The largest whole number up to which JavaScript tells all from each other."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class TableFacts:
     top_k: int
     padding: Any
     """Stands where a history or list has no item: the number N, or the padding id."""
+    max_history: int
+    """So many of the newest items go into a history, as they do in `selfrec score`."""
+    user_features: tuple[dict[str, Any], ...] = ()
+    """What each number of the input `user_features` is: `user_numbers`."""
     notes: tuple[str, ...] = ()
 
 
@@ -45,12 +49,32 @@ def write_item_table(target: Path, table: pa.Table, facts: TableFacts) -> list[P
         "n_items": facts.n_items,
         "top_k": facts.top_k,
         "padding": facts.padding,
+        "max_history": facts.max_history,
+        "user_features": list(facts.user_features),
         "notes": list(facts.notes),
         "items": values,
     }
-    as_json.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    pq.write_table(table, as_parquet, compression="zstd", store_schema=True)
+    packed = pa.BufferOutputStream()
+    pq.write_table(table, packed, compression="zstd", store_schema=True)
+    write_whole(as_json, json.dumps(content, ensure_ascii=False, allow_nan=False).encode())
+    write_whole(as_parquet, packed.getvalue())
     return [as_json, as_parquet]
+
+
+def user_numbers(table: SideTable) -> tuple[dict[str, Any], ...]:
+    """What the graph's input `user_features` wants, in its order.
+
+    Of a column of numbers (value - mean) / scale, at most `most` either way; of a level 1 where the user has it. 0 is
+    "unknown".
+    """
+    said: list[dict[str, Any]] = []
+    for column in table.columns:
+        named: list[dict[str, Any]] = [{"name": label, "column": column.name} for label in column.labels]
+        if column.kind == "numeric":
+            said.append(named[0] | {"mean": column.mean, "scale": column.scale, "most": MOST})
+        else:
+            said += [one | {"level": level} for one, level in zip(named, column.levels, strict=True)]
+    return tuple(said)
 
 
 def has_item_table(target: Path) -> bool:

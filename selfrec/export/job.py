@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from selfrec.catalog import Catalog
 from selfrec.errors import EmptyDataError, SettingsError, TargetError, one_line
 from selfrec.export.conformance import write_cases
-from selfrec.export.earlier import earlier_data
+from selfrec.export.earlier import data_place, earlier_data
 from selfrec.export.golden import golden_batches
-from selfrec.export.item_table import TableFacts, has_item_table, renumbered, write_item_table
+from selfrec.export.item_table import TableFacts, has_item_table, renumbered, user_numbers, write_item_table
 from selfrec.export.running import Agreement, agreement, command_of, installed
 from selfrec.extras import extra_needed
-from selfrec.files import replace_path, sync
+from selfrec.files import replace_path, sync, write_whole
+from selfrec.graph.moving import with_data_at
 from selfrec.model_folder.manifest import GRAPH, GRAPH_DATA
 from selfrec.model_folder.outside import check_outside
 from selfrec.model_folder.reading import Model
@@ -130,13 +131,14 @@ def _write_graph(model: Model, form: Form | None, target: Path, *, external: boo
         from selfrec.export.forms import write_form
 
         return write_form(form.graph, target, external=external)
-    places = [target]
-    if GRAPH_DATA in model.manifest.files:
-        # The graph names this file, so it keeps its name.
-        places.insert(0, target.with_name(GRAPH_DATA))
-    for place in places:
-        _copy(model.path / (GRAPH if place == target else GRAPH_DATA), place)
-    return places
+    if GRAPH_DATA not in model.manifest.files:
+        _copy(model.path / GRAPH, target)
+        return [target]
+    # By a name of its own: with one name for all, the graph of another model in this folder would read this one's.
+    data = data_place(target)
+    _copy(model.path / GRAPH_DATA, data)
+    write_whole(target, with_data_at(memoryview((model.path / GRAPH).read_bytes()), data.name))
+    return [data, target]
 
 
 def _write_items(model: Model, form: Form | None, target: Path, notes: tuple[str, ...]) -> list[Path]:
@@ -144,12 +146,15 @@ def _write_items(model: Model, form: Form | None, target: Path, notes: tuple[str
     if form is not None:
         surface = form.surface
         table = table if form.kept is None else renumbered(table, form.kept)
+    read = model.manifest.user_features
     facts = TableFacts(
         graph=target.name,
         sha256=hash_file(target).sha256,
         n_items=surface.n_items,
         top_k=surface.top_k,
         padding=surface.n_items if form is None else form.padding,
+        max_history=model.config.cleaning.max_history,
+        user_features=user_numbers(model.manifest.user_table) if read and model.manifest.user_table else (),
         notes=notes,
     )
     return write_item_table(target, table, facts)

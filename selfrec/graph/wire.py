@@ -6,7 +6,7 @@ memory. Whatever is not well formed raises ModelError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from selfrec.errors import ModelError
@@ -38,6 +38,14 @@ def replace_field(message: memoryview, number: int, place: int, content: Pieces 
     if content is not None:
         middle = field_of(number, content)
     return [message[:start], *middle, message[end:]]
+
+
+def change_fields(message: memoryview, number: int, change: Callable[[memoryview], Pieces]) -> Pieces:
+    """The message with other bytes in every field of this number; all others as they are."""
+    parts: Pieces = []
+    for found, value, start, end in _spans(message):
+        parts += field_of(number, change(blob(value))) if found == number else [message[start:end]]
+    return parts
 
 
 def field_of(number: int, content: Pieces) -> Pieces:

@@ -81,7 +81,7 @@ def test_half_of_a_catalog_of_one(cli: Cli, model: Path, tmp_path: Path) -> None
     assert json.loads((tmp_path / "g.items.json").read_text())["items"]["item_id"] == ["i3"]
 
 
-@pytest.mark.parametrize("out", [".", "..", "/"])
+@pytest.mark.parametrize("out", [".", "..", "/", ".onnx"])
 def test_a_target_without_a_name(cli: Cli, model: Path, out: str) -> None:
     ran = cli("export", model, out)
     assert (ran.code, ran.out) == (1, "")

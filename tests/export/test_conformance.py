@@ -39,6 +39,13 @@ def test_whole_numbers_come_back_as_they_were(array: np.ndarray) -> None:
     assert np.array_equal(from_json(json.loads(json.dumps(to_json(array)))), array)
 
 
+def test_numbers_that_float64_has_not_are_text() -> None:
+    """Else a reader in JavaScript asks for another item: 2^53 + 1 becomes 2^53."""
+    assert to_json(np.array([5, 2**53]))["data"] == [5, 2**53]
+    assert to_json(np.array([5, -(2**53) - 1]))["data"] == ["5", "-9007199254740993"]
+    assert to_json(np.array([2**62, 2**62]))["fill"] == str(2**62)
+
+
 @settings(deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=4))
 def test_ids_come_back_as_they_were(ids: list[str]) -> None:

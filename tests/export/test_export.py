@@ -126,6 +126,11 @@ class TestEveryShape:
         }
         assert dims == wanted | ({"ages": ["batch", "length"]} if "ranker" in shape or "age" in shape else {})
 
+    def test_file_format_is_the_oldest_that_has_the_opset(self, shape: str) -> None:
+        """A runtime refuses a later one, whatever is in it."""
+        graph = exported(shape)
+        assert graph.ir_version == onnx.helper.find_min_ir_version_for(list(graph.opset_import))
+
     def test_no_path_and_no_trace_is_inside(self, shape: str) -> None:
         graph = exported(shape)
         assert b".py" not in graph.SerializeToString()
@@ -213,6 +218,22 @@ class TestRules:
         best = torch.sort(module.prior[:N_ITEMS], descending=True)
         assert items[0].tolist() == best.indices[:10].tolist()
         assert torch.allclose(scores[0], best.values[:10])
+
+    @pytest.mark.parametrize("weights", [[0.0, 0.0], [-1.0, 0.5]])
+    @pytest.mark.parametrize("shape", ["two with ranker", "two sparse by position"])
+    def test_weights_that_add_up_to_nothing_are_an_empty_history(
+        self, shape: str, weights: list[float], tmp_path: Path
+    ) -> None:
+        write_graph(exported(shape), tmp_path)
+        session = ort.InferenceSession(tmp_path / "model.onnx")
+        lists = []
+        for history in ([1, 2], [N_ITEMS, N_ITEMS]):
+            feed = {"history": np.array([history]), "weights": np.array([weights], np.float32),
+                    "exclude": np.array([[1, 2]]), "item_bias": np.zeros(N_ITEMS, np.float32)}  # fmt: skip
+            ages = {"ages": np.zeros((1, 2), np.float32)} if "ranker" in shape else {}
+            lists.append(session.run(None, feed | ages))
+        assert lists[0][0].tolist() == lists[1][0].tolist()
+        assert lists[0][1] == pytest.approx(lists[1][1])
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
     def test_what_padding_carries_does_not_count(self, value: float, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.synthetic import write_model_folder
 from selfrec.errors import EmptyDataError, ExportError, SettingsError
 from selfrec.export.batches import sample_histories
-from selfrec.export.forms import write_form
 from selfrec.export.half import to_half
 from selfrec.export.job import export_graph
 from selfrec.export.raw_ids import id_table, padding_id
@@ -210,47 +209,6 @@ class TestReducedCatalog:
         with pytest.raises(EmptyDataError, match="none of its items is in the model's catalog"):
             export_graph(model, ExportSettings(allow=self.allowed(tmp_path, ["x"])), tmp_path / "g.onnx")
         assert not (tmp_path / "g.onnx").exists()
-
-
-def test_external_data_moves_with_its_graph(model: Model, tmp_path: Path) -> None:
-    done = export_graph(model, ExportSettings(external_data=True), tmp_path / "g.onnx")
-    assert [path.name for path in done.written] == ["g.onnx.data", "g.onnx"]
-    (tmp_path / "there").mkdir()
-    for place in done.written:
-        place.rename(tmp_path / "there" / place.name)
-    for feeds in sample_histories(model.surface, 5):
-        found, wanted = session(tmp_path / "there" / "g.onnx").run(None, feeds), model.session().run(None, feeds)
-        assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=True))
-
-
-def test_an_export_takes_the_place_of_an_earlier_one_and_its_data(model: Model, tmp_path: Path) -> None:
-    graph, data = tmp_path / "g.onnx", tmp_path / "g.onnx.data"
-    for later in ({}, {"half": True}, {"raw_ids": True}):
-        export_graph(model, ExportSettings(external_data=True, raw_ids=True), graph)
-        assert data.exists()
-        export_graph(model, ExportSettings(**later), graph)
-        assert not data.exists(), later
-        # The graph has no data, so the file beside it is somebody else's.
-        data.write_bytes(b"of somebody else")
-        export_graph(model, ExportSettings(**later), graph)
-        assert data.read_bytes() == b"of somebody else"
-    # So it is where the graph is another program's, or no graph.
-    foreign = helper.make_graph([], "foreign", [], [], [numpy_helper.from_array(np.zeros(2000, np.float32), "w")])
-    onnx.save_model(
-        helper.make_model(foreign, producer_name="pytorch"), graph, save_as_external_data=True, location=data.name
-    )
-    for content in (graph.read_bytes(), b"no graph", b""):
-        data.write_bytes(b"of somebody else")
-        graph.write_bytes(content)
-        export_graph(model, ExportSettings(), graph)
-        assert data.read_bytes() == b"of somebody else"
-
-
-def test_external_data_that_is_not_written_is_not_listed(tmp_path: Path) -> None:
-    """Weights this small stay in the graph, whatever an earlier export left."""
-    (tmp_path / "g.onnx.data").write_bytes(b"of another graph")
-    assert write_form(onnx.ModelProto(ir_version=10), tmp_path / "g.onnx", external=True) == [tmp_path / "g.onnx"]
-    assert (tmp_path / "g.onnx.data").read_bytes() == b"of another graph"
 
 
 @pytest.mark.parametrize("shape", ["one factored", "two with ranker"])

@@ -69,6 +69,35 @@ def test_python(folder: Path, wanted: list[str]) -> None:
     assert python(folder, "python") == wanted
 
 
+@pytest.fixture(scope="module")
+def wanted_once(folder: Path) -> list[str]:
+    """For the history 1001, 1005, 1001, 7777777, 1009, 1005, whose items come twice or not in the catalog."""
+    lines = selfrec.load(folder / "model").recommend([1001, 1009, 1005], k=5)
+    return [f"{line.item_id} {line.name}" for line in lines]
+
+
+@pytest.mark.parametrize("block", ["python", "duckdb", "node"])
+def test_an_item_counts_once_where_it_came_last(block: str, folder: Path, wanted_once: list[str]) -> None:
+    assert BLOCKS[block].count("recommend([1001, 1005])") == 1
+    text = BLOCKS[block].replace("[1001, 1005]", "[1001, 1005, 1001, 7777777, 1009, 1005]")
+    if block == "node":
+        needed(PROGRAMS["onnxruntime-node"])
+    place = folder / f"twice.{'mjs' if block == 'node' else 'py'}"
+    place.write_text(text)
+    program = ["node"] if block == "node" else [sys.executable]
+    assert run([*program, place.name], folder) == wanted_once
+
+
+def test_the_newest_of_a_long_history_count(folder: Path) -> None:
+    """And all of it is left out of the list."""
+    block = BLOCKS["python"].replace("session =", "table['max_history'] = 2\nsession =")
+    (folder / "long.py").write_text(block.replace("[1001, 1005]", "[1013, 1001, 1005]"))
+    found = run([sys.executable, "long.py"], folder)
+    lines = selfrec.load(folder / "model").recommend([1001, 1005], k=6)
+    assert any(line.item_id == 1013 for line in lines)
+    assert found == [f"{line.item_id} {line.name}" for line in lines if line.item_id != 1013]
+
+
 def test_out_of_stock(folder: Path, wanted: list[str]) -> None:
     lines = python(folder, "python", "stock")
     assert lines[:5] == wanted

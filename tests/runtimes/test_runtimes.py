@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from benchmarks.synthetic import write_model_folder
+from selfrec.export.job import export_graph
 from selfrec.export.running import Agreement, agreement
+from selfrec.model_folder.reading import open_model
 from selfrec.settings.export import ExportSettings
 from selfrec.settings.presets import PRESETS
 from tests.program import selfrec
 from tests.runtimes.conftest import Exported, Fitted, needed
 from tests.runtimes.pipelines import pipelines
 from tests.runtimes.programs import Program, Staying, programs
+from tests.shapes import exported as exported_graph
 from tests.shop import HOUSEHOLDS
 
 PROGRAMS = pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
@@ -88,10 +93,21 @@ def allowed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @PROGRAMS
+def test_own_ids_past_what_float64_holds(program: Program, tmp_path: Path, found_by: FoundBy) -> None:
+    if not program.raw_ids:
+        pytest.skip(f"{program.name} has no ai.onnx.ml")
+    ids = pa.array(range(2**53 - 20, 2**53 + 28), pa.int64())
+    write_model_folder(tmp_path / "model", exported_graph("one factored", 48, 10), n_items=48, top_k=10, item_ids=ids)
+    model = open_model(tmp_path / "model")
+    export_graph(model, ExportSettings(raw_ids=True), tmp_path / "g.onnx", conformance=tmp_path)
+    found = found_by(program, tmp_path / "g.onnx", tmp_path / "cases.json")
+    assert found.differences == {}
+    assert found.agreed > 15
+
+
+@PROGRAMS
 def test_external_data(program: Program, exported: Exported, found_by: FoundBy) -> None:
-    """A page has to be given the second file by hand, and tract's package reads it beside the first."""
-    if program.name in ("onnxruntime-web", "chromium"):
-        pytest.skip("files are handed to the wasm runtime one by one: use the single-file form")
+    """A page has to be given the second file by hand; all others read it beside the first."""
     graph, cases = exported("default", ExportSettings(external_data=True))
     found = found_by(program, graph, cases)
     assert found.differences == {}

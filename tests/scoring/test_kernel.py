@@ -171,7 +171,7 @@ def test_ages_and_user_features_reach_a_graph_that_asks(tmp_path: Path) -> None:
     ]
     outputs = [value("items", whole, ["batch", 2]), value("scores", real, ["batch", 2])]
     graph = helper.make_graph(nodes, "g", inputs, outputs, [one, k, zero])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(model)
     write_model_folder(tmp_path / "model", model, n_items=6, top_k=2, user_features=("age", "visits"))
     rows = Histories(

@@ -38,8 +38,8 @@ def command(
     """Write a model's graph as one ONNX file, or a web page around it.
 
     The graph takes and gives item numbers; items.parquet of the model folder has the ids. Without an option the
-    file is the model's own; weights past 1.5 GB then stand in model.onnx.data beside it, as in the model folder.
-    OUT may be left out with --check and --conformance. With --web, it is a folder: see docs/web.md.
+    file is the model's own; weights past 1.5 GB then stand in OUT.onnx.data beside it, a name that the graph has in
+    it. OUT may be left out with --check and --conformance. With --web, it is a folder: see docs/web.md.
     """
     if page is not None:
         if out is None or conformance or check:
@@ -79,7 +79,7 @@ def _target(out: str) -> Path:
     from selfrec.errors import TargetError
 
     target = Path(out)
-    if target.name in ("", ".."):
+    if target.name in ("", "..", ".onnx"):
         raise TargetError(f"{out!r} names no file; write it like 'model.onnx'")
     if target.suffix != ".onnx":
         raise TargetError(f"{out!r} is no .onnx file; write it like {target.with_suffix('.onnx').name!r}")

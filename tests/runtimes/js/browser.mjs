@@ -1,9 +1,9 @@
 // A page in headless Chromium, and a server on this machine alone that answers it from the disk.
 
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
-import { dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { versionOf } from "./versions.mjs";
@@ -50,8 +50,10 @@ export async function inChromium(work) {
   return withPage(files, async (page, browser) => {
     const version = `${await versionOf("onnxruntime-web")} in Chromium ${browser.version().split(".")[0]}`;
     return work(version, (graph, cases, repeat) => {
-      Object.assign(files, { "model.onnx": graph, "cases.json": cases });
-      return page.evaluate((repeat) => globalThis.run(repeat), repeat);
+      const data = `${basename(graph)}.data`;
+      Object.assign(files, { "model.onnx": graph, "cases.json": cases, [data]: `${graph}.data` });
+      const beside = existsSync(files[data]) ? [{ path: data, data }] : [];
+      return page.evaluate(([beside, repeat]) => globalThis.run(beside, repeat), [beside, repeat]);
     });
   });
 }

@@ -15,7 +15,7 @@ export function tensor(ort, { type, shape, data, fill }) {
 export function plain({ type, dims, data }) {
   const value = (one) => {
     if (type === "string") return one;
-    if (type === "int64") return Number(one);
+    if (type === "int64") return Number.isSafeInteger(Number(one)) ? Number(one) : String(one);
     return Number.isFinite(one) ? one : String(one);
   };
   return { type, shape: [...dims], data: Array.from(data, value) };

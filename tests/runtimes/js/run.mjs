@@ -4,19 +4,27 @@
 // takes a line ["GRAPH.onnx", "CASES.json"] on stdin and prints that of it, and so on: a runtime is started once.
 
 import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { runCases } from "./cases.mjs";
 import { versionOf } from "./versions.mjs";
 
 const [name, ...given] = process.argv.slice(2);
 
+/** Weights beside a graph, which onnxruntime-web has to be given. */
+async function beside(graph) {
+  const data = await readFile(`${graph}.data`).catch(() => null);
+  return data ? { externalData: [{ path: `${basename(graph)}.data`, data }] } : {};
+}
+
 async function inNode(name, work) {
   const ort = name === "onnxruntime-node" ? (await import(name)).default : await import("onnxruntime-web/wasm");
   if (name === "onnxruntime-web") ort.env.wasm.numThreads = 1;
   const options = name === "onnxruntime-node" ? { intraOpNumThreads: 1, interOpNumThreads: 1 } : {};
   return work(await versionOf(name), async (graph, cases, repeat) => {
-    const session = await ort.InferenceSession.create(
-      name === "onnxruntime-node" ? graph : await readFile(graph), options);
+    const session = name === "onnxruntime-node"
+      ? await ort.InferenceSession.create(graph, options)
+      : await ort.InferenceSession.create(await readFile(graph), await beside(graph));
     try {
       return await runCases(ort, session, JSON.parse(await readFile(cases, "utf8")), repeat);
     } finally {
