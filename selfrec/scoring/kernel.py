@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -73,6 +73,8 @@ class Scorer:
         self.k = settings.k
         self.repeats = settings.repeats
         self._model = model
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
         self._batch_bytes = settings.batch_megabytes * 1_000_000
         self.threads = settings.threads or available_cores()
         # A few dozen tensors of a batch's size a thread; a graph that wants more is no recommender of this size.
@@ -146,9 +148,17 @@ class Scorer:
                 run(batch)
             return
         queue, lock = iter(batches), threading.Lock()
-        with ThreadPoolExecutor(workers, thread_name_prefix="selfrec-score") as pool:
-            for future in [pool.submit(_drain, queue, lock, run) for _ in range(workers)]:
-                future.result()
+        pending = [self._workers().submit(_drain, queue, lock, run) for _ in range(workers)]
+        wait(pending)
+        for future in pending:
+            future.result()
+
+    def _workers(self) -> ThreadPoolExecutor:
+        """The same for all calls: where two come at a time, a core that finds no more of the one begins the other."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="selfrec-score")
+            return self._pool
 
     def _feeds(self, batch: Batch, slots: Slots, exclude: Slots, features: Float32 | None) -> Feeds:
         places = slots.places(batch.users, batch.rows, batch.length)

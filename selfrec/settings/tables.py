@@ -219,7 +219,7 @@ class ScoringSettings(Settings):
         le=1_000_000_000,
         description="Memory DuckDB may use before it spills to disk; to fit and to measure, half of the machine's.",
     )
-    shard_rows: int = Field(1_000_000, ge=1000, description="About so many interactions are read at a time.")
+    shard_rows: int = Field(500_000, ge=1000, description="About so many interactions are read at a time.")
 
 
 PartTables = dict[str, dict[str, Any]]

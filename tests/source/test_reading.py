@@ -173,7 +173,7 @@ def test_a_bad_row_far_down_is_an_error_of_the_source(tmp_path: Path) -> None:
         )
     with open_source(path, Config().source) as source:
         reader = HistoryReader(source, Config(), ABC)
-        assert reader.shards == 3
+        assert reader.shards > 1
         with pytest.raises(SourceError, match="a bad row"):
             reader.read(0)
 
