@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from selfrec.evaluation.held_out import evaluate_held_out
 from selfrec.extras import extra_needed
+from selfrec.model_folder.order import check_source
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.audience import Audience, audience
 from selfrec.scoring.explain import Explanation, explain
@@ -137,7 +138,7 @@ class Model:
         from the fit's.
         """
         settings = changed(self.config.source, source_options or {}, "source")
-        place, length = _path(source, "source"), list_length(self.folder, k)
+        place, length = _source(source), list_length(self.folder, k)
         return explain(self.folder, place, user, length, most=most, repeats=repeats, source=settings)
 
     def audience(
@@ -157,7 +158,7 @@ class Model:
         """
         return audience(
             self.folder,
-            _path(source, "source"),
+            _source(source),
             item_id,
             k,
             settings=changed(self.config.scoring, scoring, "scoring"),
@@ -192,7 +193,7 @@ class Model:
 
         Raises SelfrecError; the result that stood there is then still there.
         """
-        place, settings = _path(source, "source"), scoring_settings(self.folder, scoring)
+        place, settings = _source(source), scoring_settings(self.folder, scoring)
         target = parse_target(place, into=_text(into, "into"), to=_text(to, "to"), wait=wait)
         request = ScoringRequest(
             source=changed(self.config.source, source_options or {}, "source"),
@@ -221,7 +222,7 @@ class Model:
         """
         measured, notes = evaluate_held_out(
             self.folder,
-            _path(source, "source"),
+            _source(source),
             source_options,
             test=_text(test, "test"),
             user_features=_text(user_features, "user_features"),
@@ -240,6 +241,13 @@ def _warn(notes: Iterable[str]) -> None:
 
     for note in notes:
         warnings.warn(note, stacklevel=3)
+
+
+def _source(place: AnyPath) -> str:
+    """Its text. Raises SettingsError where it is a model folder."""
+    text = _path(place, "source")
+    check_source(text)
+    return text
 
 
 def _text(place: AnyPath | None, name: str) -> str | None:

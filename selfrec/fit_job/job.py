@@ -30,6 +30,7 @@ from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import GRAPH, ITEMS, WEIGHTS, Manifest
+from selfrec.model_folder.order import check_source
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
 from selfrec.pipeline.checkpoint import WorkFolder
@@ -86,6 +87,7 @@ def fit(
     plugins = PluginManager.load(config.disable_plugins)
     found = check_parts(config, plugins)
     _check_length(config)
+    check_source(source)
     # What is wrong here is better known before the source is read.
     _device(config.training.device)
     if warm_start is not None:

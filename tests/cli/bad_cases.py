@@ -341,4 +341,24 @@ INTO_A_MODEL = [
     Case("fit shop.duckdb --out model/deep/new", 1, IN_A_MODEL),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL]
+SWAPPED = [
+    *(
+        Case(f"{args} shop.duckdb model {options}", 2, ("model: is a model folder", "shop.duckdb is none", "swapped"))
+        for args, options in (
+            ("score", "--into lists"),
+            ("score", "--to model/lists.parquet"),
+            ("evaluate", ""),
+            ("explain", "--user 1"),
+            ("audience", "--item i1"),
+        )
+    ),
+    Case("score 'events/*.parquet' model --to lists.parquet", 2, ("events/*.parquet is none", "swapped")),
+    Case("similar i1 model", 2, ("model: is a model folder", "i1 is none", "swapped", "comes first: model i1")),
+    Case("export out.onnx model", 2, ("out.onnx is none", "swapped", "comes first: model out.onnx")),
+    Case("export page model --web", 2, ("page is none", "swapped")),
+    Case("score model model --into lists", 2, ("model: is a model folder, no source", "DuckDB file")),
+    Case("evaluate model model", 2, ("model: is a model folder, no source", "DuckDB file")),
+    Case("fit model --out new", 2, ("model: is a model folder, no source", "DuckDB file")),
+]
+
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED]

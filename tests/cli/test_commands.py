@@ -362,6 +362,10 @@ def test_what_python_takes_and_refuses(model: Path, shop: Path, tmp_path: Path) 
     assert loaded.recommend(item for item in ("i2", "i4")) == loaded.recommend(["i2", "i4"], 10)
     assert loaded.recommend(["i2"], 2, weights=[1e300]) == loaded.recommend(["i2"], 2, weights=[1e15])
     assert loaded.score(shop, into=tmp_path / "other.duckdb::lists", k=2).rows == 2 * USERS
+    with pytest.raises(SettingsError, match="is a model folder, no source"):
+        loaded.score(model, to=tmp_path / "x.parquet")
+    with pytest.raises(SettingsError, match="is a model folder, no source"):
+        loaded.evaluate(model)
     held = [{"a": 1}, duckdb.connect(str(shop))]
     for value in held:
         for name in ("users", "deny"):

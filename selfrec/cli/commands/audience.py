@@ -37,10 +37,12 @@ def command(
     Every user of the source is scored for this one item. Users who have it already are left out, unless --repeats;
     so are users without a history, whose score is popularity's.
     """
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.audience import audience
     from selfrec.settings.config import changed
 
+    check_source(source, model)
     opened = open_model(model)
     with counted(state, "scoring") as advance:
         found = audience(

@@ -49,8 +49,10 @@ def command(
     """
     from selfrec.evaluation.held_out import evaluate_held_out
     from selfrec.evaluation.result import HEADINGS
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
 
+    check_source(source, model)
     opened = open_model(model)
     with progress(state) as bars:
         task = bars.add_task("reading", total=None)

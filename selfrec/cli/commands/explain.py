@@ -39,11 +39,13 @@ def command(
     Each item of the history is left out in turn, and the whole graph runs again: `because` names the items without
     which the recommendation's score falls most, and how far it falls.
     """
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.explain import explain
     from selfrec.scoring.lengths import list_length
     from selfrec.settings.config import changed
 
+    check_source(source, model)
     opened = open_model(model)
     settings = changed(opened.config.source, source_options, "source")
     found = explain(opened, source, user, list_length(opened, k), most=most, repeats=repeats, source=settings)
