@@ -341,6 +341,28 @@ INTO_A_MODEL = [
     Case("fit shop.duckdb --out model/deep/new", 1, IN_A_MODEL),
 ]
 
+TABLE_OR_PATH = [
+    *(
+        Case(f"score model shop.duckdb --into {name}", 2, (f"--into {name}: looks like a path", advice))
+        for name, advice in (
+            ("lists.parquet", "--to lists.parquet"),
+            ("LISTS.PQ", "--to LISTS.PQ"),
+            ("lists/", "--to lists/,"),
+            ("out/lists", "--to out/lists,"),
+            ("..", "--to ..,"),
+            ("other.duckdb", "--into other.duckdb::TABLE"),
+            ("other.db", "--into other.db::TABLE"),
+            ("lists.csv", "Parquet, --to FILE.parquet"),
+            ("lists.csv.gz", "Parquet, --to FILE.parquet"),
+        )
+    ),
+    Case(
+        "score model events.parquet --into lists.parquet", 2, ("no database to hold a table", "is --to lists.parquet")
+    ),
+    Case("score model events.parquet --into other.duckdb", 2, ("--into other.duckdb::TABLE",)),
+    Case("score model none.duckdb --into lists.parquet", 1, ("none.duckdb", "no such file")),
+]
+
 SWAPPED = [
     *(
         Case(f"{args} shop.duckdb model {options}", 2, ("model: is a model folder", "shop.duckdb is none", "swapped"))
@@ -361,4 +383,4 @@ SWAPPED = [
     Case("fit model --out new", 2, ("model: is a model folder, no source", "DuckDB file")),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED]
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED, *TABLE_OR_PATH]
