@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfrec.evaluation.held_out import evaluate_held_out
 from selfrec.errors import SettingsError
+from selfrec.evaluation.held_out import evaluate_held_out
 from selfrec.extras import extra_needed
 from selfrec.files import unwritable
 from selfrec.model_folder.order import check_source

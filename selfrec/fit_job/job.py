@@ -176,9 +176,8 @@ def _fit(
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
-    tried = [trained.part for trained in parts.trained.values()]
-    unread = unread_columns(config, dataset, tried, manifest)
-    return Fitted(writer.target, writer.commit(manifest), () if unread is None else (unread,))
+    unread = unread_columns(config, dataset, parts, final, manifest)
+    return Fitted(writer.target, writer.commit(manifest), unread)
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:
