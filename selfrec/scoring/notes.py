@@ -38,6 +38,12 @@ def user_columns_note(reader: HistoryReader, table: SideTable | None) -> str | N
     )
 
 
+def reader_notes(model: Model, opened: Source, reader: HistoryReader) -> tuple[str, ...]:
+    """What was guessed of the source, and of the user columns that the model reads."""
+    strange = [reader.strange_levels] if reader.strange_levels else []
+    return (*column_notes(model, opened), *strange)
+
+
 def short_lists_note(
     short: int, users: int, k: int, *, left: int, catalog: int, rules: ItemRules, repeats: bool, kept: bool
 ) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from selfrec.cli.options import model_argument, settings_options, source_argument
-from selfrec.cli.output import counted, print_json, print_table
+from selfrec.cli.output import counted, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 
@@ -57,11 +57,13 @@ def command(
         )
     if as_json:
         counts = {"asked": found.asked, "cold": found.cold, "seen": found.seen}
-        print_json({"item": item_id, "users": [one._asdict() for one in found.users], **counts})
+        users_found = [one._asdict() for one in found.users]
+        print_json({"item": item_id, "users": users_found, **counts, "notes": list(found.notes)})
         return
     if found.users:
         rows = [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users]
         print_table(("rank", "user_id", "score"), rows, right=[0, 2])
+    print_notes(found.notes)
     from selfrec.words import plural
 
     state.note(f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history")
