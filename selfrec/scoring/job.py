@@ -28,7 +28,7 @@ from selfrec.side_columns import SideTable
 from selfrec.source.fingerprints import Compared
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
-from selfrec.words import plural
+from selfrec.words import all_of, plural
 
 
 def score_table(
@@ -164,7 +164,7 @@ class _Job:
         are written otherwise than the fit's make all users cold."""
         if not run.rows and begun.items_left and not begun.compared.kept:
             return (
-                f"nobody gets an item, for each user has all {plural(begun.items_left, 'item')} that may be "
+                f"nobody gets an item, for each user has {all_of(begun.items_left, 'item')} that may be "
                 "recommended in the source already; --repeats lets them be recommended again",
             )
         told = (self._short_note(run, begun), self._cold_note(run, begun))
