@@ -53,11 +53,16 @@ def short_lists_note(
     """
     if not short:
         return None
-    named = [f"--{name} {place}" for name, place in (("allow", rules.allow), ("deny", rules.deny)) if place is not None]
+    lists = [("allow", rules.allow, "longer"), ("deny", rules.deny, "shorter")]
+    named = [f"--{name} {place}" for name, place, _ in lists if place is not None]
     leave = f"{' and '.join(named)} {'leaves' if len(named) == 1 else 'leave'}" if named else "the catalog has"
     items = f"{left:,} of {plural(catalog, 'item')}" if left < catalog else plural(catalog, "item")
     seen = "" if repeats else ", and what a user has already is left out"
-    ways = [*(["a longer list"] if left < catalog else []), "a lower -k", *([] if repeats else ["--repeats"])]
+    ways = [
+        *(f"a {other} --{name}" for name, place, other in lists if place is not None),
+        "a lower -k",
+        *([] if repeats else ["--repeats"]),
+    ]
     return (
         f"{short:,} of {plural(users, 'user')}{' scored' if kept else ''} got fewer than {plural(k, 'item')}: {leave} "
         f"{items}{seen}; for full lists, {_either(ways)}"

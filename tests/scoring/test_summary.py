@@ -73,14 +73,14 @@ def test_that_nobody_gets_an_item_is_told(tmp_path: Path) -> None:
             {"allow": "few.txt"},
             False,
             "2 of 3 users got fewer than 2 items: --allow few.txt leaves 2 of 6 items, and what a user has already is "
-            "left out; for full lists, a longer list, a lower -k or --repeats",
+            "left out; for full lists, a longer --allow, a lower -k or --repeats",
         ),
         ({"allow": "few.txt"}, True, None),
         (
             {"allow": "few.txt", "deny": "one.txt"},
             True,
             "3 of 3 users got fewer than 2 items: --allow few.txt and --deny one.txt leave 1 of 6 items; for full "
-            "lists, a longer list or a lower -k",
+            "lists, a longer --allow, a shorter --deny or a lower -k",
         ),
     ],
 )
