@@ -1,8 +1,9 @@
-"""A table whose name looks like a path, as one is typed who takes --into for --to."""
+"""A table whose name looks like a path, and a path that looks like a table: --into and --to taken for each other."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from selfrec.errors import SettingsError
 from selfrec.scoring.table_checks import columns_of
@@ -26,6 +27,19 @@ def meant(name: str) -> str:
             "results in files are Parquet, --to FILE.parquet; a table of another database is --into FILE.duckdb::TABLE"
         )
     return f"a file or folder is --to {name}, a table of another database --into FILE.duckdb::TABLE"
+
+
+def check_no_table(to: str) -> None:
+    """Refuse a database, or a table of one, as the place for files: a folder would get that name. Raises
+    SettingsError."""
+    database, separator, table = to.rpartition("::")
+    if not separator:
+        database, table = to, "TABLE"
+    if re.search(_DATABASES, database.lower()) and not Path(to).is_dir():
+        raise SettingsError(
+            f"--to {to}: results there are Parquet, FILE.parquet or a folder; a table of a database is "
+            f"--into {database}::{table}"
+        )
 
 
 class PathLikeTarget(TableTarget):

@@ -10,7 +10,7 @@ from selfrec.errors import SettingsError, TargetError
 from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
-from selfrec.scoring.path_like import PathLikeTarget, looks_like_path, meant
+from selfrec.scoring.path_like import PathLikeTarget, check_no_table, looks_like_path, meant
 from selfrec.scoring.result_parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
@@ -60,6 +60,7 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     if (into is None) == (to is None):
         raise SettingsError("name one target: --into TABLE, or --to FILE.parquet or a folder")
     if to is not None:
+        check_no_table(to)
         path = Path(to).resolve()
         if not path.name:
             raise TargetError(f"{to}: no result can take the place of the root folder; choose another folder")

@@ -360,6 +360,9 @@ TABLE_OR_PATH = [
         "score model events.parquet --into lists.parquet", 2, ("no database to hold a table", "is --to lists.parquet")
     ),
     Case("score model events.parquet --into other.duckdb", 2, ("--into other.duckdb::TABLE",)),
+    Case("score model shop.duckdb --to new.duckdb", 2, ("results there are Parquet", "--into new.duckdb::TABLE")),
+    Case("score model shop.duckdb --to shop.duckdb", 2, ("results there are Parquet", "--into shop.duckdb::TABLE")),
+    Case("score model shop.duckdb --to new.db::lists", 2, ("results there are Parquet", "--into new.db::lists")),
     Case("score model none.duckdb --into lists.parquet", 1, ("none.duckdb", "no such file")),
 ]
 
