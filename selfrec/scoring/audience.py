@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec import columns
-from selfrec.errors import SettingsError
+from selfrec.errors import EmptyDataError, SettingsError
 from selfrec.scoring.kernel import Scorer, available_cores
 from selfrec.scoring.notes import reader_notes
 from selfrec.scoring.similar import item_number
@@ -66,7 +66,8 @@ def audience(
 
     settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
     table of the source or a file.
-    Raises SettingsError where the catalog does not have the item or k is below 1, SourceError, ColumnError, ModelError.
+    Raises SettingsError where the catalog does not have the item or k is below 1, EmptyDataError where there are no
+    users, SourceError, ColumnError, ModelError.
     """
     if k < 1:
         raise SettingsError(f"k is {k}; give the number of users to find, at least 1")
@@ -81,6 +82,8 @@ def audience(
         source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
     ) as opened:
         reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table_of(model))
+        if not reader.users:
+            raise EmptyDataError(f"{users or opened.name}: no users to choose among; name a table with user ids")
         notes = reader_notes(model, opened, reader)
         best: pa.Table | None = None
         done = cold = seen = 0

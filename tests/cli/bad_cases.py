@@ -249,6 +249,18 @@ OTHERS = [
     Case("audience model shop.duckdb", 2, ("--item",)),
     Case("audience model shop.duckdb --item i99", 2, ("'i99'",)),
     Case("audience model shop.duckdb --item i1 -k 0", 2, ("0",)),
+    Case(
+        "audience model shop.duckdb --item i1 --table odd",
+        1,
+        ("table 'odd' of shop.duckdb", "no users to choose among"),
+        sql=events("*", "interactions LIMIT 0"),
+    ),
+    Case(
+        "audience model shop.duckdb --item i1 --users head.csv",
+        1,
+        ("head.csv", "no users to choose among"),
+        files={"head.csv": "user_id\n"},
+    ),
     Case("recommend model", 2, ("--history",)),
     Case("recommend model --history i1 -k 0", 2, ("'-k'", "0")),
     Case("recommend nowhere --history i1", 1, ("nowhere", "no such model folder")),

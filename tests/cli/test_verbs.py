@@ -82,7 +82,7 @@ def test_a_list_without_a_line_is_said_in_words(cli: Cli, tmp_path: Path) -> Non
     assert cli("recommend", model, "--history", "100,101,102") == Ran(0, "", said)
     assert cli("explain", model, shop, "--user", "ann") == Ran(0, "", said)
     nobody = cli("audience", model, shop, "--item", "101")
-    assert (nobody.code, nobody.out) == (0, "")
+    assert nobody == Ran(0, "", "nobody is left: of 1 user, 1 had it already and 0 had no history\n")
 
 
 def test_explain_somebody_unknown(cli: Cli, model: Path, shop: Path) -> None:

@@ -66,4 +66,8 @@ def command(
     print_notes(found.notes)
     from selfrec.words import plural
 
-    state.note(f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history")
+    told = f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history"
+    if found.users:
+        state.note(told)
+    else:
+        click.echo(f"nobody is left: {told}", err=True)
