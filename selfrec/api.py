@@ -7,8 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfrec.errors import SettingsError
 from selfrec.evaluation.held_out import evaluate_held_out
 from selfrec.extras import extra_needed
+from selfrec.files import unwritable
+from selfrec.model_folder.order import check_source
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.audience import Audience, audience
 from selfrec.scoring.explain import Explanation, explain
@@ -57,6 +60,7 @@ def fit(
     What the command prints as a note is a warning here. Raises SelfrecError; a model that stood at `out` is then still
     there.
     """
+    place = _written(out, "out")
     with extra_needed("selfrec.fit"):
         from selfrec.fit_job.job import fit as fit_job
 
@@ -69,7 +73,7 @@ def fit(
         whole = load_config(file, preset=preset, overrides=_overrides(options or {}), seed=seed)
     fitted = fit_job(
         _path(source, "source"),
-        _path(out, "out"),
+        place,
         whole,
         items=_text(items, "items"),
         user_features=_text(user_features, "user_features"),
@@ -137,7 +141,7 @@ class Model:
         from the fit's.
         """
         settings = changed(self.config.source, source_options or {}, "source")
-        place, length = _path(source, "source"), list_length(self.folder, k)
+        place, length = _source(source), list_length(self.folder, k)
         return explain(self.folder, place, user, length, most=most, repeats=repeats, source=settings)
 
     def audience(
@@ -157,7 +161,7 @@ class Model:
         """
         return audience(
             self.folder,
-            _path(source, "source"),
+            _source(source),
             item_id,
             k,
             settings=changed(self.config.scoring, scoring, "scoring"),
@@ -192,8 +196,8 @@ class Model:
 
         Raises SelfrecError; the result that stood there is then still there.
         """
-        place, settings = _path(source, "source"), scoring_settings(self.folder, scoring)
-        target = parse_target(place, into=_text(into, "into"), to=_text(to, "to"), wait=wait)
+        place, settings = _source(source), scoring_settings(self.folder, scoring)
+        target = parse_target(place, into=_text(into, "into"), to=None if to is None else _written(to, "to"), wait=wait)
         request = ScoringRequest(
             source=changed(self.config.source, source_options or {}, "source"),
             users=_text(users, "users"),
@@ -221,7 +225,7 @@ class Model:
         """
         measured, notes = evaluate_held_out(
             self.folder,
-            _path(source, "source"),
+            _source(source),
             source_options,
             test=_text(test, "test"),
             user_features=_text(user_features, "user_features"),
@@ -240,6 +244,22 @@ def _warn(notes: Iterable[str]) -> None:
 
     for note in notes:
         warnings.warn(note, stacklevel=3)
+
+
+def _source(place: AnyPath) -> str:
+    """Its text. Raises SettingsError where it is a model folder."""
+    text = _path(place, "source")
+    check_source(text)
+    return text
+
+
+def _written(place: AnyPath, name: str) -> str:
+    """Its text. Raises SettingsError for what names no place on disk."""
+    text = _path(place, name)
+    wrong = unwritable(text)
+    if wrong is not None:
+        raise SettingsError(f"{name}: {wrong}")
+    return text
 
 
 def _text(place: AnyPath | None, name: str) -> str | None:

@@ -26,6 +26,15 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+def unwritable(place: str) -> str | None:
+    """Why nothing is written to a place of this name, as it was typed: once resolved, `-` is a name like others."""
+    if not place:
+        return "the path is empty; name a place on disk"
+    if place == "-":
+        return "'-': the result cannot go to standard output; name a place on disk (./- if it is a name)"
+    return None
+
+
 def give_usual_mode(path: Path) -> None:
     """Let a file have the rights of the user's umask, where a library made it with others."""
     probe = path.with_name(f".{path.name}.mode")

@@ -153,6 +153,31 @@ class TestScore:
         assert "the lists are no better with the ranker 'mlp', which reads them" in told[1]
         assert not any("`--preset full` has one that can" in line for line in told)
 
+    def test_item_columns_that_nothing_reads_are_told(self, shop: Path, tmp_path: Path) -> None:
+        """That the ranker of `model` reads them is no news."""
+        goods, out = tmp_path / "goods.parquet", tmp_path / "told"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            connection.execute(f"COPY (SELECT item_id, NULL::VARCHAR AS name FROM goods) TO '{goods}'")
+        fit = ["fit", shop, "--table", "events", "--out", out]
+        plain = ["-o", "pipeline.extractors=", "-o", "pipeline.generators=popularity"]
+        done = selfrec(*fit, "--item-features", "goods", *plain)
+        line = "Note: --item-features: no part of the exported pipeline reads them; `--preset full` has one that can"
+        assert line in " ".join(done.out.split())
+        done = selfrec(*fit, "--item-features", "goods", *QUICK, "-o", "ranker.mlp.item_features=false")
+        assert line in " ".join(done.out.split())
+        done = selfrec(*fit, "--item-features", goods, *plain)
+        assert "has a value that items of 5 users or more have, so there is nothing to" in " ".join(done.out.split())
+        assert "Note" not in selfrec(*fit, "--item-features", "goods", *QUICK).out
+
+    def test_item_columns_of_a_ranker_that_is_left_out(self, shop: Path, tmp_path: Path) -> None:
+        chance = tmp_path / "chance.parquet"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            connection.execute(f"COPY (SELECT item_id, hash(item_id) % 7 AS digit FROM goods) TO '{chance}'")
+        options = ["--preset", "full", "-o", "pipeline.extractors=", "-o", "pipeline.generators=slim"]
+        fit = ["fit", shop, "--table", "events", "--out", tmp_path / "told", "--item-features", chance]
+        told = " ".join(selfrec(*fit, *options, "-o", "ranker.mlp.epochs=1").out.split())
+        assert "--item-features: the lists are no better with the ranker 'mlp', which reads them" in told
+
     def test_ages_reach_the_graph(self, shop: Path, model: Path, tmp_path: Path) -> None:
         """The lists are those of the reader's ages, not of ages of 0."""
         from selfrec.source.open import open_source

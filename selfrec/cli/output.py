@@ -67,6 +67,12 @@ def note_nothing_left() -> None:
     click.echo("every item of the catalog is in this history: none is left to recommend", err=True)
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """What a person should know of the result above."""
+    for note in notes:
+        click.echo(f"\nNote: {note}")
+
+
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Names and values under each other."""
     from rich.table import Table

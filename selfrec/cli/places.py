@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from selfrec.files import unwritable
+
 
 class Place(click.Path):
     """A path to be written. Neither empty nor `-`, which elsewhere is standard output."""
@@ -18,11 +20,7 @@ class Place(click.Path):
         ctx: click.Context | None,
     ) -> Any:
         """The path as it was typed. Raises BadParameter."""
-        text = os.fspath(value)
-        if not text:
-            self.fail("the path is empty; name a place on disk", param, ctx)
-        if text == "-":
-            self.fail(
-                "'-': the result cannot go to standard output; name a place on disk (./- if it is a name)", param, ctx
-            )
+        wrong = unwritable(os.fspath(value))
+        if wrong is not None:
+            self.fail(wrong, param, ctx)
         return super().convert(value, param, ctx)

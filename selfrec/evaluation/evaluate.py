@@ -27,6 +27,7 @@ from selfrec.evaluation.result import Difference, Evaluation, Group
 from selfrec.histories import Histories, Holdout, Int64
 from selfrec.scoring.kernel import Scorer
 from selfrec.settings.tables import ScoringSettings
+from selfrec.words import all_of
 
 if TYPE_CHECKING:
     from selfrec.catalog import Catalog
@@ -85,7 +86,7 @@ def evaluate_lists(
     measured = np.flatnonzero(asked)
     if not len(measured):
         raise EmptyDataError(
-            f"nothing to evaluate: none of the {len(holdout):,} held-out users has a hidden item; "
+            f"nothing to evaluate: no item is hidden of {all_of(len(holdout), 'held-out user')}; "
             "raise split.test, or take another split"
         )
     groups = user_groups(holdout.inputs, popularity, asked)

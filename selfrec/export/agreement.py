@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from selfrec.words import plural
+
 TOLERANCE = 1e-4
 """Largest difference of two scores, relative to the largest score of the batch."""
 
@@ -40,5 +42,5 @@ def difference(
     # The last slot's rival may stand just outside the list.
     clear[:, -1:] = False
     if (items[clear] != wanted_items[clear]).any():
-        return f"{int((items[clear] != wanted_items[clear]).sum())} items differ"
+        return plural(int((items[clear] != wanted_items[clear]).sum()), "item differs", "items differ")
     return ""

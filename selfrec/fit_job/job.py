@@ -30,6 +30,7 @@ from selfrec.histories import Float32, Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import GRAPH, ITEMS, WEIGHTS, Manifest
+from selfrec.model_folder.order import check_source
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import ModelWriter
 from selfrec.pipeline.checkpoint import WorkFolder
@@ -86,6 +87,7 @@ def fit(
     plugins = PluginManager.load(config.disable_plugins)
     found = check_parts(config, plugins)
     _check_length(config)
+    check_source(source)
     # What is wrong here is better known before the source is read.
     _device(config.training.device)
     if warm_start is not None:
@@ -174,9 +176,8 @@ def _fit(
         manifest = manifest.model_copy(update={"test_metrics": dict(evaluation.overall.model)})
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
-    tried = [trained.part for trained in parts.trained.values()]
-    unread = unread_columns(config, dataset, tried, manifest)
-    return Fitted(writer.target, writer.commit(manifest), () if unread is None else (unread,))
+    unread = unread_columns(config, dataset, parts, final, manifest)
+    return Fitted(writer.target, writer.commit(manifest), unread)
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:

@@ -10,6 +10,7 @@ from selfrec.fit_job.searching import rows_of, search_options
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import SearchRow
+from selfrec.model_folder.order import check_source
 from selfrec.pipeline.listener import FitListener, Silent
 from selfrec.settings.tables import Config, SearchSettings
 from selfrec.source.dataset import load_dataset
@@ -37,6 +38,7 @@ def tune(
     listener = listener or Silent()
     plugins = PluginManager.load(config.disable_plugins)
     check_parts(config, plugins)
+    check_source(source)
     with extra_needed("selfrec tune"):
         # Trials of other rows of the table still say where to look; those of other options are about another model.
         fixed = config.model_dump(mode="json", exclude={"search", "seed", "scoring", "training"})

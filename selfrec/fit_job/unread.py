@@ -1,31 +1,47 @@
-"""User columns that were given and that nothing reads: why, and what to do about it."""
+"""Columns of users and items that were given and that nothing reads: why, and what to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from selfrec.model_folder.manifest import Manifest
+from selfrec.pipeline.chosen import Chosen
+from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
 from selfrec.settings.tables import Config
+from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset
 from selfrec.words import plural
 
 
-def unread_columns(config: Config, dataset: Dataset, tried: Iterable[Part], manifest: Manifest) -> str | None:
-    """A line where the model reads none of the user columns that the fit was given. tried: all parts it trained."""
-    table = dataset.user_table
-    if table is None or manifest.user_table is not None:
-        return None
+def unread_columns(
+    config: Config, dataset: Dataset, parts: PartTrainer, final: Chosen, manifest: Manifest
+) -> tuple[str, ...]:
+    """A line for each of the two tables that the fit was given and the model reads no column of."""
+    tried = [trained.part for trained in parts.trained.values()]
+    least = plural(config.cleaning.min_users_per_item, "user")
+    lines = []
+    if dataset.user_table is not None and manifest.user_table is None:
+        able = [part for part in tried if "user_features" in part.record.reads(part.options)]
+        lines.append(_why("user", dataset.user_table, able, least))
+    if dataset.item_table is not None and not any(part.key in parts.item_readers for part in final.parts):
+        able = [part for part in tried if part.key in parts.item_readers]
+        lines.append(_why("item", dataset.item_table, able, least))
+    return tuple(lines)
+
+
+def _why(side: str, table: SideTable, able: Iterable[Part], least: str) -> str:
+    """able: the parts that were trained and read such columns."""
+    of = "items of " if side == "item" else ""
     if not table.labels:
-        least = plural(config.cleaning.min_users_per_item, "user")
         return (
-            f"--user-features: no column of {table.place!r} has a value that {least} or more have, so there is nothing "
-            "to learn from; group the values in a view"
+            f"--{side}-features: no column of {table.place!r} has a value that {of}{least} or more have, so there is "
+            "nothing to learn from; group the values in a view"
         )
-    able = sorted({part.name for part in tried if "user_features" in part.record.reads(part.options)})
-    if able:
+    names = sorted({part.name for part in able})
+    if names:
         return (
-            f"--user-features: the lists are no better with the {' and the '.join(able)}, which reads them, so no part "
-            "of the exported pipeline does; `-o pipeline.keep=all` exports it all the same"
+            f"--{side}-features: the lists are no better with the {' and the '.join(names)}, which reads them, so no "
+            "part of the exported pipeline does; `-o pipeline.keep=all` exports it all the same"
         )
-    return "--user-features: no part of the exported pipeline reads them; `--preset full` has one that can"
+    return f"--{side}-features: no part of the exported pipeline reads them; `--preset full` has one that can"

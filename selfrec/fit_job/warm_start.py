@@ -9,6 +9,7 @@ from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.tables import Config, SplitKind
 from selfrec.source.dataset import Dataset
+from selfrec.words import plural
 
 
 def check_warm_start(path: str) -> Model:
@@ -32,7 +33,7 @@ def warm_start_of(path: str | None, config: Config, dataset: Dataset, listener: 
     model.verify()
     warm = WarmStart.read(model.path / WEIGHTS, model.catalog, dataset.catalog)
     known = int((warm.old_numbers < warm.old_items).sum())
-    listener.message(f"warm start: {known:,} of {len(dataset.catalog):,} items known from {path}")
+    listener.message(f"warm start: {known:,} of {plural(len(dataset.catalog), 'item')} known from {path}")
     if dataset.split in ("random", "users") and dataset.fingerprint.get("content") != model.manifest.data.content:
         listener.message(
             f"warm start: split.kind = {dataset.split} draws anew as rows come in, so a few rows held out now may "
@@ -52,8 +53,8 @@ def _refuse_seen_rows(path: str, model: Model, config: Config, split: SplitKind)
     asked = earlier.training.validation_users
     if split not in ("leave-last", "temporal") and asked < config.training.validation_users:
         raise SettingsError(
-            f"--warm-start {path}: hid rows of at most {asked:,} users to choose on, so it has seen those of others "
-            f"that are held out now; fit with -o training.validation_users={asked}, or without --warm-start"
+            f"--warm-start {path}: hid rows of at most {plural(asked, 'user')} to choose on, so it has seen those "
+            f"of others that are held out now; fit with -o training.validation_users={asked}, or without --warm-start"
         )
     if earlier.training.refit == "all" and config.training.refit != "all":
         raise SettingsError(

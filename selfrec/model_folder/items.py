@@ -14,6 +14,7 @@ from selfrec import columns
 from selfrec.catalog import Catalog
 from selfrec.errors import ModelError, one_line
 from selfrec.source.ids import carried_type
+from selfrec.words import plural
 
 MAX_UNPACKED = 8 * 2**30
 """Most bytes of the table in memory."""
@@ -60,7 +61,7 @@ def _read(place: Path, n_items: int, item_type: str) -> pa.Table:
 def _check_rows(place: Path, metadata: Any, n_items: int, width: int) -> None:
     rows = int(metadata.num_rows)
     if rows != n_items:
-        raise ModelError(f"{place}: {rows:,} items, but the graph scores {n_items:,}; fit the model again")
+        raise ModelError(f"{place}: {plural(rows, 'item')}, but the graph scores {n_items:,}; fit the model again")
     said = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     unpacked = max(said, rows * width)
     if unpacked > MAX_UNPACKED:

@@ -29,8 +29,10 @@ def _arrays(fitting: Fitting) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
         yield from _columns("fitting.validation.targets", fitting.validation.targets)
     if fitting.candidate_rows is not None:
         yield from _columns("fitting.candidate_rows.inputs", fitting.candidate_rows.inputs)
-    if fitting.item_features is not None:
-        yield "fitting.item_features", fitting.item_features
+    # Not by its name, which would be taken for a look of the trainer's.
+    item_features = vars(fitting)["item_features"]
+    if item_features is not None:
+        yield "fitting.item_features", item_features
 
 
 def _columns(name: str, histories: Histories) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:

@@ -30,6 +30,7 @@ from selfrec.pipeline.prior import HalfLives, baseline
 from selfrec.pipeline.probing import check_loaded, check_state, probe
 from selfrec.pipeline.remedies import lack_of_memory
 from selfrec.pipeline.seeding import seeded
+from selfrec.pipeline.watched import Watched
 from selfrec.pipeline.weights import WarmStart
 from selfrec.settings.config import label_and_name, part_table
 from selfrec.settings.tables import Config
@@ -61,6 +62,8 @@ class PartTrainer:
     warm: WarmStart = field(default_factory=WarmStart)
     item_features: Float32 | None = None
     """float32[N, I], or None where no item columns were given."""
+    item_readers: set[str] = field(default_factory=set)
+    """Keys of the parts that looked at these columns, or may have done so before this fit was stopped."""
     half_lives: HalfLives = field(default_factory=HalfLives)
     """Of popularity, as the options or the stages have chosen it."""
     trained: dict[tuple[str, str], Trained] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class PartTrainer:
         """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
         finished = self.work_folder.finished(phase, part.key, part.module)
         if finished is not None:
+            self.item_readers.add(part.key)
             if (phase, part.key) not in self.trained:
                 none = Checkpoint(None)
                 asked = self._fitting(part, sizes, histories, features_of, checkpoint=none, candidate_rows=rows)
@@ -139,7 +143,7 @@ class PartTrainer:
                 _check_ran(part, "prepare", prepare(part.module, fitting))
 
     def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
-        return Fitting(
+        fitting = Watched(
             part=part,
             sizes=sizes,
             histories=histories,
@@ -152,6 +156,8 @@ class PartTrainer:
             half_lives=self.half_lives.days(histories),
             **{"validation": None, **more},
         )
+        fitting.readers = self.item_readers
+        return fitting
 
     def _chosen_state(self, phase: str, part: Part, like: str | None) -> Mapping[str, Tensor] | None:
         """What a refit may go on from. Not with a ranker, nor for one to learn from: the rows that are hidden for it

@@ -119,7 +119,7 @@ def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | No
     first, last = (str(data.fingerprint.get(end) or "")[:10] for end in ("first", "last"))
     span = f", {first} to {last}".replace("-", "\u2011") if first and last else ""
     name = "A recommender" if exported is None else f"The exported pipeline is \u201c{exported.name}\u201d"
-    lead = f"{name}, fitted on {data.fingerprint.get('rows', 0):,} events{span}."
+    lead = f"{name}, fitted on {plural(data.fingerprint.get('rows', 0), 'event')}{span}."
     if data.evaluation is not None:
         k = data.evaluation.main_cutoff
         difference = data.evaluation.overall.difference[f"ndcg@{k}"]

@@ -11,7 +11,7 @@ from typing import Any
 from selfrec.evaluation.result import Evaluation
 from selfrec.report.data import Generated, Histogram, HistoryLengths, PopularityCurve, Reconstruction
 from selfrec.report.style import BLUE, GRID, INK, MUTED, ORANGE, figure, to_svg
-from selfrec.words import plural
+from selfrec.words import all_of, plural
 
 _MOST_LETTERS = 50
 """Letters that stand side by side under all bars of a figure."""
@@ -31,7 +31,7 @@ class Panel:
 
 def history_lengths(data: HistoryLengths) -> Panel:
     """Users by number of items."""
-    title = f"Half of the users have {data.median:,.0f} items or fewer"
+    title = f"Half of the users have {plural(round(data.median), 'item')} or fewer"
     edges, counts = data.histogram.edges, data.histogram.counts
     names = _side_by_side([_span(int(low), int(high) - 1) for low, high in pairwise(edges)])
     with figure("history-lengths", 3.3) as (drawn, (ax,)):
@@ -92,7 +92,8 @@ def _by_cutoff(data: Evaluation, metric: str, name: str) -> Panel:
         ax.set_xlabel("k, length of the list (items)")
         ax.set_ylabel(f"{name}@k, mean over users")
         svg = to_svg(drawn, f"{name} by list length, model and popularity. {title}.")
-    return Panel(title, svg, f"{plural(data.users, 'test user')}; all {data.items:,} items are ranked.")
+    ranked = f"{all_of(data.items, 'item')} {'is' if data.items == 1 else 'are'} ranked"
+    return Panel(title, svg, f"{plural(data.users, 'test user')}; {ranked}.")
 
 
 def reconstruction(data: Reconstruction) -> Panel:

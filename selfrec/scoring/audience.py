@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec import columns
-from selfrec.errors import SettingsError
+from selfrec.errors import EmptyDataError, SettingsError
 from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.notes import reader_notes
 from selfrec.scoring.similar import item_number
 from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -43,6 +44,8 @@ class Audience(NamedTuple):
     """Users without a history in the catalog: left out, for their score is popularity's."""
     seen: int
     """Users who have the item already: left out, unless repeats are allowed."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the source was read, one line each."""
 
 
 def audience(
@@ -63,7 +66,8 @@ def audience(
 
     settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
     table of the source or a file.
-    Raises SettingsError where the catalog does not have the item or k is below 1, SourceError, ColumnError, ModelError.
+    Raises SettingsError where the catalog does not have the item or k is below 1, EmptyDataError where there are no
+    users, SourceError, ColumnError, ModelError.
     """
     if k < 1:
         raise SettingsError(f"k is {k}; give the number of users to find, at least 1")
@@ -78,6 +82,9 @@ def audience(
         source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
     ) as opened:
         reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table_of(model))
+        if not reader.users:
+            raise EmptyDataError(f"{users or opened.name}: no users to choose among; name a table with user ids")
+        notes = reader_notes(model, opened, reader)
         best: pa.Table | None = None
         done = cold = seen = 0
         for shard_number in range(reader.shards):
@@ -92,7 +99,7 @@ def audience(
     assert best is not None
     ids, scores = best.column(columns.USER_ID).to_pylist(), best.column(columns.SCORE).to_pylist()
     listed = [Member(rank, *pair) for rank, pair in enumerate(zip(ids, scores, strict=True), start=1)]
-    return Audience(listed, reader.users, cold, seen)
+    return Audience(listed, reader.users, cold, seen, notes)
 
 
 def _scored(model: Model, scorer: Scorer, shard: UserShard) -> tuple[pa.Table, int]:

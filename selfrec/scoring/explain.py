@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from selfrec.scoring.because import because
 from selfrec.scoring.kernel import Lists, Scorer
+from selfrec.scoring.notes import reader_notes
 from selfrec.scoring.single import Recommendation, named
 from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -46,6 +47,8 @@ class Explanation(NamedTuple):
     history: int
     """Items of the user's history that the model reads; 0 for a cold user, whose list is the most popular items."""
     items: list[Explained]
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the source was read, one line each."""
 
 
 def explain(
@@ -71,9 +74,8 @@ def explain(
     shown = Scorer(model, settings, few=True)
     config = model.config.model_copy(update={"source": source, "scoring": settings})
     with open_source(source_path, source) as opened:
-        shard = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model)).read_users(
-            pa.array([str(user)])
-        )
+        reader = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model))
+        shard, notes = reader.read_users(pa.array([str(user)])), reader_notes(model, opened, reader)
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
     lists = shown.score(histories, shard.seen(histories))
     longest = Scorer(model, settings.model_copy(update={"k": model.top_k}), few=True)
@@ -83,4 +85,4 @@ def explain(
         Explained(line, [Carrier(ids[one.item].as_py(), catalog.name(one.item), one.drop) for one in causes[place]])
         for place, line in enumerate(named(model, lists, 0))
     ]
-    return Explanation(len(histories.items), items)
+    return Explanation(len(histories.items), items, notes)

@@ -16,6 +16,7 @@ from selfrec.scoring.bias import item_bias
 from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.companion import Earlier
 from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.notes import column_notes, short_lists_note, strays_note, user_columns_note
 from selfrec.scoring.request import EVERYBODY, ScoringRequest
 from selfrec.scoring.shards import ShardRun, identity_of
 from selfrec.scoring.staging import CHANGES, SPILL, Staging
@@ -25,11 +26,9 @@ from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 from selfrec.side_columns import SideTable
 from selfrec.source.fingerprints import Compared
-from selfrec.source.mapping import missed
 from selfrec.source.open import Source, open_source
 from selfrec.source.reading import HistoryReader
-from selfrec.source.stray_times import stray_times
-from selfrec.words import plural
+from selfrec.words import all_of, plural
 
 
 def score_table(
@@ -142,16 +141,13 @@ class _Job:
 
     def notes(self, opened: Source, staging: Staging, begun: _Begun) -> tuple[str, ...]:
         """What a person must know of the job before it scores, one line each."""
-        changed = begun.changes and begun.changes.note
-        columns, denied = _columns_note(begun.reader, self.user_table), self._denied_note(begun)
-        strays = _strays_note(self.model, opened)
         told = (
-            *_missed(self.model, opened),
-            strays,
-            denied,
+            *column_notes(self.model, opened),
+            strays_note(self.model, opened),
+            self._denied_note(begun),
             staging.note,
-            changed,
-            columns,
+            begun.changes and begun.changes.note,
+            user_columns_note(begun.reader, self.user_table),
             begun.reader.strange_levels,
         )
         return tuple(note for note in told if note)
@@ -164,19 +160,37 @@ class _Job:
         return f"--deny {self.request.deny}: holds the whole catalog ({catalog}), so the result is empty"
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
-        """What shows once everybody is scored: that nobody gets anything, and that ids which are written otherwise than
-        the fit's make all users cold."""
+        """What shows once everybody is scored: that many or all get fewer items than were asked for, and that ids which
+        are written otherwise than the fit's make all users cold."""
         if not run.rows and begun.items_left and not begun.compared.kept:
             return (
-                f"nobody gets an item, for each user has all {plural(begun.items_left, 'item')} that may be "
+                f"nobody gets an item, for each user has {all_of(begun.items_left, 'item')} that may be "
                 "recommended in the source already; --repeats lets them be recommended again",
             )
+        told = (self._short_note(run, begun), self._cold_note(run, begun))
+        return tuple(note for note in told if note)
+
+    def _short_note(self, run: ShardRun, begun: _Begun) -> str | None:
+        if not begun.items_left:
+            return None
+        return short_lists_note(
+            run.short_lists,
+            begun.compared.scored,
+            self.settings.k,
+            left=begun.items_left,
+            catalog=self.model.n_items,
+            rules=self.request.rules,
+            repeats=self.settings.repeats,
+            kept=begun.compared.kept > 0,
+        )
+
+    def _cold_note(self, run: ShardRun, begun: _Begun) -> str | None:
         if self.request.users is not None or run.cold_users < max(1, begun.compared.users):
-            return ()
+            return None
         known = self.model.catalog.item_ids[0].as_py()
         return (
             "no user has a history in the catalog, so everybody gets the most popular items; check that the item "
-            f"column has ids such as {known!r}, and that events are called as in the fit",
+            f"column has ids such as {known!r}, and that events are called as in the fit"
         )
 
 
@@ -195,28 +209,6 @@ def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: f
         scored=compared.scored,
         kept=compared.kept,
         removed=compared.removed,
-    )
-
-
-def _missed(model: Model, opened: Source) -> list[str]:
-    """The columns that the source has no more, why those of their names are not taken, and what had to be guessed."""
-    lines = missed(model.manifest.columns.model_dump(), opened.columns)
-    return [*lines, *(opened.mapping.notes if lines else []), *opened.mapping.guesses]
-
-
-def _strays_note(model: Model, opened: Source) -> str | None:
-    """Which events all others are old beside, where the model counts back from the newest."""
-    strays = "" if model.config.cleaning.half_life_days is None else stray_times(opened)
-    return f"cleaning.half_life_days counts back from the newest event: {strays}" if strays else None
-
-
-def _columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
-    """Whose columns are unknown, where the model reads some."""
-    if table is None or reader.users_with_columns is None or reader.users_with_columns == reader.users:
-        return None
-    return (
-        f"{reader.users_with_columns:,} of {reader.users:,} users are in {table.place!r}; the columns of the others "
-        "count as unknown"
     )
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from selfrec import columns
@@ -144,6 +145,12 @@ def read_note(path: Path) -> PartNote | None:
         return PartNote(**json.loads(pq.read_metadata(path).metadata[_NOTE.encode()]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         return None
+
+
+def full_lists(path: Path, k: int) -> int:
+    """Users of a part who have k items."""
+    ranks = pq.read_table(path, columns=[columns.RANK]).column(0)
+    return int(pc.sum(pc.equal(ranks, k)).as_py() or 0)
 
 
 def is_sound(path: Path, rows: int) -> bool:

@@ -15,8 +15,8 @@ from selfrec.histories import Float32, Histories
 from selfrec.model_folder.manifest import GRAPH_DATA, ITEMS
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.engines import ENGINES
-from selfrec.scoring.kernel import Lists, Scorer
-from selfrec.scoring.result_parts import IdForm, PartNote, hash_shard, id_values, result_table, write_part
+from selfrec.scoring.kernel import NEVER, Lists, Scorer
+from selfrec.scoring.result_parts import IdForm, PartNote, full_lists, hash_shard, id_values, result_table, write_part
 from selfrec.scoring.staging import Staging
 from selfrec.scoring.summary import Progress, Tell
 from selfrec.settings.tables import ScoringSettings
@@ -57,7 +57,7 @@ class ShardRun:
         tell: Tell | None = None,
     ) -> None:
         """types: SQL types of user and item ids."""
-        self.rows = self.cold_users = self.resumed_shards = self.resumed_users = 0
+        self.rows = self.cold_users = self.short_lists = self.resumed_shards = self.resumed_users = 0
         self._model, self._scorer, self.reader, self.staging = model, scorer, reader, staging
         self._user_type, self._id_form, self._identity = types[0], id_form, identity
         self._item_ids = id_values(model.catalog.item_ids, types[1], id_form)
@@ -76,7 +76,8 @@ class ShardRun:
                 if read.done is not None:
                     self.resumed_shards += 1
                     self.resumed_users += read.done.users
-                    self._count(read.number, read.done, resumed=True)
+                    full = full_lists(self.staging.part(read.number), self._scorer.k)
+                    self._count(read.number, read.done, short=read.done.users - full, resumed=True)
                     self._advance(read.done.users)
                     continue
                 scoring.append((read, pool.submit(self._score, read)))
@@ -127,10 +128,13 @@ class ShardRun:
             rows=table.num_rows,
         )
         write_part(self.staging.part(read.number), table, note)
-        self._count(read.number, note, resumed=False)
+        # Empty places come last.
+        short = int((lists.scores[:, -1] == NEVER).sum())
+        self._count(read.number, note, short=short, resumed=False)
 
-    def _count(self, shard: int, note: PartNote, *, resumed: bool) -> None:
+    def _count(self, shard: int, note: PartNote, *, short: int, resumed: bool) -> None:
         with self._lock:
+            self.short_lists += short
             self.rows += note.rows
             self.cold_users += note.cold_users
             if self._tell is not None:

@@ -10,6 +10,7 @@ from selfrec.errors import SettingsError, TargetError
 from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
+from selfrec.scoring.path_like import PathLikeTarget, check_no_table, looks_like_path, meant
 from selfrec.scoring.result_parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.scoring.table_target import WAIT_SECONDS, TableTarget
@@ -59,6 +60,7 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     if (into is None) == (to is None):
         raise SettingsError("name one target: --into TABLE, or --to FILE.parquet or a folder")
     if to is not None:
+        check_no_table(to)
         path = Path(to).resolve()
         if not path.name:
             raise TargetError(f"{to}: no result can take the place of the root folder; choose another folder")
@@ -72,10 +74,8 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     database, separator, table = into.rpartition("::")
     if not separator:
         if re.search(r"\.(parquet|pq|csv|tsv)(\.gz)?$|[*?\[]", source_path.lower()):
-            raise SettingsError(
-                f"--into {into}: the source {source_path!r} is no database to hold a table; "
-                f"use --into FILE.duckdb::{into} or --to FILE.parquet"
-            )
+            then = meant(into) if looks_like_path(into) else f"use --into FILE.duckdb::{into} or --to FILE.parquet"
+            raise SettingsError(f"--into {into}: the source {source_path!r} is no database to hold a table; {then}")
         # Also where it is no name at all, or a folder: it is the source then that is named wrongly, not the table.
         if not source_path or Path(source_path).is_dir():
             find_files(source_path)
@@ -85,4 +85,6 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     if Path(database).is_dir():
         raise TargetError(f"--into {into}: {database} is a folder; name a DuckDB file, FILE.duckdb::{table}")
     check_outside(Path(database))
-    return TableTarget(Path(database).resolve(), table, wait_seconds=max(WAIT_SECONDS, wait))
+    # Who names the database does mean a table.
+    kind = PathLikeTarget if not separator and looks_like_path(table) else TableTarget
+    return kind(Path(database).resolve(), table, wait_seconds=max(WAIT_SECONDS, wait))

@@ -42,11 +42,17 @@ class Settings(BaseModel):
         if value == UNSET and type(None) in kinds:
             return None
         lists = [kind for kind in kinds if get_origin(kind) in LISTS]
-        if isinstance(value, str) and lists and str not in kinds:
+        if isinstance(value, str) and lists and str not in kinds and not half_a_list(value):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         if not isinstance(value, str) and lists and all(kind in lists or kind is type(None) for kind in kinds):
             return (value,)
         return value
+
+
+def half_a_list(text: str) -> bool:
+    """Whether it was to be a list that TOML could not read: a bracket is missing, or quotes around a text in it."""
+    text = text.strip()
+    return text.startswith("[") or (text.endswith("]") and "[" not in text)
 
 
 def members(annotation: Any) -> tuple[Any, ...]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 
 from selfrec.errors import SettingsError
-from selfrec.settings.base import Settings
+from selfrec.settings.base import Settings, half_a_list
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
+
+_LISTS = ("tuple_type", "list_type", "set_type", "frozen_set_type")
 
 _PLAIN = {
     "too_short": "should have {min_length} or more of them",
@@ -25,8 +27,7 @@ _PLAIN = {
     "dict_type": "should be a table of names and values",
     "model_type": "should be a table of names and values",
     "string_type": "should be text",
-    "tuple_type": "should be a list, such as [64] or a,b",
-    "list_type": "should be a list, such as [64] or a,b",
+    **dict.fromkeys(_LISTS, "should be a list, such as [64] or a,b"),
 }
 """For those of pydantic's own words that speak of Python, by the type of error."""
 
@@ -75,10 +76,24 @@ def _sentence(details: list[ErrorDetails], model: type[Settings], where: str, fl
 
 def _wanted(detail: ErrorDetails) -> str:
     """What the value should be."""
+    given = detail["input"]
+    if isinstance(given, str) and half_a_list(given) and detail["type"] in _LISTS:
+        return _half_a_list(given.strip())
     plain = _PLAIN.get(detail["type"])
     if plain is not None:
         return plain.format_map(detail.get("ctx", {}))
     return detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+
+
+def _half_a_list(text: str) -> str:
+    wrong = (
+        "has [ without ]"
+        if not text.endswith("]")
+        else "has ] without ["
+        if not text.startswith("[")
+        else "is no list of TOML, where texts stand in quotes"
+    )
+    return f'{wrong}, and a list is a,b or ["a", "b"]'
 
 
 def _place(detail: ErrorDetails, model: type[Settings], where: str) -> tuple[type[Settings], str]:

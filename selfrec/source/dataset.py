@@ -156,6 +156,16 @@ def _user_columns(staged: StagedTable, table: SideTable, cleaned: Cleaned) -> Fl
     return by_code(staged, table, cleaned.users, f"(SELECT user_id, u AS code FROM {FIT_USERS})")
 
 
+def _more_rows(split: Split) -> str:
+    """What to do where nothing is left to choose on."""
+    if split.kind not in ("leave-last", "random"):
+        return "raise split.validation"
+    told = "raise split.validation (of a user's two items, 0.5 hides one)"
+    if split.kind == "leave-last":
+        told += ", or set split.last_items = 1 where users have three: to learn from, to choose on and to test on"
+    return told
+
+
 def _assemble(
     source: Source,
     cleaned: Cleaned,
@@ -181,14 +191,7 @@ def _assemble(
     validation, line = reader.holdout(split, Part.VALIDATION)
     report.lines.append(line)
     if not len(validation) and not fixed:
-        raise EmptyDataError(
-            f"{source.name}: the split {split.kind!r} left no validation rows; raise split.validation"
-            + (
-                ", or set split.last_items = 1; users need three items: to learn from, to choose on and to test on"
-                if split.kind == "leave-last"
-                else ""
-            )
-        )
+        raise EmptyDataError(f"{source.name}: the split {split.kind!r} left no validation rows; {_more_rows(split)}")
     test, line = reader.holdout(split, Part.TEST)
     if line.rows_before:
         report.lines.append(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from selfrec.errors import EmptyDataError
-from selfrec.words import plural
+from selfrec.words import all_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Report:
         self.lines.append(RuleCount(rule=rule, rows_before=self.rows, rows_dropped=rows, note=note))
         before, self.rows = self.rows, self.rows - rows
         if self.rows <= 0:
-            raise EmptyDataError(f"{self.source}: the rule {rule!r} dropped all {plural(before, 'row')}; {hint}")
+            raise EmptyDataError(f"{self.source}: the rule {rule!r} dropped {all_of(before, 'row')}; {hint}")
 
     def tell(self, rule: str, note: str) -> None:
         """Add a line of a rule that drops no rows."""

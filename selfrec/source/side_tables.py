@@ -293,9 +293,9 @@ def _check_finite(staged: StagedTable) -> None:
 def _check_levels(staged: StagedTable, name: str, found: int, min_users: int, max_levels: int) -> None:
     if found > max_levels:
         raise ColumnError(
-            f"{staged.name}: column {name!r} has {found:,} levels of {min_users} or more users, more than "
-            f"features.max_levels = {max_levels}; name the columns to take in features.{staged.side}_columns, or group "
-            "the levels in a view"
+            f"{staged.name}: column {name!r} has {plural(found, 'level')} of {plural(min_users, 'user')} or more, more "
+            f"than features.max_levels = {max_levels}; name the columns to take in features.{staged.side}_columns, or "
+            "group the levels in a view"
         )
 
 

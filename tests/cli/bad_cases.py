@@ -249,6 +249,18 @@ OTHERS = [
     Case("audience model shop.duckdb", 2, ("--item",)),
     Case("audience model shop.duckdb --item i99", 2, ("'i99'",)),
     Case("audience model shop.duckdb --item i1 -k 0", 2, ("0",)),
+    Case(
+        "audience model shop.duckdb --item i1 --table odd",
+        1,
+        ("table 'odd' of shop.duckdb", "no users to choose among"),
+        sql=events("*", "interactions LIMIT 0"),
+    ),
+    Case(
+        "audience model shop.duckdb --item i1 --users head.csv",
+        1,
+        ("head.csv", "no users to choose among"),
+        files={"head.csv": "user_id\n"},
+    ),
     Case("recommend model", 2, ("--history",)),
     Case("recommend model --history i1 -k 0", 2, ("'-k'", "0")),
     Case("recommend nowhere --history i1", 1, ("nowhere", "no such model folder")),
@@ -341,4 +353,49 @@ INTO_A_MODEL = [
     Case("fit shop.duckdb --out model/deep/new", 1, IN_A_MODEL),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL]
+TABLE_OR_PATH = [
+    *(
+        Case(f"score model shop.duckdb --into {name}", 2, (f"--into {name}: looks like a path", advice))
+        for name, advice in (
+            ("lists.parquet", "--to lists.parquet"),
+            ("LISTS.PQ", "--to LISTS.PQ"),
+            ("lists/", "--to lists/,"),
+            ("out/lists", "--to out/lists,"),
+            ("..", "--to ..,"),
+            ("other.duckdb", "--into other.duckdb::TABLE"),
+            ("other.db", "--into other.db::TABLE"),
+            ("lists.csv", "Parquet, --to FILE.parquet"),
+            ("lists.csv.gz", "Parquet, --to FILE.parquet"),
+        )
+    ),
+    Case(
+        "score model events.parquet --into lists.parquet", 2, ("no database to hold a table", "is --to lists.parquet")
+    ),
+    Case("score model events.parquet --into other.duckdb", 2, ("--into other.duckdb::TABLE",)),
+    Case("score model shop.duckdb --to new.duckdb", 2, ("results there are Parquet", "--into new.duckdb::TABLE")),
+    Case("score model shop.duckdb --to shop.duckdb", 2, ("results there are Parquet", "--into shop.duckdb::TABLE")),
+    Case("score model shop.duckdb --to new.db::lists", 2, ("results there are Parquet", "--into new.db::lists")),
+    Case("score model none.duckdb --into lists.parquet", 1, ("none.duckdb", "no such file")),
+]
+
+SWAPPED = [
+    *(
+        Case(f"{args} shop.duckdb model {options}", 2, ("model: is a model folder", "shop.duckdb is none", "swapped"))
+        for args, options in (
+            ("score", "--into lists"),
+            ("score", "--to model/lists.parquet"),
+            ("evaluate", ""),
+            ("explain", "--user 1"),
+            ("audience", "--item i1"),
+        )
+    ),
+    Case("score 'events/*.parquet' model --to lists.parquet", 2, ("events/*.parquet is none", "swapped")),
+    Case("similar i1 model", 2, ("model: is a model folder", "i1 is none", "swapped", "comes first: model i1")),
+    Case("export out.onnx model", 2, ("out.onnx is none", "swapped", "comes first: model out.onnx")),
+    Case("export page model --web", 2, ("page is none", "swapped")),
+    Case("score model model --into lists", 2, ("model: is a model folder, no source", "DuckDB file")),
+    Case("evaluate model model", 2, ("model: is a model folder, no source", "DuckDB file")),
+    Case("fit model --out new", 2, ("model: is a model folder, no source", "DuckDB file")),
+]
+
+CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED, *TABLE_OR_PATH]

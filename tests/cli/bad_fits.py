@@ -89,6 +89,12 @@ FIT = [
         ("table 'odd' of shop.duckdb", "null ids", "dropped all 480 rows", "--user-column"),
         sql=events("NULL::BIGINT AS user_id, item_id"),
     ),
+    Case(
+        "fit one.csv --out new",
+        1,
+        ("one.csv", "dropped the only row; ", "min_users_per_item"),
+        files={"one.csv": "user_id,item_id\n1,a\n"},
+    ),
     Case(FIT_ODD + " --seed 4", 1, ("odd", "dropped all", "min_users_per_item"), sql=events("1 AS user_id, item_id")),
     Case(
         FIT_ODD + " --seed 5",

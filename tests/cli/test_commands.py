@@ -357,11 +357,24 @@ def test_the_verbs_in_python(model: Path, shop: Path, tmp_path: Path) -> None:
     assert repr(loaded).endswith("20 items, lists of up to 10>")
 
 
-def test_what_python_takes_and_refuses(model: Path, shop: Path, tmp_path: Path) -> None:
+def test_what_python_takes_and_refuses(
+    model: Path, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loaded = selfrec.load(model)
     assert loaded.recommend(item for item in ("i2", "i4")) == loaded.recommend(["i2", "i4"], 10)
     assert loaded.recommend(["i2"], 2, weights=[1e300]) == loaded.recommend(["i2"], 2, weights=[1e15])
     assert loaded.score(shop, into=tmp_path / "other.duckdb::lists", k=2).rows == 2 * USERS
+    with pytest.raises(SettingsError, match="is a model folder, no source"):
+        loaded.score(model, to=tmp_path / "x.parquet")
+    with pytest.raises(SettingsError, match="is a model folder, no source"):
+        loaded.evaluate(model)
+    monkeypatch.chdir(tmp_path)
+    for place, why in (("-", "^to: '-': the result cannot go to standard output"), ("", "^to: the path is empty")):
+        with pytest.raises(SettingsError, match=why):
+            loaded.score(shop, to=place)
+        with pytest.raises(SettingsError, match=why.replace("to", "out", 1)):
+            selfrec.fit(shop, place)
+    assert not (tmp_path / "-").exists()
     held = [{"a": 1}, duckdb.connect(str(shop))]
     for value in held:
         for name in ("users", "deny"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import selfrec
@@ -81,7 +82,7 @@ def test_a_list_without_a_line_is_said_in_words(cli: Cli, tmp_path: Path) -> Non
     assert cli("recommend", model, "--history", "100,101,102") == Ran(0, "", said)
     assert cli("explain", model, shop, "--user", "ann") == Ran(0, "", said)
     nobody = cli("audience", model, shop, "--item", "101")
-    assert (nobody.code, nobody.out) == (0, "")
+    assert nobody == Ran(0, "", "nobody is left: of 1 user, 1 had it already and 0 had no history\n")
 
 
 def test_explain_somebody_unknown(cli: Cli, model: Path, shop: Path) -> None:
@@ -111,6 +112,27 @@ def test_audience(cli: Cli, model: Path, shop: Path) -> None:
     with pytest.raises(SettingsError, match="not in the catalog"):
         selfrec.load(model).audience(shop, f"i{ITEMS}")
     assert cli("audience", model, shop, "--item", f"i{ITEMS}").code == 2
+
+
+def test_what_was_guessed_of_a_source_is_told(cli: Cli, model: Path, shop: Path, tmp_path: Path) -> None:
+    events, bare = tmp_path / "events.csv", tmp_path / "bare.parquet"
+    with duckdb.connect(str(shop)) as connection:
+        columns = "user_id, item_id, strftime(timestamp, '%d/%m/%Y') AS timestamp"
+        connection.execute(f"COPY (SELECT {columns} FROM interactions) TO '{events}'")
+        connection.execute(f"COPY (SELECT user_id, item_id FROM interactions) TO '{bare}'")
+    for command in (("explain", "--user", "7"), ("audience", "--item", "i3", "-k", "3")):
+        for source, says in (
+            (events, "column 'timestamp': times are taken for day/month/year"),
+            (bare, "the model was fitted with times (column 'timestamp'), and the source has none"),
+        ):
+            call = (command[0], model, source, *command[1:])
+            assert f"Note: {says}" in " ".join(cli(*call).out.split())
+            [note] = json.loads(cli(*call, "--json").out)["notes"]
+            assert note.startswith(says)
+        call = (command[0], model, shop, *command[1:])
+        assert "Note" not in cli(*call).out
+        assert json.loads(cli(*call, "--json").out)["notes"] == []
+    assert selfrec.load(model).explain(bare, 7).notes == selfrec.load(model).audience(bare, "i3").notes != ()
 
 
 def test_nobody_is_explained_for_somebody_near(cli: Cli, model: Path, shop: Path) -> None:

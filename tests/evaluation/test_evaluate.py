@@ -92,7 +92,7 @@ def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_nothing_hidden_is_an_error() -> None:
-    with pytest.raises(EmptyDataError, match="none of the 1 held-out users"):
+    with pytest.raises(EmptyDataError, match="no item is hidden of the only held-out user; "):
         evaluate_lists(next_items, holdout([[1]], [[]]), POPULARITY, list_length=K)
 
 

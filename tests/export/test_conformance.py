@@ -61,7 +61,7 @@ def test_items_may_differ_where_scores_tie_and_nowhere_else() -> None:
     scores = np.array([[5, 3, 3, 1, 0]], np.float32)
     items = np.array([[9, 8, 7, 6, 5]])
     assert difference(np.array([[9, 7, 8, 6, 5]]), scores, items, scores) == ""
-    assert difference(np.array([[8, 9, 7, 6, 5]]), scores, items, scores) == "1 items differ"
+    assert difference(np.array([[8, 9, 7, 6, 5]]), scores, items, scores) == "1 item differs"
     assert difference(items, scores + np.float32(0.01), items, scores) == "scores differ by 0.01"
     assert difference(items, np.where(scores == 0, -np.inf, scores), items, scores) == "other slots are empty (-inf)"
     assert difference(items[:, :4], scores[:, :4], items, scores).startswith("shapes (1, 4)")

@@ -290,7 +290,7 @@ def test_k_beyond_the_model(model: Model, shop: str, tmp_path: Path) -> None:
         (None, "{tmp}/photos", "no part of a result"),
         (None, "{tmp}/folder.parquet", "is a folder"),
         (None, "{tmp}/other.parquet", "no earlier result"),
-        (None, "{tmp}/shop.duckdb", "is a file"),
+        (None, "{tmp}/photos/cat.jpg", "is a file"),
         (None, "{tmp}/shop.duckdb/x.parquet", "cannot write"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from selfrec.errors import SelfrecError
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.job import score_table
-from selfrec.scoring.request import ScoringRequest
+from selfrec.scoring.request import EVERYBODY, ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import leftovers, next_item_model, read_rows, write_shop
@@ -21,13 +21,15 @@ class _StopError(Exception):
     pass
 
 
-def _interrupted(model: Model, shop: str, target: Any, settings: ScoringSettings, after: int) -> None:
+def _interrupted(
+    model: Model, shop: str, target: Any, settings: ScoringSettings, after: int, request: ScoringRequest = EVERYBODY
+) -> None:
     def stop(done: int, total: int) -> None:
         if done > after:
             raise _StopError
 
     with pytest.raises(_StopError):
-        score_table(model, shop, target, settings, progress=stop)
+        score_table(model, shop, target, settings, request, progress=stop)
 
 
 @pytest.fixture
@@ -52,6 +54,16 @@ def test_resume_goes_on_from_the_finished_shards(model: Model, many: str, tmp_pa
     score_table(model, many, parse_target(many, into="whole"), SHARDED)
     with duckdb.connect(many, read_only=True) as connection:
         assert connection.execute("FROM lists").fetchall() == connection.execute("FROM whole").fetchall()
+
+
+def test_short_lists_of_finished_shards_are_counted(model: Model, many: str, tmp_path: Path) -> None:
+    """A part's note does not tell of them; its ranks do."""
+    (tmp_path / "few.txt").write_text("100\n101\n")
+    target, allow = parse_target(many, into="lists"), str(tmp_path / "few.txt")
+    _interrupted(model, many, target, SHARDED, 1200, ScoringRequest(allow=allow))
+    summary = score_table(model, many, target, SHARDED, ScoringRequest(allow=allow, resume=True))
+    assert summary.resumed_shards >= 1
+    assert [note.partition(":")[0] for note in summary.notes] == ["600 of 1,500 users got fewer than 2 items"]
 
 
 def test_a_finished_shard_whose_bytes_changed_is_scored_again(model: Model, many: str) -> None:

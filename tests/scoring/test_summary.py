@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from selfrec.cli.commands.score import _speed
@@ -61,6 +62,64 @@ def test_that_nobody_gets_an_item_is_told(tmp_path: Path) -> None:
         "lets them be recommended again"
     ]
     assert told[1] == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("rules", "repeats", "says"),
+    [
+        ({}, False, None),
+        # Ann has 100 and bob 102, which only ann may get.
+        (
+            {"allow": "few.txt"},
+            False,
+            "2 of 3 users got fewer than 2 items: --allow few.txt leaves 2 of 6 items, and what a user has already is "
+            "left out; for full lists, a longer --allow, a lower -k or --repeats",
+        ),
+        ({"allow": "few.txt"}, True, None),
+        (
+            {"allow": "few.txt", "deny": "one.txt"},
+            True,
+            "3 of 3 users got fewer than 2 items: --allow few.txt and --deny one.txt leave 1 of 6 items; for full "
+            "lists, a longer --allow, a shorter --deny or a lower -k",
+        ),
+    ],
+)
+def test_lists_that_are_shorter_than_asked_for_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: dict[str, str], repeats: bool, says: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("few.txt").write_text("100\n102\n")
+    Path("one.txt").write_text("102\n")
+    model = next_item_model(tmp_path / "model")
+    write_shop(Path("shop.duckdb"), [("ann", 100), ("bob", 102), ("eve", 105)])
+    target = parse_target("shop.duckdb", into="lists")
+    told: list[str] = []
+    summary = score_table(
+        model,
+        "shop.duckdb",
+        target,
+        ScoringSettings(k=2, repeats=repeats),
+        ScoringRequest(**rules),  # type: ignore[arg-type]
+        tell=lambda event, **fields: told.append(fields.get("text", "")),
+    )
+    assert list(summary.notes) == summary.as_dict()["notes"] == [says] * (says is not None)
+    assert [text for text in told if text] == list(summary.notes)
+
+
+def test_short_lists_of_a_small_catalog_are_told(tmp_path: Path) -> None:
+    model, shop = next_item_model(tmp_path / "model", 4, 4), str(tmp_path / "shop.duckdb")
+    write_shop(Path(shop), [("ann", 100), ("ann", 101), ("bob", 102)])
+    target = parse_target(shop, into="lists")
+    assert score_table(model, shop, target, ScoringSettings(k=3), ScoringRequest(changed_only=True)).notes[1:] == (
+        "1 of 2 users got fewer than 3 items: the catalog has 4 items, and what a user has already is left out; for "
+        "full lists, a lower -k or --repeats",
+    )
+    with duckdb.connect(shop) as connection:
+        connection.execute("INSERT INTO interactions SELECT user_id, 103, timestamp FROM interactions LIMIT 1")
+    assert score_table(model, shop, target, ScoringSettings(k=3), ScoringRequest(changed_only=True)).notes == (
+        "1 of 1 user scored got fewer than 3 items: the catalog has 4 items, and what a user has already is left out; "
+        "for full lists, a lower -k or --repeats",
+    )
 
 
 def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:

@@ -159,6 +159,31 @@ def test_lists_and_unset_options_as_text() -> None:
     assert load_config(overrides=["cleaning.missing_weight=drop"]).cleaning.missing_weight == "drop"
 
 
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("pipeline.generators=[a,b", "'[a,b': has [ without ]"),
+        ('pipeline.generators=["a","b"', '\'["a","b"\': has [ without ]'),
+        ("pipeline.extractors=a,b]", "'a,b]': has ] without ["),
+        (
+            "cleaning.exclude_events=[view]",
+            "'[view]': is no list of TOML, where texts stand in quotes",
+        ),
+    ],
+)
+def test_half_a_list(override: str, says: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_config(overrides=[override])
+    name = override.partition("=")[0]
+    assert str(error.value) == f'option {name!r} is {says}, and a list is a,b or ["a", "b"]; give it another value'
+
+
+def test_brackets_within_a_text() -> None:
+    read = load_config(overrides=["cleaning.exclude_events=view [web],like [app]", 'pipeline.extractors=["a"]'])
+    assert read.cleaning.exclude_events == ("view [web]", "like [app]")
+    assert read.pipeline.extractors == ("a",)
+
+
 def test_quoted_names() -> None:
     assert parse_override('events."page view"=2') == {"events": {"page view": 2}}
 

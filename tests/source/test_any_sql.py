@@ -108,7 +108,7 @@ def results(shape: Shape, rows: list[tuple[int, int, int]]) -> tuple[Any, Any, A
         data = load_dataset(str(path), config, catalog=model.catalog, threads=1)
         split = [sorted(lists(part)) for part in (data.train, data.validation.targets, data.test.targets)]
         settings, request = ScoringSettings(k=3, threads=1), ScoringRequest(source=shape.settings)
-        score_table(model, str(path), parse_target(str(path), into=shape.target), settings, request)
+        score_table(model, str(path), parse_target(str(path), into=f"{path}::{shape.target}"), settings, request)
         with duckdb.connect(str(path)) as connection:
             found = connection.execute(f"SELECT * FROM {identifier(shape.target)}").fetchall()
             [(kept,)] = connection.execute(f"SELECT count(*) FROM {identifier(shape.names[0])}").fetchall()

@@ -249,6 +249,14 @@ def test_an_empty_result_names_the_rule(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["leave-last", "random"])
+def test_users_of_two_items_are_split_as_is_advised(tmp_path: Path, kind: str) -> None:
+    place = source(tmp_path, [(user, item, 1, "view", 1.0) for user in range(4) for item in "ab"])
+    with pytest.raises(EmptyDataError, match=r"raise split.validation \(of a user's two items, 0.5 hides one\)"):
+        load_dataset(place, loose(split={"kind": kind}))
+    assert len(load_dataset(place, loose(split={"kind": kind, "validation": 0.5})).validation) == 4
+
+
 def test_no_rows_at_all(tmp_path: Path) -> None:
     with pytest.raises(EmptyDataError, match="has no rows"):
         load_dataset(source(tmp_path, []), loose())

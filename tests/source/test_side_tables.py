@@ -137,7 +137,7 @@ class TestRefused:
             ([("a", -1e300, "Ulm", None)], {}, SourceError, "column 'income' holds NaN, infinity or more than 1e+100"),
             ([("a", "inf", "Ulm", None)], {}, SourceError, "make them null, which means unknown"),
             ([("z", 1, "Ulm", None)], {}, SourceError, "no user of the training rows is in its column 'household'"),
-            (PEOPLE, {"features": {"max_levels": 1}}, ColumnError, "'town' has 2 levels of 1 or more users, more than"),
+            (PEOPLE, {"features": {"max_levels": 1}}, ColumnError, "'town' has 2 levels of 1 user or more, more than"),
             (PEOPLE, {"features": {"user_columns": ("twon",)}}, ColumnError, "features.user_columns, perhaps 'town'"),
             (PEOPLE, {"features": {"user_columns": ("since",)}}, ColumnError, "column 'since' is DATE"),
         ],

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from selfrec.cli.options import model_argument, settings_options, source_argument
-from selfrec.cli.output import counted, print_json, print_table
+from selfrec.cli.output import counted, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 
@@ -37,10 +37,12 @@ def command(
     Every user of the source is scored for this one item. Users who have it already are left out, unless --repeats;
     so are users without a history, whose score is popularity's.
     """
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.audience import audience
     from selfrec.settings.config import changed
 
+    check_source(source, model)
     opened = open_model(model)
     with counted(state, "scoring") as advance:
         found = audience(
@@ -55,11 +57,17 @@ def command(
         )
     if as_json:
         counts = {"asked": found.asked, "cold": found.cold, "seen": found.seen}
-        print_json({"item": item_id, "users": [one._asdict() for one in found.users], **counts})
+        users_found = [one._asdict() for one in found.users]
+        print_json({"item": item_id, "users": users_found, **counts, "notes": list(found.notes)})
         return
     if found.users:
         rows = [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users]
         print_table(("rank", "user_id", "score"), rows, right=[0, 2])
+    print_notes(found.notes)
     from selfrec.words import plural
 
-    state.note(f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history")
+    told = f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history"
+    if found.users:
+        state.note(told)
+    else:
+        click.echo(f"nobody is left: {told}", err=True)

@@ -9,7 +9,7 @@ import click
 
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
-from selfrec.cli.output import print_table, progress
+from selfrec.cli.output import print_notes, print_table, progress
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -49,8 +49,10 @@ def command(
     """
     from selfrec.evaluation.held_out import evaluate_held_out
     from selfrec.evaluation.result import HEADINGS
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
 
+    check_source(source, model)
     opened = open_model(model)
     with progress(state) as bars:
         task = bars.add_task("reading", total=None)
@@ -70,5 +72,4 @@ def command(
         click.echo(json.dumps(log.result, indent=2))
         return
     print_table(HEADINGS, measured.table(), right=[2, 3, 4, 5])
-    for note in notes:
-        click.echo(f"\nNote: {note}")
+    print_notes(notes)

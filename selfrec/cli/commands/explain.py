@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from selfrec.cli.options import length_option, model_argument, settings_options, source_argument
-from selfrec.cli.output import note_nothing_left, print_json, print_table
+from selfrec.cli.output import note_nothing_left, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
 
@@ -39,16 +39,19 @@ def command(
     Each item of the history is left out in turn, and the whole graph runs again: `because` names the items without
     which the recommendation's score falls most, and how far it falls.
     """
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.explain import explain
     from selfrec.scoring.lengths import list_length
     from selfrec.settings.config import changed
 
+    check_source(source, model)
     opened = open_model(model)
     settings = changed(opened.config.source, source_options, "source")
     found = explain(opened, source, user, list_length(opened, k), most=most, repeats=repeats, source=settings)
     if as_json:
-        print_json({"user": user, "history": found.history, "items": [one.as_dict() for one in found.items]})
+        items = [one.as_dict() for one in found.items]
+        print_json({"user": user, "history": found.history, "items": items, "notes": list(found.notes)})
         return
     if not found.history:
         click.echo(f"user {user!r} has no item of the catalog in {source}: these are the most popular items", err=True)
@@ -69,3 +72,4 @@ def command(
     else:
         short = [(rank, item_id, score, because) for rank, item_id, _, score, because in rows]
         print_table(("rank", "item_id", "score", "because"), short, right=[0, 2])
+    print_notes(found.notes)

@@ -41,6 +41,10 @@ def command(
     file is the model's own; weights past 1.5 GB then stand in OUT.onnx.data beside it, a name that the graph has in
     it. OUT may be left out with --check and --conformance. With --web, it is a folder: see docs/web.md.
     """
+    from selfrec.model_folder.order import check_order
+
+    if out is not None:
+        check_order(model, out)
     if page is not None:
         if out is None or conformance or check:
             raise click.UsageError("--web takes a folder OUT; --check and --conformance go with a graph")

@@ -9,6 +9,7 @@ import click
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.log_fit import LoggedFit
 from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
+from selfrec.cli.output import print_notes
 from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
@@ -81,8 +82,7 @@ def command(
         log("warning", text=note)
     log.result = {"model": str(model.path), "stages": stages}
     _print(model.manifest)
-    for note in model.notes:
-        click.echo(f"\nNote: {note}")
+    print_notes(model.notes)
     state.note(f"\n{out} written. Next: selfrec evaluate {out} {source}")
 
 

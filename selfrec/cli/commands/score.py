@@ -76,6 +76,7 @@ def command(
     until then, and when the job is killed, the old one stands. Options of the source and of scoring are the fit's
     unless given.
     """
+    from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.job import score_table
     from selfrec.scoring.lengths import scoring_settings
@@ -85,6 +86,7 @@ def command(
 
     if math.isnan(asked["wait"]):  # Which is beyond no bound.
         raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
+    check_source(source, model)
     target = parse_target(source, into=into, to=to, wait=asked["wait"])
     opened = open_model(model)
     settings = scoring_settings(opened, scoring)

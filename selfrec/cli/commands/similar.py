@@ -19,10 +19,12 @@ def command(state: State, model: str, item_id: str, k: int | None, as_json: bool
 
     They are what the model recommends to somebody whose history is that one item.
     """
+    from selfrec.model_folder.order import check_order
     from selfrec.model_folder.reading import open_model
     from selfrec.scoring.lengths import list_length
     from selfrec.scoring.similar import similar
 
+    check_order(model, item_id)
     opened = open_model(model)
     found = similar(opened, item_id, list_length(opened, k))
     if as_json:

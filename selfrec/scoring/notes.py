@@ -1,0 +1,74 @@
+"""What a person should know of a source, and of lists made from it, beside the lists: one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selfrec.scoring.bias import ItemRules
+from selfrec.source.mapping import missed
+from selfrec.source.open import Source
+from selfrec.source.reading import HistoryReader
+from selfrec.source.stray_times import stray_times
+from selfrec.words import plural
+
+if TYPE_CHECKING:
+    from selfrec.model_folder.reading import Model
+    from selfrec.side_columns import SideTable
+
+
+def column_notes(model: Model, opened: Source) -> list[str]:
+    """The columns that the source has no more, why those of their names are not taken, and what had to be guessed."""
+    lines = missed(model.manifest.columns.model_dump(), opened.columns)
+    return [*lines, *(opened.mapping.notes if lines else []), *opened.mapping.guesses]
+
+
+def strays_note(model: Model, opened: Source) -> str | None:
+    """Which events all others are old beside, where the model counts back from the newest."""
+    strays = "" if model.config.cleaning.half_life_days is None else stray_times(opened)
+    return f"cleaning.half_life_days counts back from the newest event: {strays}" if strays else None
+
+
+def user_columns_note(reader: HistoryReader, table: SideTable | None) -> str | None:
+    """Whose columns are unknown, where the model reads some."""
+    if table is None or reader.users_with_columns is None or reader.users_with_columns == reader.users:
+        return None
+    return (
+        f"{reader.users_with_columns:,} of {plural(reader.users, 'user')} are in {table.place!r}; the columns of the "
+        "others count as unknown"
+    )
+
+
+def reader_notes(model: Model, opened: Source, reader: HistoryReader) -> tuple[str, ...]:
+    """What was guessed of the source, and of the user columns that the model reads."""
+    strange = [reader.strange_levels] if reader.strange_levels else []
+    return (*column_notes(model, opened), *strange)
+
+
+def short_lists_note(
+    short: int, users: int, k: int, *, left: int, catalog: int, rules: ItemRules, repeats: bool, kept: bool
+) -> str | None:
+    """How many users got fewer than k items, why, and what to do about it.
+
+    users: those scored; kept: whether there are others. left: items of the catalog that the rules leave.
+    """
+    if not short:
+        return None
+    lists = [("allow", rules.allow, "longer"), ("deny", rules.deny, "shorter")]
+    named = [f"--{name} {place}" for name, place, _ in lists if place is not None]
+    leave = f"{' and '.join(named)} {'leaves' if len(named) == 1 else 'leave'}" if named else "the catalog has"
+    items = f"{left:,} of {plural(catalog, 'item')}" if left < catalog else plural(catalog, "item")
+    seen = "" if repeats else ", and what a user has already is left out"
+    ways = [
+        *(f"a {other} --{name}" for name, place, other in lists if place is not None),
+        "a lower -k",
+        *([] if repeats else ["--repeats"]),
+    ]
+    return (
+        f"{short:,} of {plural(users, 'user')}{' scored' if kept else ''} got fewer than {plural(k, 'item')}: {leave} "
+        f"{items}{seen}; for full lists, {_either(ways)}"
+    )
+
+
+def _either(ways: list[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return " or ".join([", ".join(ways[:-1]), ways[-1]] if ways[1:] else ways)

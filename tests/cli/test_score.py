@@ -1,0 +1,34 @@
+"""`selfrec score`: names of tables, and what it tells of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.cli.conftest import USERS, Cli
+
+
+@pytest.mark.parametrize("name", ["a;b", "it's", 'say "hi"', "v1.2 lists", "lists.parquet ", "parquet", "a\\b"])
+def test_tables_of_any_name(cli: Cli, model: Path, shop: Path, name: str) -> None:
+    ran = cli("score", model, shop, "--into", name, "-k", "1")
+    assert ran.code == 0, ran.err
+    assert _count(shop, name) == USERS
+
+
+@pytest.mark.parametrize("name", ["lists.parquet", "a/b"])
+def test_a_table_named_like_a_path(cli: Cli, model: Path, shop: Path, name: str) -> None:
+    """Where there is one already, or who names the database."""
+    assert cli("score", model, shop, "--into", name, "-k", "1").code == 2
+    assert cli("score", model, shop, "--into", f"{shop}::{name}", "-k", "1").code == 0
+    assert _count(shop, name) == USERS
+    assert cli("score", model, shop, "--into", name, "-k", "2").code == 0
+    assert _count(shop, name) == 2 * USERS
+
+
+def _count(shop: Path, table: str) -> int:
+    with duckdb.connect(str(shop), read_only=True) as connection:
+        quoted = table.replace('"', '""')
+        [(rows,)] = connection.execute(f'SELECT count(*) FROM "{quoted}"').fetchall()
+        return int(rows)
