@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +33,7 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
     from selfrec.errors import PluginError
     from selfrec.extras import extra_needed
     from selfrec.host.manager import PluginManager
+    from selfrec.host.printing import kept_off_stdout
 
     with extra_needed("selfrec plugins check"):
         from selfrec.testing import run_checks
@@ -47,8 +47,7 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
     if not chosen:
         raise PluginError(f"plugin {name!r} has no {kind or 'part'} to check; see `selfrec plugins show {name}`")
     results = []
-    # What a plugin prints is no result: stdout may be read as JSON.
-    with redirect_stdout(sys.stderr):
+    with kept_off_stdout():
         for bench in _benches(records, chosen, overrides):
             with _bar(state, str(bench)) as advance:
                 results.append((bench.record, run_checks(bench, advance)))
