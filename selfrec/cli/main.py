@@ -90,7 +90,7 @@ def _stopping(state: State) -> tuple[str, int]:
     number = stopped_by[0] if stopped_by else signal.SIGINT
     name = signal.Signals(number).name
     again = ", with --resume to go on" if state.resumes else ""
-    return f"stopped by {name}; nothing is half done; run it again{again}", BY_SIGNAL + number
+    return f"stopped by {name}; {state.left}; run it again{again}", BY_SIGNAL + number
 
 
 def outcome(error: BaseException, state: State) -> tuple[str, int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ def line_in(error: BaseException, package: str) -> str:
         if found:
             return found
         link = link.__cause__ or link.__context__
+    return ""
+
+
+def line_now(thread: int, record: PartRecord) -> str:
+    """The same of where a thread, by its identity, is in the part's package now."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if _is_of(frame, package_of(record.build)):
+            return _words(frame, frame.f_lineno)
+        frame = frame.f_back
     return ""
 
 
@@ -66,8 +77,15 @@ def _plain(code: object) -> object:
 def _innermost(traceback: TracebackType | None, package: str) -> str:
     found = ""
     while traceback is not None:
-        frame = traceback.tb_frame
-        if package and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
-            found = f" ({Path(frame.f_code.co_filename).name}, line {traceback.tb_lineno})"
+        if _is_of(traceback.tb_frame, package):
+            found = _words(traceback.tb_frame, traceback.tb_lineno)
         traceback = traceback.tb_next
     return found
+
+
+def _is_of(frame: FrameType, package: str) -> bool:
+    return bool(package) and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
+
+
+def _words(frame: FrameType, line: int) -> str:
+    return f" ({Path(frame.f_code.co_filename).name}, line {line})"
