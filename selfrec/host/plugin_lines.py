@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,20 @@ def defined_at(code: object, record: PartRecord) -> str:
     if not inspect.isfunction(function) or package_of(function) != package_of(record.build):
         return ""
     return f" ({Path(function.__code__.co_filename).name}, line {function.__code__.co_firstlineno})"
+
+
+def option_line(options: type, name: str) -> str:
+    """Where a class of options declares one; "" where its source is not there to read."""
+    for owner in options.__mro__:
+        if name in vars(owner).get("__annotations__", {}):
+            try:
+                lines, first = inspect.getsourcelines(owner)
+                file = Path(inspect.getsourcefile(owner) or "").name
+            except (OSError, TypeError):
+                return ""
+            place = next((at for at, line in enumerate(lines) if re.match(rf"\s+{name}\s*:", line)), 0)
+            return f" ({file}, line {first + place})"
+    return ""
 
 
 def package_of(code: object) -> str:
