@@ -1,8 +1,15 @@
-"""Words for numbers, as messages, reports and tables have them."""
+"""Words for numbers and lists, as messages, reports and tables have them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 user`, `2,000 users`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
