@@ -23,6 +23,7 @@ from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
 from selfrec.fit_job.unread import unread_columns
+from selfrec.fit_job.unread_features import unread_extractors
 from selfrec.fit_job.warm_start import check_warm_start, warm_start_of
 from selfrec.histories import Holdout
 from selfrec.host.manager import PluginManager
@@ -170,8 +171,10 @@ def _fit(
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
     tried = [trained.part for trained in parts.trained.values()]
-    unread = unread_columns(config, dataset, tried, manifest)
-    return Fitted(writer.target, writer.commit(manifest), () if unread is None else (unread,))
+    columns = unread_columns(config, dataset, tried, manifest)
+    compared = [trained.part for (phase, _), trained in parts.trained.items() if phase == SELECTION]
+    notes = (*([] if columns is None else [columns]), *unread_extractors(config, compared, dataset.train, recommender))
+    return Fitted(writer.target, writer.commit(manifest), notes)
 
 
 def _train(stages: StageTrainer, dataset: Dataset, validation: Holdout | None, config: Config) -> tuple[Chosen, Chosen]:

@@ -111,6 +111,9 @@ class PartTrainer:
                 self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
             self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
             return
+        if like is None and epochs_told(part) and (lacks := self.warm.lacks(part.key, part.module)):
+            # In closed form there is no start that one could miss.
+            self.listener.message(f"warm start: {lacks}")
         fitting = self._fitting(
             part,
             sizes,

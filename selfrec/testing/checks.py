@@ -133,7 +133,7 @@ def check_learns_the_checkerboard(bench: Bench) -> None:
     )
     slowly = (
         f"a part that learns slowly may need other options than its own ({USERS} users are one batch, as a rule): "
-        "`plugins check NAME -o epochs=60`, benches(records, {(kind, name): {...}}); "
+        f"`plugins check {bench.record.name} -o epochs=60`, benches(records, {{(kind, name): {{...}}}}); "
         if "epochs" in bench.record.options.model_fields
         else ""
     )

@@ -51,7 +51,7 @@ def test_a_quick_training_is_not_worth_a_word() -> None:
 
 
 def test_a_part_by_epochs_that_learns_too_little_is_told_to_learn_longer() -> None:
-    told = "may need other options than its own (120 users are one batch, as a rule): `plugins check NAME -o epochs=60`"
+    told = "may need other options than its own (120 users are one batch, as a rule): `plugins check toy -o epochs=60`"
     by_epochs = record(trainer=learn_nothing, options=EpochOptions)
     assert told in outcome_of(check_learns_the_checkerboard, Bench(by_epochs)).reason
     assert told not in outcome_of(check_learns_the_checkerboard, Bench(record(trainer=learn_nothing))).reason
