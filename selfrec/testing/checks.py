@@ -131,15 +131,19 @@ def check_learns_the_checkerboard(bench: Bench) -> None:
         if bench.record.kind == "ranker"
         else "if it is not meant to learn from histories"
     )
-    slowly = (
-        f"a part that learns slowly may need other options than its own ({USERS} users are one batch, as a rule): "
-        f"`plugins check {bench.record.name} -o epochs=60`, benches(records, {{(kind, name): {{...}}}}); "
-        if "epochs" in bench.record.options.model_fields
-        else ""
-    )
+    slowly = _other_options(bench) if "epochs" in bench.record.options.model_fields else ""
     assert float(right) >= LEARNED, (
         f"{float(right):.0%} of the recommended items are of the user's own colour; {LEARNED:.0%} are wanted, "
         f"guessing gives 50%; {slowly}{unable}, say so in its record: excused={{'learns_the_checkerboard': 'why'}}"
+    )
+
+
+def _other_options(bench: Bench) -> str:
+    """What to try with a part that learns by epochs."""
+    narrow = ", or -o width=4 where it learns by heart" if "width" in bench.record.options.model_fields else ""
+    return (
+        f"a part that learns slowly may need other options than its own ({USERS} users are one batch, as a rule): "
+        f"`plugins check {bench.record.name} -o epochs=60`{narrow}, benches(records, {{(kind, name): {{...}}}}); "
     )
 
 

@@ -50,11 +50,17 @@ def test_a_quick_training_is_not_worth_a_word() -> None:
     assert outcome_of(check_trains_with_finite_losses, Bench(record())).note == ""
 
 
+class Wide(EpochOptions):
+    width: int = Field(16, description="Numbers an item.")
+
+
 def test_a_part_by_epochs_that_learns_too_little_is_told_to_learn_longer() -> None:
     told = "may need other options than its own (120 users are one batch, as a rule): `plugins check toy -o epochs=60`"
     by_epochs = record(trainer=learn_nothing, options=EpochOptions)
     assert told in outcome_of(check_learns_the_checkerboard, Bench(by_epochs)).reason
-    assert told not in outcome_of(check_learns_the_checkerboard, Bench(record(trainer=learn_nothing))).reason
+    told = "`plugins check toy -o epochs=60`, or -o width=4 where it learns by heart, benches(records,"
+    assert told in outcome_of(check_learns_the_checkerboard, Bench(replace(by_epochs, options=Wide))).reason
+    assert "-o epochs=60" not in outcome_of(check_learns_the_checkerboard, Bench(record(trainer=learn_nothing))).reason
 
 
 class SearchedTooFar(PartOptions):
