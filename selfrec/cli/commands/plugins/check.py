@@ -67,13 +67,13 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
 
 def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Bench]:
     from selfrec.errors import SettingsError
-    from selfrec.settings.config import parse_override
+    from selfrec.settings.config import merged, parse_override
     from selfrec.settings.validation import suggestion, validated
     from selfrec.testing import benches
 
     options: dict[str, Any] = {}
     for override in overrides:
-        options.update(parse_override(override))
+        options = merged(options, parse_override(override))
     known = sorted({name for record in records for name in record.options.model_fields})
     for name in options:
         if name not in known:
