@@ -152,7 +152,6 @@ def test_a_misspelt_command_of_a_plugin(greeting: Callable[[str], None], cli: Cl
 
 OPTIONS = """
 from pydantic import Field
-from torch import nn
 from selfrec.plugin import Generator, PartOptions, hookimpl
 
 class Inner(PartOptions):
@@ -204,7 +203,6 @@ def test_options_of_any_form_are_a_table_of_few_lines(
 PRINTS = """
 print("loading")
 from pydantic import Field
-from torch import nn
 from selfrec.plugin import Generator, PartOptions, hookimpl
 
 def build(options, sizes):
