@@ -1,6 +1,8 @@
-"""Words for numbers, as messages, reports and tables have them."""
+"""Words for numbers and lists, as messages, reports and tables have them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
@@ -11,3 +13,8 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def all_of(count: int, one: str) -> str:
     """`the only user`, `all 2,000 users`."""
     return f"the only {one}" if count == 1 else f"all {plural(count, one)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

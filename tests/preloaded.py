@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import threading
 
 import pytest
 import torch
@@ -53,6 +54,8 @@ with quiet():
     read_once(pytest.MonkeyPatch())
 # A bar's thread would be lost in a fork, which starts one of its own.
 interval, tqdm.monitor_interval = tqdm.monitor_interval, 0
+# A bar is drawn under a lock of all processes, which a fork that is killed would never give back.
+tqdm.set_lock(threading.RLock())
 export_once()
 draw_once()
 tqdm.monitor_interval = interval

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State
 from selfrec.cli.stopping import go_on
+from selfrec.host.printing import Results, kept_off_stdout
 from selfrec.settings.search import in_short
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ STAGE_FIGURES = ("ndcg@20", "recall@20", "coverage@20")
 class FitDisplay:
     """A FitListener that prints the cleaning table when it is known and draws a bar a part."""
 
-    def __init__(self, bars: Progress | None) -> None:
+    def __init__(self, bars: Progress | None, results: Results) -> None:
         self._bars = bars
-        self._stdout = sys.stdout
+        self._results = results
         self._task: TaskID | None = None
         self._wait("reading and cleaning")
 
@@ -87,22 +87,19 @@ class FitDisplay:
     @contextlib.contextmanager
     def _paused(self) -> Iterator[None]:
         """Let stdout be written while no bar is drawn over it."""
-        with contextlib.redirect_stdout(self._stdout):
-            if self._bars is None:
-                yield
-                return
+        if self._bars is not None:
             self._bars.stop()
+        with self._results():
             yield
+        if self._bars is not None:
             self._bars.start()
 
 
 @contextlib.contextmanager
 def fit_display(state: State) -> Iterator[FitDisplay]:
     """A display for the length of a fit. What plugins print meanwhile is no result and goes to stderr."""
-    with _bars(state) as bars:
-        display = FitDisplay(bars)
-        with contextlib.redirect_stdout(sys.stderr):
-            yield display
+    with kept_off_stdout() as results, _bars(state) as bars:
+        yield FitDisplay(bars, results)
 
 
 @contextlib.contextmanager

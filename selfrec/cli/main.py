@@ -39,12 +39,17 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     spare_pandas(sys.argv[1:] if args is None else args)
-    sys.exit(run(args))
-
-
-def run(args: Sequence[str] | None = None) -> int:
-    """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage, 128 + n stopped by signal n."""
     state = State()
+    try:
+        sys.exit(run(args, state))
+    finally:
+        if not state.plugin:
+            _end_results()
+
+
+def run(args: Sequence[str] | None = None, state: State | None = None) -> int:
+    """Run the program; the exit code. 0 done, 1 the job failed, 2 wrong usage, 128 + n stopped by signal n."""
+    state = state or State()
     _open_streams()
     try:
         _check_encoding(sys.argv[1:] if args is None else args)
@@ -67,12 +72,25 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
+def _end_results() -> None:
+    """What plugins, and the libraries they bring along, print while the interpreter ends goes to stderr."""
+    stdout = sys.__stdout__ or sys.stdout
+    try:
+        stdout.flush()
+        os.dup2(2, 1)
+        sys.stdout = sys.stderr
+    except BrokenPipeError:
+        _close_quietly()
+    except (OSError, ValueError):
+        pass  # A full disk was told of; a stream that was closed takes nothing.
+
+
 def _stopping(state: State) -> tuple[str, int]:
     """Text and exit code of a job that was told to stop."""
     number = stopped_by[0] if stopped_by else signal.SIGINT
     name = signal.Signals(number).name
     again = ", with --resume to go on" if state.resumes else ""
-    return f"stopped by {name}; nothing is half done; run it again{again}", BY_SIGNAL + number
+    return f"stopped by {name}; {state.left}; run it again{again}", BY_SIGNAL + number
 
 
 def outcome(error: BaseException, state: State) -> tuple[str, int]:

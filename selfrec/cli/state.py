@@ -21,6 +21,8 @@ class State:
     verbose: bool = False
     resumes: bool = False
     """Whether the command can go on from where an earlier run was stopped."""
+    left: str = "nothing is half done"
+    """What there is of the job when it is stopped."""
     plugin: str = ""
     """Whose command it is, where a plugin adds it."""
 

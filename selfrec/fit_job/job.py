@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from selfrec.errors import SettingsError
@@ -21,12 +18,14 @@ from selfrec.evaluation.result import Evaluation
 from selfrec.export.blame import check_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
-from selfrec.fit_job.manifest import manifest_of, plugin_versions
+from selfrec.fit_job.identity import identity_of, starting_anew
+from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.searching import found_options
 from selfrec.fit_job.unread import unread_columns
+from selfrec.fit_job.unread_features import unread_extractors
 from selfrec.fit_job.warm_start import check_warm_start, warm_start_of
-from selfrec.histories import Float32, Holdout
+from selfrec.histories import Holdout
 from selfrec.host.manager import PluginManager
 from selfrec.host.parts import check_parts
 from selfrec.model_folder.manifest import GRAPH, ITEMS, WEIGHTS, Manifest
@@ -46,7 +45,6 @@ from selfrec.report.card import write_model_card
 from selfrec.report.data import ReportData
 from selfrec.report.page import write_report
 from selfrec.settings.tables import Config, ScoringSettings, TrainingSettings
-from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset, load_dataset
 
 LEAST_TO_REFIT = 1 / 40
@@ -92,7 +90,7 @@ def fit(
     _device(config.training.device)
     if warm_start is not None:
         check_warm_start(warm_start)
-    versions = plugin_versions(plugins, {(kind, part.name) for kind, parts in found.items() for part in parts.values()})
+    used = {(kind, part.name) for kind, parts in found.items() for part in parts.values()}
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:
@@ -107,13 +105,11 @@ def fit(
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
             folder = writer.target.with_name(f".{writer.target.name}.fit")
-            identity = {**_identity(config, dataset, warm_start), "plugins": versions}
+            identity = identity_of(config, dataset, warm_start, plugins, used)
             work_folder, resumed = WorkFolder.open(folder, identity, resume=resume)
             with work_folder:
                 if resume and not resumed:
-                    listener.message(
-                        "nothing to resume: no unfinished fit of this source, configuration and plugins; starting anew"
-                    )
+                    listener.message(starting_anew(work_folder.dropped, identity))
                 fitted = _fit(writer, work_folder, dataset, config, plugins, device, warm_start, listener)
                 work_folder.close()
     except BrokenPipeError:
@@ -177,6 +173,8 @@ def _fit(
     data = report_data(config, dataset, stages, final, recommender, trials)
     _write_report(writer.folder, data.model_copy(update={"evaluation": evaluation, "refitted": final is not chosen}))
     unread = unread_columns(config, dataset, parts, final, manifest)
+    compared = [trained.part for (phase, _), trained in parts.trained.items() if phase == SELECTION]
+    unread += unread_extractors(config, compared, dataset.train, recommender)
     return Fitted(writer.target, writer.commit(manifest), unread)
 
 
@@ -205,36 +203,6 @@ def sampled_validation(validation: Holdout, config: Config) -> Holdout | None:
         return validation
     rows = np.random.default_rng([config.seed, 13]).choice(len(validation), size=most, replace=False)
     return validation.take(np.sort(rows))
-
-
-def _identity(config: Config, dataset: Dataset, warm_start: str | None) -> dict[str, Any]:
-    """What makes two fits the same fit, so that one may go on where the other was killed."""
-    warm = None if warm_start is None else open_model(warm_start).sha256
-    return {
-        "selfrec": version("selfrec"),
-        "torch": torch.__version__,
-        "config": config.model_dump(mode="json"),
-        "data": dataset.fingerprint,
-        "items": _content(dataset.catalog.table),
-        "user_table": _told(dataset.user_table, dataset.refit.user_features),
-        "item_table": _told(dataset.item_table, dataset.item_features),
-        "warm_start": warm,
-    }
-
-
-def _content(table: pa.Table) -> str:
-    """sha256 of the items with their ids, popularity and columns."""
-    stream = pa.BufferOutputStream()
-    with pa.ipc.new_stream(stream, table.schema) as writer:
-        writer.write_table(table)
-    return hashlib.sha256(stream.getvalue()).hexdigest()
-
-
-def _told(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
-    """What tells one table of user or item columns from another."""
-    if table is None or features is None:
-        return None
-    return [table.model_dump(mode="json"), hashlib.sha256(features.tobytes()).hexdigest()]
 
 
 def _telling(plugins: PluginManager, listener: FitListener) -> Any:

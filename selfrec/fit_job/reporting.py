@@ -135,8 +135,9 @@ def _reconstruction(generators: Iterable[tuple[Part, Features]], sample: Histori
 def _generated(generators: Iterable[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
     """Generators whose figures are all the same are one entry, as of two that order a user's items alike."""
     drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
-    labels: dict[Generated, list[str]] = {}
+    labels: dict[Generated, tuple[str, ...]] = {}
     for one in drawn:
         if one is not None:
-            labels.setdefault(one.model_copy(update={"label": ""}), []).append(one.label)
-    return tuple(one.model_copy(update={"label": " and ".join(same)}) for one, same in labels.items())
+            alike = one.model_copy(update={"labels": ()})
+            labels[alike] = labels.get(alike, ()) + one.labels
+    return tuple(one.model_copy(update={"labels": same}) for one, same in labels.items())

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterable, Mapping
-from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +22,7 @@ from selfrec.host import hookspecs
 from selfrec.host.commands import PluginCommand, collect_commands
 from selfrec.host.listing import Loaded, PluginInfo, Status
 from selfrec.host.plugin_lines import line_in
+from selfrec.host.printing import kept_off_stdout
 from selfrec.host.records import FeatureExtractor, Generator, Kind, PartRecord, Ranker
 from selfrec.host.validation import check_record
 from selfrec.settings.validation import suggestion
@@ -63,9 +62,10 @@ class PluginManager:
         """
         manager = cls(disabled)
         found = sorted(entry_points(group=GROUP) if points is None else points, key=_turn)
-        for point in found:
-            if shipped or PluginInfo.of(point).distribution != _OWN:
-                manager._load(point)
+        with kept_off_stdout():
+            for point in found:
+                if shipped or PluginInfo.of(point).distribution != _OWN:
+                    manager._load(point)
         known = {name for point in found for name in (point.name, PluginInfo.of(point).full_name)}
         for name in sorted(manager._disabled - known - {"*"}):
             _log.warning("no plugin %r to disable; %s", name, suggestion(name, manager._plugins))
@@ -136,7 +136,7 @@ class PluginManager:
             if loaded.plugin is None:
                 continue
             try:
-                with redirect_stdout(sys.stderr):
+                with kept_off_stdout():
                     added = collect_commands(self._caller(loaded.plugin, "selfrec_commands"), set(taken))
             except (Exception, SystemExit) as error:
                 self._break(name, error)
@@ -173,14 +173,10 @@ class PluginManager:
             self._plugins[info.name] = self._guarded(point, info)
 
     def _guarded(self, point: EntryPoint, info: PluginInfo) -> Loaded:
-        """Import and register; whatever goes wrong in foreign code becomes the plugin's reason.
-
-        What it prints goes to stderr: stdout is the command's, whose JSON others read.
-        """
+        """Import and register; whatever goes wrong in foreign code becomes the plugin's reason."""
         try:
-            with redirect_stdout(sys.stderr):
-                plugin = point.load()
-                return Loaded(info.loaded(self._register(plugin, info.name)), plugin)
+            plugin = point.load()
+            return Loaded(info.loaded(self._register(plugin, info.name)), plugin)
         except PluginError as error:
             return Loaded(info.broken(str(error)), None)
         except (Exception, SystemExit) as error:

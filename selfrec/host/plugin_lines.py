@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,12 +36,36 @@ def line_in(error: BaseException, package: str) -> str:
     return ""
 
 
+def line_now(thread: int, record: PartRecord) -> str:
+    """The same of where a thread, by its identity, is in the part's package now."""
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        if _is_of(frame, package_of(record.build)):
+            return _words(frame, frame.f_lineno)
+        frame = frame.f_back
+    return ""
+
+
 def defined_at(code: object, record: PartRecord) -> str:
     """Where a function of that package begins, " (selfrec_mine.py, line 12)"; "" for one of another package."""
     function = _plain(code)
     if not inspect.isfunction(function) or package_of(function) != package_of(record.build):
         return ""
     return f" ({Path(function.__code__.co_filename).name}, line {function.__code__.co_firstlineno})"
+
+
+def option_line(options: type, name: str) -> str:
+    """Where a class of options declares one; "" where its source is not there to read."""
+    for owner in options.__mro__:
+        if name in vars(owner).get("__annotations__", {}):
+            try:
+                lines, first = inspect.getsourcelines(owner)
+                file = Path(inspect.getsourcefile(owner) or "").name
+            except (OSError, TypeError):
+                return ""
+            place = next((at for at, line in enumerate(lines) if re.match(rf"\s+{name}\s*:", line)), 0)
+            return f" ({file}, line {first + place})"
+    return ""
 
 
 def package_of(code: object) -> str:
@@ -66,8 +92,15 @@ def _plain(code: object) -> object:
 def _innermost(traceback: TracebackType | None, package: str) -> str:
     found = ""
     while traceback is not None:
-        frame = traceback.tb_frame
-        if package and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
-            found = f" ({Path(frame.f_code.co_filename).name}, line {traceback.tb_lineno})"
+        if _is_of(traceback.tb_frame, package):
+            found = _words(traceback.tb_frame, traceback.tb_lineno)
         traceback = traceback.tb_next
     return found
+
+
+def _is_of(frame: FrameType, package: str) -> bool:
+    return bool(package) and str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
+
+
+def _words(frame: FrameType, line: int) -> str:
+    return f" ({Path(frame.f_code.co_filename).name}, line {line})"

@@ -89,6 +89,8 @@ class WorkFolder:
     """
 
     folder: Path | None
+    dropped: Mapping[str, Any] | None = None
+    """The identity of another fit, which was stopped and whose work was here."""
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -106,6 +108,7 @@ class WorkFolder:
             raise TargetError(f"{folder}: another fit is writing this model; wait until it ends")
         same = resume and run.exists() and run.read_bytes() == text.encode()
         if not same:
+            work_folder.dropped = _identity_in(run)
             for path in folder.iterdir():
                 path.unlink()
             run.write_bytes(text.encode())
@@ -175,6 +178,15 @@ class WorkFolder:
         """The fit is done; its unfinished work is not needed any more."""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _identity_in(run: Path) -> Mapping[str, Any] | None:
+    """What a file says of a fit; None where there is no such file, or it says nothing."""
+    try:
+        found = json.loads(run.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def write_whole(path: Path, stored: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.measure import measure, rank_all
+from selfrec.pipeline.numbers import whole
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.remedies import against_infinity
 from selfrec.pipeline.seeding import seed_all
@@ -131,6 +132,7 @@ class Fitting:
 
     def row_batches(self, size: int, epoch: Epoch, *, rows: int | None = None) -> Iterator[npt.NDArray[np.int64]]:
         """Row numbers int64[<= size] of all training rows (or of 0..rows-1) in the epoch's own order."""
+        size = whole(size, "the size of its batches", self.part, least=1)
         order = epoch.rng.permutation(len(self.histories) if rows is None else rows)
         for start in range(0, len(order), size):
             yield order[start : start + size]
@@ -155,6 +157,8 @@ class Fitting:
                 f"{self.part.name}: its trainer calls fitting.epochs a second time; the contract wants one loop, which "
                 "is what a killed fit goes on in: tell phases by epoch.number"
             )
+        count = whole(count, "the count of fitting.epochs", self.part)
+        patience = None if patience is None else whole(patience, "the patience of fitting.epochs", self.part)
         keepers = {"module": module, **(state or {})}
         saved = self.checkpoint.restore(keepers)
         self.curves, self.best_epoch = saved.curves, saved.best_epoch

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from selfrec.errors import PluginError
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.fitting import Epoch, Fitting
+from selfrec.pipeline.numbers import check_epoch_options
 from selfrec.pipeline.parts import wanted_of
 from selfrec.settings.base import EpochOptions
 
@@ -28,6 +29,7 @@ def train_by_epochs(module: nn.Module, fitting: Fitting) -> None:
             f"{name}: without a trainer it needs options derived from EpochOptions and a method "
             f"{wanted_of(fitting.part.kind, 'training_loss')}"
         )
+    check_epoch_options(fitting.part)
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not parameters:
         raise PluginError(f"{name}: nothing to train; a part without parameters needs a trainer")

@@ -24,6 +24,7 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
+from selfrec.pipeline.numbers import epochs_told
 from selfrec.pipeline.part_building import Records, build_part, part_options
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.prior import HalfLives, baseline
@@ -114,6 +115,9 @@ class PartTrainer:
                 self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
             self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
             return
+        if like is None and epochs_told(part) and (lacks := self.warm.lacks(part.key, part.module)):
+            # In closed form there is no start that one could miss.
+            self.listener.message(f"warm start: {lacks}")
         fitting = self._fitting(
             part,
             sizes,
@@ -128,7 +132,7 @@ class PartTrainer:
             candidate_rows=rows,
             validate=validate,
         )
-        self.listener.training(phase, part.kind, part.label, getattr(part.options, "epochs", None) or 0)
+        self.listener.training(phase, part.kind, part.label, epochs_told(part))
         given = run_trainer(part, fitting)
         self.trained[phase, part.key] = Trained(part, fitting.curves, fitting.best_epoch)
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch, "given": given}

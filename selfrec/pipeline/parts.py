@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -121,8 +122,15 @@ class Part:
 
     @property
     def width(self) -> int:
-        """An extractor's share of F."""
-        return int(getattr(self.module, "width", 0))
+        """An extractor's share of F. Raises PluginError where it is no whole number."""
+        given = getattr(self.module, "width", 0)
+        try:
+            return operator.index(given)
+        except TypeError as error:
+            raise PluginError(
+                f"{self.name}: `width` of its module {type(self.module).__name__} is {given!r}{self.at('extract')}; "
+                "the contract wants a whole number, the width of what `extract` returns"
+            ) from error
 
     def extract(self, batch: UserBatch) -> Tensor:
         """features float32[B, width]."""

@@ -18,6 +18,9 @@ from selfrec.files import give_usual_mode
 from selfrec.histories import Int64
 from selfrec.pipeline.parts import Part
 
+SHOWN = 3
+"""Tensors that a message names at the most."""
+
 
 def write_weights(phases: Mapping[str, Iterable[Part]], path: Path) -> None:
     """Write the state of every module once, as `phase/part/name`, under the first phase and part that have it."""
@@ -81,6 +84,26 @@ class WarmStart:
             return False
         module.load_state_dict({**own, **found})
         return len(found) == len(own)
+
+    def lacks(self, key: str, module: nn.Module) -> str:
+        """What a part of the selection begins anew, in words; empty where that is nothing, or everything does."""
+        if not self.state:
+            return ""
+        earlier, own = self.state.get(("selection", key), {}), module.state_dict()
+        anew = [
+            name for name, value in own.items() if name not in earlier or self._matched(earlier[name], value) is None
+        ]
+        if not anew:
+            return ""
+        if not earlier:
+            return f"{key} begins anew: the earlier model has no such part"
+        if len(anew) == len(own):
+            return f"{key} begins anew: its tensors are not, or not of these shapes, in the earlier model"
+        more = f" and {len(anew) - SHOWN} more" if len(anew) > SHOWN else ""
+        return (
+            f"{key} takes {len(own) - len(anew)} of its {len(own)} tensors from the earlier model, where "
+            f"{', '.join(anew[:SHOWN])}{more} are not, or not of these shapes"
+        )
 
     def _matched(self, old: Tensor, new: Tensor) -> Tensor | None:
         if old.dim() != new.dim() or old.dtype != new.dtype:

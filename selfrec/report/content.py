@@ -158,10 +158,10 @@ def sections(data: ReportData) -> Iterable[Section]:
         yield Section("reconstruction", "Reconstructed histories", text, (), drawn)
     for generated in data.generated:
         yield Section(
-            f"generated-{_slug(generated.label)}",
-            f"Generated histories: {generated.label}",
+            f"generated-{_slug(generated.name)}",
+            f"Generated histories: {generated.name}",
             "What the generator would have people like, against what the same people chose."
-            + (_ALIKE if " and " in generated.label else ""),
+            + (_ALIKE if len(generated.labels) > 1 else ""),
             (),
             (figures.generated_curve(generated), figures.generated_items(generated)),
         )

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from selfrec.errors import ModelError, one_line
 from selfrec.evaluation.result import Evaluation
 from selfrec.host.records import Kind
+from selfrec.words import listed
 
 FILE_NAME = "report.json"
 
@@ -128,7 +129,9 @@ class Reconstruction(_Part):
 class Generated(_Part):
     """Lists of a generator as long as the histories they came from, against these histories, item by item."""
 
-    label: str = Field(description="The generator's name; several, where all of this is the same.")
+    labels: tuple[str, ...] = Field(
+        min_length=1, description="The generator's name; several where all of this is the same for them."
+    )
     ranks: tuple[int, ...] = Field(description="Popularity ranks of the curves, counted from 1, thinned.")
     real: tuple[float, ...] = Field(description="Users per item of the real histories at these ranks, sorted down.")
     generated: tuple[float, ...] = Field(description="The same of the generated lists, sorted by themselves.")
@@ -137,6 +140,20 @@ class Generated(_Part):
     correlation: Figure = Field(description="Spearman's rank correlation of the two counts over the items.")
     only_real: int = Field(description="Items that histories hold and no generated list does.")
     users: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written_before(cls, values: Any) -> Any:
+        """Earlier reports have one `label` of all names; none of them can hold the spaces that are between."""
+        if isinstance(values, Mapping) and isinstance(values.get("label"), str) and "labels" not in values:
+            rest = {name: value for name, value in values.items() if name != "label"}
+            return {**rest, "labels": values["label"].split(" and ")}
+        return values
+
+    @property
+    def name(self) -> str:
+        """The names in words: "gan", "again and short", "again, other and short"."""
+        return listed(self.labels)
 
 
 class Tensor(_Part):

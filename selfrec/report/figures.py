@@ -118,7 +118,7 @@ def generated_curve(data: Generated) -> Panel:
     """Popularity curve of generated lists beside that of real histories."""
     ratio = data.only_real / max(1, sum(map(sum, data.items[1:])))
     title = f"Generated lists leave out {ratio:.0%} of the items that the same users' histories hold"
-    with figure(f"generated-curve-{data.label}", 4.2) as (drawn, (ax,)):
+    with figure(f"generated-curve-{data.name}", 4.2) as (drawn, (ax,)):
         for values, colour in ((data.real, ORANGE), (data.generated, BLUE)):
             shown = [(rank, value) for rank, value in zip(data.ranks, values, strict=True) if value > 0]
             ax.plot(*zip(*shown, strict=True), color=colour)
@@ -143,7 +143,7 @@ def generated_items(data: Generated) -> Panel:
     )
     most = max(max(row) for row in data.items)
     bins = len(data.edges) - 1
-    with figure(f"generated-items-{data.label}", 4.2) as (drawn, (ax,)):
+    with figure(f"generated-items-{data.name}", 4.2) as (drawn, (ax,)):
         ax.plot([0, bins], [0, bins], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         ax.add_collection(_cells(data.items, most), autolim=False)
         ticks = _count_ticks(data.edges)

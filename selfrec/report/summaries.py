@@ -93,7 +93,7 @@ def generated_lists(label: str, scores: Float32, histories: Histories) -> Genera
     cells, _, _ = np.histogram2d(real, generated, bins=[edges, edges])
     ranks = _thinned_ranks(n_items)
     return Generated(
-        label=label,
+        labels=(label,),
         ranks=tuple(map(int, ranks)),
         real=tuple(map(float, np.sort(real)[::-1][ranks - 1])),
         generated=tuple(map(float, np.sort(generated)[::-1][ranks - 1])),

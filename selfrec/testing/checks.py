@@ -82,9 +82,9 @@ def check_options_round_trip(bench: Bench) -> None:
 def check_light_import(bench: Bench) -> None:
     """Importing the plugin's module imports no heavy package: it would slow down every command."""
     module = module_of(bench.record.build)
-    # What the module prints at import is no name of a package.
+    # What the module prints at import, in C too, is no name of a package.
     code = (
-        f"import sys; out, sys.stdout = sys.stdout, sys.stderr; import {module}; "
+        f"import os, sys; out = open(os.dup(1), 'w'); os.dup2(2, 1); import {module}; "
         f"print(*[name for name in {HEAVY!r} if name in sys.modules], file=out)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
@@ -131,15 +131,19 @@ def check_learns_the_checkerboard(bench: Bench) -> None:
         if bench.record.kind == "ranker"
         else "if it is not meant to learn from histories"
     )
-    slowly = (
-        f"a part that learns slowly may need other options than its own ({USERS} users are one batch, as a rule): "
-        "`plugins check NAME -o epochs=60`, benches(records, {(kind, name): {...}}); "
-        if "epochs" in bench.record.options.model_fields
-        else ""
-    )
+    slowly = _other_options(bench) if "epochs" in bench.record.options.model_fields else ""
     assert float(right) >= LEARNED, (
         f"{float(right):.0%} of the recommended items are of the user's own colour; {LEARNED:.0%} are wanted, "
         f"guessing gives 50%; {slowly}{unable}, say so in its record: excused={{'learns_the_checkerboard': 'why'}}"
+    )
+
+
+def _other_options(bench: Bench) -> str:
+    """What to try with a part that learns by epochs."""
+    narrow = ", or -o width=4 where it learns by heart" if "width" in bench.record.options.model_fields else ""
+    return (
+        f"a part that learns slowly may need other options than its own ({USERS} users are one batch, as a rule): "
+        f"`plugins check {bench.record.name} -o epochs=60`{narrow}, benches(records, {{(kind, name): {{...}}}}); "
     )
 
 

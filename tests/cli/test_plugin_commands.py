@@ -10,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import Field
+from torch import nn
 
-from selfrec.cli.commands.plugins.check import _rows
+from selfrec.cli.commands.plugins.check import _benches, _rows
+from selfrec.plugin import Generator, PartOptions
 from selfrec.testing import Outcome
 from tests.cli.conftest import Cli, write_shop
 
@@ -277,6 +280,21 @@ def test_check_shows_where_a_part_falls(tmp_path: Path, monkeypatch: pytest.Monk
     told = cli("plugins", "check", "falls", "--verbose").err
     assert told.count("LookupError: no colours\n") == 1
     assert 'selfrec_falls.py", line 5, in build' in told
+
+
+class Inner(PartOptions):
+    depth: int = Field(2, description="How deep.")
+    width: int = Field(3, description="How wide.")
+
+
+class Outer(PartOptions):
+    inner: Inner = Field(Inner(), description="A table.")
+
+
+def test_options_of_one_table_are_set_one_by_one() -> None:
+    record = Generator(name="nested", summary="Nested.", options=Outer, build=lambda options, sizes: nn.Module())
+    (bench,) = _benches([record], [record], ("inner.depth=4", "inner.width=5"))
+    assert bench.options == {"inner": {"depth": 4, "width": 5}}
 
 
 def test_a_reason_that_many_checks_have_is_said_once() -> None:

@@ -46,7 +46,7 @@ def test_generators_of_the_same_lists_are_shown_once() -> None:
     record = Generator(name="other", summary="x", options=EpochOptions, build=lambda options, sizes: Backwards())
     parts = [twice[0], build_part(record, "other", EpochOptions(), Sizes(items=rows.n_items), 0), twice[1]]
     shown = _generated([(part, Features([])) for part in parts], rows)
-    assert [one.label for one in shown] == ["again and short", "other"]
+    assert [one.labels for one in shown] == [("again", "short"), ("other",)]
 
 
 def test_a_part_without_a_state_is_shown_too() -> None:

@@ -64,3 +64,21 @@ def test_a_selection_never_begins_with_weights_that_saw_the_validation_rows(tmp_
         module = Factors(3)
         assert warm.load(phase, "extractor.factors", module)
         assert torch.equal(module.factors, earlier.factors)
+
+
+def test_what_begins_anew_is_told(tmp_path: Path) -> None:
+    """Another width, for instance: the part would begin anew, and nobody would know why."""
+    write_weights({"selection": [part_of(Factors(3))]}, tmp_path / "weights.safetensors")
+    warm = WarmStart.read(tmp_path / "weights.safetensors", OLD, NEW)
+    key, wide = "extractor.factors", Factors(4)
+    assert warm.lacks(key, wide) == WarmStart().lacks(key, wide) == ""
+    assert warm.lacks("generator.gan", wide) == "generator.gan begins anew: the earlier model has no such part"
+    wide.factors = nn.Parameter(torch.zeros(4, 9))
+    assert warm.lacks(key, wide) == (
+        "extractor.factors takes 1 of its 2 tensors from the earlier model, where factors are not, or not of these "
+        "shapes"
+    )
+    wide.embedding = nn.Embedding(5, 9)
+    assert warm.lacks(key, wide) == (
+        "extractor.factors begins anew: its tensors are not, or not of these shapes, in the earlier model"
+    )

@@ -35,6 +35,19 @@ def test_a_missing_or_damaged_file_is_one_line(tmp_path: Path) -> None:
         ReportData.read(tmp_path)
 
 
+def test_an_earlier_report_joined_the_names_of_generators(tmp_path: Path) -> None:
+    data = sample_data()
+    data.write(tmp_path)
+    path = tmp_path / "report.json"
+    written = json.loads(path.read_text())
+    (generated,) = written["generated"]
+    assert generated.pop("labels") == ["gan"]
+    for label, names, words in (("gan", ("gan",), "gan"), ("again and short", ("again", "short"), "again and short")):
+        path.write_text(json.dumps({**written, "generated": [{**generated, "label": label}]}))
+        (read,) = ReportData.read(tmp_path).generated
+        assert (read.labels, read.name) == (names, words)
+
+
 def test_figures_that_are_no_numbers_are_gaps() -> None:
     curve = curve_of("generator", "gan", [{"loss": 1.0}, {"loss": math.nan}, {}])
     assert curve.epochs == ({"loss": 1.0}, {"loss": None}, {})

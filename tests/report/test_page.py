@@ -133,6 +133,16 @@ def test_titles_say_what_one_sees() -> None:
         assert text in PAGE
 
 
+def test_generators_that_are_alike_are_named_together() -> None:
+    (alone,) = sample_data().generated
+    together = alone.model_copy(update={"labels": ("gan", "again", "other")})
+    page = render(minimal(generated=[together.model_dump()]))
+    assert "Generated histories: gan, again and other" in page
+    assert "All of this is the same for these" in page
+    assert 'id="generated-gan-again-and-other"' in page
+    assert "All of this is the same for these" not in render(minimal(generated=[alone.model_dump()]))
+
+
 def test_text_from_outside_is_escaped() -> None:
     hostile = "<script>alert(1)</script>"
     data = minimal(

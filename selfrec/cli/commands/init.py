@@ -22,6 +22,7 @@ def command(state: State, path: str, preset: str, force: bool) -> None:
     from selfrec.cli.config_files import check_place, write_config
     from selfrec.errors import SettingsError
     from selfrec.host.manager import PluginManager
+    from selfrec.host.printing import kept_off_stdout
     from selfrec.settings.presets import PRESETS
     from selfrec.settings.template import commented_config
     from selfrec.settings.validation import suggestion
@@ -30,7 +31,9 @@ def command(state: State, path: str, preset: str, force: bool) -> None:
         raise SettingsError(f"unknown preset {preset!r}; {suggestion(preset, PRESETS)}")
     records = [record for info in PluginManager.load().listing() for record in info.parts]
     parts = [(f"{record.kind}.{record.name}", record.summary, record.options) for record in records]
-    text = commented_config(preset, parts)
+    # A default may come from a function of a plugin, which may print.
+    with kept_off_stdout():
+        text = commented_config(preset, parts)
     if path == "-":
         click.echo(text, nl=False)
         return

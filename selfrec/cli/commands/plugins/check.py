@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from selfrec.cli.commands.plugins.found import find_parts
+from selfrec.cli.commands.plugins.patience import named_when_slow, stopped
 from selfrec.cli.output import print_json, print_table, progress
 from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.cli.stopping import go_on
 
 if TYPE_CHECKING:
     from selfrec.host.records import PartRecord
@@ -34,9 +34,10 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
     from selfrec.errors import PluginError
     from selfrec.extras import extra_needed
     from selfrec.host.manager import PluginManager
+    from selfrec.host.printing import kept_off_stdout
 
     with extra_needed("selfrec plugins check"):
-        from selfrec.testing import run_checks
+        import selfrec.testing.kit  # noqa: F401
 
     found = find_parts(PluginManager.load(), name)
     broken = [info for info, _ in found if info.reason and not info.parts]
@@ -46,12 +47,16 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
     chosen = [record for record in records if kind in (None, record.kind)]
     if not chosen:
         raise PluginError(f"plugin {name!r} has no {kind or 'part'} to check; see `selfrec plugins show {name}`")
-    results = []
-    # What a plugin prints is no result: stdout may be read as JSON.
-    with redirect_stdout(sys.stderr):
-        for bench in _benches(records, chosen, overrides):
-            with _bar(state, str(bench)) as advance:
-                results.append((bench.record, run_checks(bench, advance)))
+    results: list[tuple[PartRecord, list[Outcome]]] = []
+    try:
+        with kept_off_stdout():
+            for bench in _benches(records, chosen, overrides):
+                results.append((bench.record, []))
+                _run(state, bench, results[-1][1])
+    except KeyboardInterrupt:
+        state.left = "what was found until then is above" if results else state.left
+        _show(results, as_json)
+        raise
     _show(results, as_json)
     if state.verbose:
         _show_tracebacks(results)
@@ -62,13 +67,13 @@ def check_command(state: State, name: str, kind: str | None, overrides: tuple[st
 
 def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tuple[str, ...]) -> list[Bench]:
     from selfrec.errors import SettingsError
-    from selfrec.settings.config import parse_override
+    from selfrec.settings.config import merged, parse_override
     from selfrec.settings.validation import suggestion, validated
     from selfrec.testing import benches
 
     options: dict[str, Any] = {}
     for override in overrides:
-        options.update(parse_override(override))
+        options = merged(options, parse_override(override))
     known = sorted({name for record in records for name in record.options.model_fields})
     for name in options:
         if name not in known:
@@ -84,12 +89,25 @@ def _benches(records: list[PartRecord], chosen: list[PartRecord], overrides: tup
     return [bench for bench in benches(records, given) if bench.record in chosen]
 
 
-@contextmanager
-def _bar(state: State, name: str) -> Iterator[Callable[[Outcome], None]]:
-    """A bar, and what moves it on after each check."""
+def _run(state: State, bench: Bench, outcomes: list[Outcome]) -> None:
+    """Append what comes of each check; raises KeyboardInterrupt after one that is stopped."""
+    from selfrec.testing.checks import CHECKS
+    from selfrec.testing.kit import name_of, outcome_of
+
     with progress(state) as bars:
-        task = bars.add_task(name, total=None)
-        yield lambda outcome: bars.update(task, advance=1)
+        task = bars.add_task(str(bench), total=len(CHECKS))
+        for check in CHECKS:
+            name, began = name_of(check).replace("_", " "), time.monotonic()
+            bars.update(task, description=f"{bench}: {name}")
+            try:
+                with named_when_slow(bench, name, quiet=state.quiet):
+                    outcomes.append(outcome_of(check, bench))
+                # The part may have taken the exception for one of its own.
+                go_on()
+            except KeyboardInterrupt as error:
+                outcomes[CHECKS.index(check) :] = [stopped(bench, check, time.monotonic() - began, error)]
+                raise
+            bars.advance(task)
 
 
 def _show(results: list[tuple[PartRecord, list[Outcome]]], as_json: bool) -> None:

@@ -14,6 +14,7 @@ from selfrec.cli.state import State, json_option, selfrec_command
 if TYPE_CHECKING:
     from selfrec.host.listing import PluginInfo
     from selfrec.host.records import PartRecord
+    from selfrec.settings.help import Option
 
 LONG_DEFAULT = 60
 """Characters of a default that are printed."""
@@ -35,8 +36,6 @@ def show_command(state: State, name: str, as_json: bool) -> None:
 
 
 def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
-    from selfrec.settings.help import options_of
-
     print_pairs(
         [("plugin", info.name), ("from", info.provider), ("module", info.module), ("status", info.status.value)]
     )
@@ -45,7 +44,7 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
     example = None
     for record in parts:
         click.echo("\n" + textwrap.fill(f"{record.kind} {record.name}: {record.summary}", WIDTH) + "\n")
-        options = options_of(record.options)
+        options = _options_of(record)
         if not options:
             click.echo("It has no options.")
             continue
@@ -62,6 +61,15 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
         click.echo("\n" + example)
 
 
+def _options_of(record: PartRecord) -> list[Option]:
+    """Its options; a default may come from a function of the plugin, which may print."""
+    from selfrec.host.printing import kept_off_stdout
+    from selfrec.settings.help import options_of
+
+    with kept_off_stdout():
+        return options_of(record.options)
+
+
 def _short(default: str) -> str:
     """A default that would fill the page is cut off; --json and `selfrec init` have it whole."""
     return default if len(default) <= LONG_DEFAULT else default[: LONG_DEFAULT - 3] + "..."
@@ -70,7 +78,5 @@ def _short(default: str) -> str:
 def _part_dict(record: PartRecord) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from selfrec.settings.help import options_of
-
-    options = [asdict(option) for option in options_of(record.options)]
+    options = [asdict(option) for option in _options_of(record)]
     return {"kind": record.kind, "name": record.name, "summary": record.summary, "options": options}

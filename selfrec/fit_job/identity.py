@@ -1,0 +1,117 @@
+"""What makes two fits the same fit, so that one may go on where the other was stopped, and what tells them apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Container, Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from selfrec.histories import Float32
+from selfrec.host.manager import PluginManager
+from selfrec.host.records import Kind
+from selfrec.host.sources import source_hash
+from selfrec.model_folder.reading import open_model
+from selfrec.settings.help import toml
+from selfrec.settings.tables import Config
+from selfrec.side_columns import SideTable
+from selfrec.source.dataset import Dataset
+
+Identity = Mapping[str, Any]
+
+_TOLD = {
+    "data": "the events have changed",
+    "items": "the items or their columns have changed",
+    "user_table": "the columns of users have changed",
+    "item_table": "the columns of items have changed",
+    "warm_start": "--warm-start is another",
+}
+"""What is said of those that are no settings."""
+
+SHOWN = 3
+"""Differences that are named at the most."""
+
+LONGEST = 40
+"""Characters of a value that are shown."""
+
+
+def identity_of(
+    config: Config,
+    dataset: Dataset,
+    warm_start: str | None,
+    plugins: PluginManager,
+    used: Container[tuple[Kind, str]],
+) -> dict[str, Any]:
+    """used: kind and name of every part that is to be trained."""
+    warm = None if warm_start is None else open_model(warm_start).sha256
+    return {
+        "selfrec": version("selfrec"),
+        "torch": torch.__version__,
+        "config": config.model_dump(mode="json"),
+        "data": dataset.fingerprint,
+        "items": _content(dataset.catalog.table),
+        "user_table": _told(dataset.user_table, dataset.refit.user_features),
+        "item_table": _told(dataset.item_table, dataset.item_features),
+        "warm_start": warm,
+        "plugins": {
+            info.name: {"from": info.provider, "source": source_hash(info)}
+            for info in plugins.listing()
+            if any((record.kind, record.name) in used for record in info.parts)
+        },
+    }
+
+
+def starting_anew(stopped: Identity | None, now: Identity) -> str:
+    """Why a fit does not go on with the one that was stopped; None: there is none."""
+    if stopped is None:
+        return "nothing to resume: no fit of this model was stopped; starting anew"
+    found = list(_differences(stopped, json.loads(json.dumps(now, default=str))))
+    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"cannot go on with the fit that was stopped: {', '.join(found[:SHOWN])}{more}; starting anew"
+
+
+def _differences(stopped: Identity, now: Identity) -> Iterator[str]:
+    for name in ("selfrec", "torch"):
+        if stopped.get(name) != now[name]:
+            yield f"{name} is {now[name]}, was {stopped.get(name)}"
+    yield from _changed_settings(stopped.get("config"), now["config"], "")
+    yield from (told for name, told in _TOLD.items() if stopped.get(name) != now[name])
+    for name, plugin in now["plugins"].items():
+        before = (stopped.get("plugins") or {}).get(name, {})
+        if before.get("from") != plugin["from"]:
+            yield f"plugin {name!r} is of {plugin['from']}, was of {before.get('from', 'none')}"
+        elif before.get("source") != plugin["source"]:
+            yield f"the source of plugin {name!r} ({plugin['from']}) has changed"
+
+
+def _changed_settings(stopped: Any, now: Any, name: str) -> Iterator[str]:
+    """Each option that has another value, by its dotted name."""
+    if isinstance(stopped, Mapping) and isinstance(now, Mapping):
+        for inner in sorted({*stopped, *now}):
+            yield from _changed_settings(stopped.get(inner), now.get(inner), f"{name}.{inner}" if name else inner)
+    elif stopped != now:
+        yield f"{name} is {_short(now)}, was {_short(stopped)}"
+
+
+def _short(value: Any) -> str:
+    text = toml(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _content(table: pa.Table) -> str:
+    """sha256 of the items with their ids, popularity and columns."""
+    stream = pa.BufferOutputStream()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    return hashlib.sha256(stream.getvalue()).hexdigest()
+
+
+def _told(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
+    """What tells one table of user or item columns from another."""
+    if table is None or features is None:
+        return None
+    return [table.model_dump(mode="json"), hashlib.sha256(features.tobytes()).hexdigest()]
