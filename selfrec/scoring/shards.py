@@ -27,10 +27,6 @@ CORES_A_READER = 4
 """Threads that score for one that reads. It could feed nine: 17 us of it a user of 90 items against 150 [measured]."""
 
 
-_AT_A_TIME = 2
-"""Shards that are scored."""
-
-
 class _Read(NamedTuple):
     """A shard that was read; `done` is the note of its part where an earlier run left one."""
 
@@ -67,9 +63,11 @@ class ShardRun:
 
     def score(self) -> None:
         """Score every shard that no earlier run has finished."""
-        # In memory are, at most, the shards that are read ahead, two that are scored, and one that is written behind.
-        # The second is begun while the last batches of the first run, so that no core waits for another.
-        with ThreadPoolExecutor(1, "selfrec-write") as writer, ThreadPoolExecutor(_AT_A_TIME, "selfrec-shard") as pool:
+        # In memory are, at most, the shards that are read ahead, those that are scored, and one that is written behind.
+        # Where cores are many, a second shard begins while the last batches of one run, so that none waits for another;
+        # where they are few, that gains less than its memory is worth [measured].
+        at_a_time = 1 if self._scorer.threads <= CORES_A_READER else 2
+        with ThreadPoolExecutor(1, "selfrec-write") as writer, ThreadPoolExecutor(at_a_time, "selfrec-shard") as pool:
             scoring: deque[tuple[_Read, Future[Lists]]] = deque()
             writing: deque[Future[None]] = deque()
             for read in self._read_ahead():
@@ -81,7 +79,7 @@ class ShardRun:
                     self._advance(read.done.users)
                     continue
                 scoring.append((read, pool.submit(self._score, read)))
-                if len(scoring) == _AT_A_TIME:
+                if len(scoring) == at_a_time:
                     self._hand_over(scoring, writing, writer)
             while scoring:
                 self._hand_over(scoring, writing, writer)

@@ -41,6 +41,15 @@ def write_shop(path: Path, rows: list[tuple[Any, Any]], user_type: str = "VARCHA
             connection.execute(f"INSERT INTO interactions VALUES {values}", flat)
 
 
+def write_many(path: Path, users: int) -> None:
+    """Users `user 0`, `user 1`, ... with one event each: items 100 to 106 in turn, of which 106 is in no catalog."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE interactions AS SELECT 'user ' || number AS user_id, 100 + number % 7 AS item_id, "
+            f"TIMESTAMP '2026-01-01' + to_minutes(number) AS timestamp FROM range({users}) numbers(number)"
+        )
+
+
 def read_rows(place: Path, table: str | None = None) -> list[tuple[Any, ...]]:
     """The rows of a result, by user and rank."""
     with duckdb.connect(str(place), read_only=True) if table else duckdb.connect() as connection:

@@ -17,7 +17,7 @@ from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from selfrec.source import reading
 from selfrec.source.memory import MemoryLimit
-from tests.scoring.shops import read_rows, write_shop
+from tests.scoring.shops import read_rows, write_many
 
 
 @pytest.mark.parametrize("changed_only", [False, True])
@@ -25,7 +25,7 @@ def test_the_result_is_the_same(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed_only: bool
 ) -> None:
     shop = tmp_path / "shop.duckdb"
-    write_shop(shop, [(f"user {number}", 100 + number % 7) for number in range(20_000)])
+    write_many(shop, users=20_000)
     refused: list[str] = []
 
     def within(memory: MemoryLimit, query: Callable[[], Any]) -> Any:
