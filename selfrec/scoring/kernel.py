@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -75,6 +76,9 @@ class Scorer:
         self._model = model
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
+        self._queues: set[_Queue] = set()
+        self._stopped = False
         self._batch_bytes = settings.batch_megabytes * 1_000_000
         self.threads = settings.threads or available_cores()
         # A few dozen tensors of a batch's size a thread; a graph that wants more is no recommender of this size.
@@ -142,22 +146,43 @@ class Scorer:
         check_numbers(exclude.items, n_items)
 
     def _run_all(self, run: Callable[[Batch], None], batches: list[Batch]) -> None:
-        workers = min(self.threads, len(batches))
-        if workers <= 1:
+        if self.threads == 1 or (len(batches) <= 1 and self._pool is None):
             for batch in batches:
                 run(batch)
             return
-        queue, lock = iter(batches), threading.Lock()
-        pending = [self._workers().submit(_drain, queue, lock, run) for _ in range(workers)]
-        wait(pending)
-        for future in pending:
-            future.result()
+        queue = _Queue(batches)
+        with self._lock:
+            self._queues.add(queue)
+            if self._stopped:
+                queue.close()
+        try:
+            pending = [self._workers().submit(queue.drain, run) for _ in range(min(self.threads, len(batches)))]
+            wait(pending)
+            for future in pending:
+                future.result()
+        except BaseException:
+            queue.close()
+            raise
+        finally:
+            with self._lock:
+                self._queues.discard(queue)
+        if self._stopped:
+            raise RuntimeError("the scorer was stopped")
+
+    def stop(self) -> None:
+        """Have every call that is under way end after the batches that run now, with a RuntimeError. For good."""
+        with self._lock:
+            self._stopped = True
+            for queue in self._queues:
+                queue.close()
 
     def _workers(self) -> ThreadPoolExecutor:
         """The same for all calls: where two come at a time, a core that finds no more of the one begins the other."""
         with self._lock:
-            if self._pool is None:
+            # A fork has none of the threads.
+            if self._pool is None or self._process != os.getpid():
                 self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="selfrec-score")
+                self._process = os.getpid()
             return self._pool
 
     def _feeds(self, batch: Batch, slots: Slots, exclude: Slots, features: Float32 | None) -> Feeds:
@@ -215,18 +240,26 @@ class Scorer:
         return ModelError(f"model {str(self._model.path)!r} {what}; fit it again")
 
 
-def _drain(queue: Iterable[Batch], lock: threading.Lock, run: Callable[[Batch], None]) -> None:
-    """Run batches until there are none; a failure leaves none to the other threads."""
-    iterator = iter(queue)
-    while True:
-        with lock:
-            batch = next(iterator, None)
-        if batch is None:
-            return
-        try:
-            run(batch)
-        except BaseException:
-            with lock:
-                for _ in iterator:
-                    pass
-            raise
+class _Queue:
+    """Batches that several threads take from."""
+
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches, self._lock = deque(batches), threading.Lock()
+
+    def drain(self, run: Callable[[Batch], None]) -> None:
+        """Run batches until there are none; a failure leaves none to the other threads."""
+        while (batch := self._next()) is not None:
+            try:
+                run(batch)
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Leave no batch to anyone."""
+        with self._lock:
+            self._batches.clear()
+
+    def _next(self) -> Batch | None:
+        with self._lock:
+            return self._batches.popleft() if self._batches else None

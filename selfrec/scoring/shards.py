@@ -68,23 +68,35 @@ class ShardRun:
         # where they are few, that gains less than its memory is worth [measured].
         at_a_time = 1 if self._scorer.threads <= CORES_A_READER else 2
         with ThreadPoolExecutor(1, "selfrec-write") as writer, ThreadPoolExecutor(at_a_time, "selfrec-shard") as pool:
-            scoring: deque[tuple[_Read, Future[Lists]]] = deque()
-            writing: deque[Future[None]] = deque()
-            for read in self._read_ahead():
-                if read.done is not None:
-                    self.resumed_shards += 1
-                    self.resumed_users += read.done.users
-                    full = full_lists(self.staging.part(read.number), self._scorer.k)
-                    self._count(read.number, read.done, short=read.done.users - full, resumed=True)
-                    self._advance(read.done.users)
-                    continue
-                scoring.append((read, pool.submit(self._score, read)))
-                if len(scoring) == at_a_time:
-                    self._hand_over(scoring, writing, writer)
-            while scoring:
+            try:
+                self._score_all(pool, at_a_time, writer)
+            except BaseException:
+                # Nobody waits for another shard to be scored to its end.
+                self._scorer.stop()
+                raise
+
+    def _score_all(self, pool: ThreadPoolExecutor, at_a_time: int, writer: ThreadPoolExecutor) -> None:
+        scoring: deque[tuple[_Read, Future[Lists]]] = deque()
+        writing: deque[Future[None]] = deque()
+        for read in self._read_ahead():
+            if read.done is not None:
+                self._resume(read, read.done)
+                continue
+            scoring.append((read, pool.submit(self._score, read)))
+            if len(scoring) == at_a_time:
                 self._hand_over(scoring, writing, writer)
-            while writing:
-                writing.popleft().result()
+        while scoring:
+            self._hand_over(scoring, writing, writer)
+        while writing:
+            writing.popleft().result()
+
+    def _resume(self, read: _Read, done: PartNote) -> None:
+        """Count a shard that an earlier run has finished."""
+        self.resumed_shards += 1
+        self.resumed_users += done.users
+        full = full_lists(self.staging.part(read.number), self._scorer.k)
+        self._count(read.number, done, short=done.users - full, resumed=True)
+        self._advance(done.users)
 
     def _score(self, read: _Read) -> Lists:
         return self._scorer.score(read.histories, read.shard.seen(read.histories), on_users=self._advance)

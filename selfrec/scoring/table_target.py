@@ -135,9 +135,9 @@ class TableTarget:
         files = [*parts, *(companion.files if companion else [])]
         with self._session(read_only=False, files=files) as connection:
             check_holders(connection, self.database, self.table)
-            memory = MemoryLimit(connection)
-            memory.narrow(WRITING)
             try:
+                memory = MemoryLimit(connection)
+                memory.narrow(WRITING)
                 replaces = companion is None or companion.stale is None
                 additions = read_additions(connection, self.table) if replaces else Additions()
                 rows = memory.within(lambda: self._replace(connection, parts, types, run, companion, additions))

@@ -14,6 +14,8 @@ import duckdb
 
 Result = TypeVar("Result")
 
+USUAL = 256
+"""MiB that a scoring job allows unless told otherwise. Who allows more wants it used."""
 READING = 64
 """MiB for reading a source row by row: the least that scoring.memory_megabytes may say."""
 LISTING = 128
@@ -33,8 +35,8 @@ class MemoryLimit:
         self._refused = False
 
     def narrow(self, mebibytes: int) -> None:
-        """For queries that need little. Without effect once one has needed more."""
-        if not self._refused and _mebibytes(self._full) > mebibytes:
+        """For queries that need little. Without effect once one needed more, or where more than usual is allowed."""
+        if not self._refused and mebibytes < _mebibytes(self._full) <= USUAL:
             self._set(f"{mebibytes}MiB")
             self._narrow = True
 
@@ -47,8 +49,8 @@ class MemoryLimit:
         """What the query gives. One that does not fit a narrow limit is run again, with the full one from then on."""
         try:
             return query()
-        except duckdb.OutOfMemoryException:
-            if not self._narrow:
+        except Exception as error:
+            if not self._narrow or not _want_of_memory(error):
                 raise
         self.widen()
         self._refused = True
@@ -56,6 +58,11 @@ class MemoryLimit:
 
     def _set(self, limit: str) -> None:
         self._connection.execute(f"SET memory_limit = '{limit}'")
+
+
+def _want_of_memory(error: BaseException) -> bool:
+    """Whether DuckDB had too little, in its own words or in ours."""
+    return isinstance(error, duckdb.OutOfMemoryException) or isinstance(error.__cause__, duckdb.OutOfMemoryException)
 
 
 def _mebibytes(setting: str) -> float:

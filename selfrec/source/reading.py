@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from selfrec import columns
 from selfrec.catalog import Catalog
-from selfrec.errors import SourceError
+from selfrec.errors import SourceError, one_line
 from selfrec.histories import Float32
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
@@ -62,8 +62,6 @@ class HistoryReader:
 
     shards: int
     """How many shards there are; the same for the same source and settings."""
-    users: int
-    """How many users there are in all shards together."""
     moment: float | None
     """Epoch seconds that ages and decay count back from: the newest event of the source. None without times."""
     users_with_columns: int | None
@@ -92,26 +90,31 @@ class HistoryReader:
         self._weighting = weighting_of(source, config)
         self._listed_only = users is not None
         self.moment = source.span.last
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
         self._memory = MemoryLimit(source.connection)
         with reading(source.name):
             self._folder = self._spill_folder()
             map_items(source, catalog)
             rows = list_users(source, users)
-            self.shards = max(1, -(-rows // config.scoring.shard_rows))
-            self._narrow(LISTING)
-            self._listed = self._memory.within(lambda: ListedUsers(source, self.shards, self._folder))
-        self.users = len(self._listed)
+        self.shards = max(1, -(-rows // config.scoring.shard_rows))
+        self._users: ListedUsers | None = None
         self._aside: SetAside | None = None
         self._user_table, self._user_columns = user_table, None
         self.users_with_columns, self.strange_levels = None, None
         if user_table is not None:
             self._user_columns = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
+            among = source.relation_sql if users is None else LISTED_USERS
             with reading(source.name):
                 [(self.users_with_columns,)] = source.connection.execute(
-                    f"SELECT count(*) FROM {LISTED_USERS} SEMI JOIN {self._user_columns.relation} USING (user_id)"
+                    f"SELECT count(*) FROM {self._user_columns.relation} SEMI JOIN {among} USING (user_id)"
                 ).fetchall()
             self.strange_levels = strange_levels(self._user_columns, user_table)
+
+    @property
+    def users(self) -> int:
+        """How many users there are in all shards together."""
+        with self._turn, reading(self._source.name):
+            return len(self._listed())
 
     def read(self, shard: int) -> UserShard:
         """The users of one shard, 0 <= shard < shards: the same rows in the same order on every call and run.
@@ -121,7 +124,7 @@ class HistoryReader:
         if not 0 <= shard < self.shards:
             raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
         with self._turn, reading(self._source.name):
-            ids, hashes = self._listed.of(shard)
+            ids, hashes = self._listed().of(shard)
             found = self._columns_of_shard(shard)
             shared = alike(hashes)
             again = self._events_of(ids, np.isin(hashes, shared)) if len(shared) else None
@@ -174,6 +177,15 @@ class HistoryReader:
             listed["strength"] = self._weighting.strength
         return listed
 
+    def _listed(self) -> ListedUsers:
+        """All users, read when somebody first asks. Raises duckdb.Error, SourceError."""
+        if self._users is None:
+            self._narrow(LISTING)
+            with self._put_aside():
+                self._users = self._memory.within(lambda: ListedUsers(self._source, self.shards, self._folder))
+            self._memory.widen()
+        return self._users
+
     def _events_sql(self, of_user: dict[str, str], users: str | None) -> str:
         """Events with items of the catalog; where users are named, theirs alone, joined."""
         joined = f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON listed_id = user_id "
@@ -194,7 +206,9 @@ class HistoryReader:
             return self._arrow(sql)
         if self._aside is None:
             self._narrow(READING)
-            self._aside = self._memory.within(lambda: self._set_aside(sql))
+            with self._put_aside():
+                self._aside = self._memory.within(lambda: self._set_aside(sql))
+            # Not even a view is read any more.
             self._memory.narrow(READING)
         return self._aside.take(shard)
 
@@ -243,13 +257,20 @@ class HistoryReader:
         finally:
             self._source.connection.unregister(_NUMBERED)
 
+    @contextmanager
+    def _put_aside(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            place = self._folder or "the place of temporary files"
+            raise SourceError(
+                f"{self._source.name}: cannot be put aside in {place} ({one_line(error)}); make room there"
+            ) from error
+
     def _spill_folder(self) -> Path | None:
         """Where DuckDB spills as well."""
         [(place,)] = self._source.connection.execute("SELECT current_setting('temp_directory')").fetchall()
-        if not place:
-            return None
-        Path(place).mkdir(parents=True, exist_ok=True)
-        return Path(place)
+        return Path(place) if place else None
 
     def _arrow(self, sql: str) -> pa.Table:
         return self._memory.within(lambda: self._source.connection.sql(sql).to_arrow_table())
@@ -258,7 +279,8 @@ class HistoryReader:
         """float32[users, U] of the users that the relation `codes` numbers."""
         if self._user_columns is None or self._user_table is None:
             return None
-        return by_code(self._user_columns, self._user_table, users, codes)
+        staged, table = self._user_columns, self._user_table
+        return self._memory.within(lambda: by_code(staged, table, users, codes))
 
     def _fold(self, events: Events, users: int) -> Folded:
         clock = self._weighting.clock

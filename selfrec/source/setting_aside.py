@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -76,7 +77,7 @@ class SetAside:
 
     def _write(self) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 (it lives as long as this object)
+            self._file = _file_in(self._folder)
         place = self._file.seek(0, 2)
         for shard, blocks in enumerate(self._held):
             if not blocks:
@@ -91,6 +92,18 @@ class SetAside:
     def _read(self, written: _Written) -> pa.RecordBatch:
         self._file.seek(written.place)
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(written.length)), self._schema)
+
+
+def _file_in(folder: Path | None) -> Any:
+    """A file without a name, which leaves no folder behind that was not there."""
+    made = folder is not None and not folder.exists()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (it lives as long as its owner)
+    if made and folder is not None:
+        with contextlib.suppress(OSError):  # Somebody else spills there, or the system cannot remove it yet.
+            folder.rmdir()
+    return file
 
 
 # Numbers go through numpy: what Arrow allocates, it keeps for a while after it is free [measured].

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from selfrec.errors import ModelError
+from selfrec.histories import Histories
 from selfrec.model_folder.reading import Model
+from selfrec.scoring import kernel
 from selfrec.scoring.job import score_table
 from selfrec.scoring.kernel import Scorer
+from selfrec.scoring.running import GraphRunner
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import leftovers, read_rows, write_many
@@ -47,6 +51,70 @@ def test_the_result_is_the_same_and_told_in_order(model: Model, shop: Path) -> N
     assert read_rows(shop, "on_16") == rows
     scoring = [one.name for one in threading.enumerate() if one.name.startswith(("selfrec-shard", "selfrec-read"))]
     assert scoring == []
+
+
+def test_no_more_runs_at_a_time_than_threads(model: Model, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, lock = GraphRunner.run, threading.Lock()
+    running: list[int] = []
+    most: list[int] = []
+
+    def run(runner: GraphRunner, *given: Any) -> Any:
+        with lock:
+            running.append(1)
+            most.append(len(running))
+        try:
+            time.sleep(0.002)
+            return plain(runner, *given)
+        finally:
+            with lock:
+                running.pop()
+
+    monkeypatch.setattr(GraphRunner, "run", run)
+    for threads in (1, 2, 5):
+        most.clear()
+        score_table(model, str(shop), parse_target(str(shop), into="lists"), settings(threads))
+        assert max(most) == threads
+
+
+def test_a_scorer_that_is_stopped_ends_its_calls(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer(model, settings(4))
+    rows = Histories.from_rows([[number % 5] for number in range(192 * 40)], 6)
+    assert len(scorer.score(rows).items) == len(rows)
+    plain, runs = GraphRunner.run, []
+
+    def run(runner: GraphRunner, *given: Any) -> Any:
+        runs.append(1)
+        scorer.stop()
+        return plain(runner, *given)
+
+    monkeypatch.setattr(GraphRunner, "run", run)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="stopped"):
+            scorer.score(rows)
+    assert 1 <= len(runs) <= 4
+
+
+def test_an_interrupt_leaves_no_batches_to_run(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer(model, settings(2))
+    rows = Histories.from_rows([[number % 5] for number in range(192 * 40)], 6)
+    runs: list[int] = []
+    interrupted = threading.Event()
+
+    def run(*_: Any) -> Any:
+        runs.append(1)
+        interrupted.wait(5)
+        raise AssertionError("not looked at")
+
+    def interrupt(_: Any) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(GraphRunner, "run", run)
+    monkeypatch.setattr(kernel, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        scorer.score(rows)
+    time.sleep(0.1)
+    assert len(runs) <= 2
 
 
 def test_a_shard_that_fails_ends_the_run(

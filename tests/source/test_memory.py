@@ -10,8 +10,8 @@ import pytest
 from selfrec.source.memory import MemoryLimit
 from selfrec.source.session import start_session
 
-HUNGRY = "SELECT len(list(i)) FROM range(12_000_000) numbers(i)"
-"""Takes 96 MB at the least, which DuckDB cannot spill."""
+HUNGRY = "SELECT len(list(i)) FROM range(5_000_000) numbers(i)"
+"""Takes more than 64 MiB, which DuckDB cannot spill."""
 
 
 def limit(connection: duckdb.DuckDBPyConnection) -> str:
@@ -20,25 +20,31 @@ def limit(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def test_narrow_and_wide(tmp_path: Path) -> None:
-    with start_session(1000, 1, str(tmp_path / "spill")) as connection:
+    with start_session(256, 1, str(tmp_path / "spill")) as connection:
         memory = MemoryLimit(connection)
         memory.narrow(64)
         assert limit(connection) == "64.0 MiB"
         memory.widen()
-        assert limit(connection) == "1000.0 MiB"
-        memory.narrow(1024)
-        assert limit(connection) == "1000.0 MiB"
+        assert limit(connection) == "256.0 MiB"
+        memory.narrow(300)
+        assert limit(connection) == "256.0 MiB"
+
+
+def test_what_is_allowed_beyond_the_usual_is_used(tmp_path: Path) -> None:
+    with start_session(257, 1, str(tmp_path / "spill")) as connection:
+        MemoryLimit(connection).narrow(64)
+        assert limit(connection) == "257.0 MiB"
 
 
 def test_a_query_that_needs_more_gets_it_and_the_limit_stays_wide(tmp_path: Path) -> None:
-    with start_session(1000, 1, str(tmp_path / "spill")) as connection:
+    with start_session(256, 1, str(tmp_path / "spill")) as connection:
         memory = MemoryLimit(connection)
         memory.narrow(64)
         with pytest.raises(duckdb.OutOfMemoryException):
             connection.execute(HUNGRY)
-        assert memory.within(lambda: connection.execute(HUNGRY).fetchall()) == [(12_000_000,)]
+        assert memory.within(lambda: connection.execute(HUNGRY).fetchall()) == [(5_000_000,)]
         memory.narrow(64)
-        assert limit(connection) == "1000.0 MiB"
+        assert limit(connection) == "256.0 MiB"
 
 
 def test_a_query_that_needs_more_than_there_is_fails_once(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def test_users_who_come_while_files_are_read_are_left_out(tmp_path: Path) -> Non
     duckdb.execute(write.format(str(rows_)[1:-1], place))
     with open_source(str(place), Config().source) as source:
         reader = HistoryReader(source, Config(), ABC)
+        assert reader.users == 5
         duckdb.execute(write.format(str([(9, "a", 0, "buy"), *rows_])[1:-1], place))
         shard = reader.read(0)
     assert sorted(shard.user_ids.to_pylist()) == [0, 1, 2, 3, 4]

@@ -42,3 +42,13 @@ def test_all_of_it_leaves_memory_once_some_of_it_has(tmp_path: Path) -> None:
     aside = SetAside(1, rows.schema, tmp_path, most_bytes=20_000).fill(rows.slice(0, 1000) for _ in range(5))
     assert pa.total_allocated_bytes() - before < 8000
     assert aside.take(0)["number"].to_pylist() == list(range(1000)) * 5
+
+
+def test_a_folder_that_was_not_there_is_gone_again(tmp_path: Path) -> None:
+    rows = pa.record_batch({"shard": np.zeros(9, dtype=np.int32), "number": np.arange(9)})
+    there = tmp_path / "there"
+    there.mkdir()
+    for folder in (tmp_path / "not" / "there", there):
+        assert SetAside(1, rows.schema, folder, most_bytes=0).fill([rows]).take(0).num_rows == 9
+    assert [path.name for path in tmp_path.iterdir() if path.name != "not"] == ["there"]
+    assert not (tmp_path / "not" / "there").exists()
