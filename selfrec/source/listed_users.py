@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec.source.hashed_users import UInt64
 from selfrec.source.ids import carried_sql
+from selfrec.source.memory import LISTING
 from selfrec.source.open import Source
+from selfrec.source.passes import Passes
 from selfrec.source.session_tables import LISTED_USERS
-from selfrec.source.setting_aside import SHARD, SetAside
-from selfrec.source.streaming import Stream
+from selfrec.source.setting_aside import SHARD
 
 HASH_SQL = "hash(user_id)"
 """DuckDB's hash of an id: UBIGINT, the same for one version of DuckDB; a run that is resumed checks the version."""
-
-_BATCH_ROWS = 1_000_000
 
 
 def shard_sql(shards: int) -> str:
@@ -29,14 +26,13 @@ def shard_sql(shards: int) -> str:
 class ListedUsers:
     """Ids and hashes of LISTED_USERS, each once, read once and set aside."""
 
-    def __init__(self, source: Source, shards: int, folder: Path | None) -> None:
-        """folder: where they are set aside when they are many. Raises duckdb.Error, OSError."""
+    def __init__(self, source: Source, passes: Passes, shards: int) -> None:
+        """Raises duckdb.Error, SourceError."""
         carried = carried_sql("user_id", source.user_type)
-        listed = source.connection.sql(
-            f"SELECT {shard_sql(shards)} AS {SHARD}, {carried} AS user_id, {HASH_SQL} AS hashed FROM {LISTED_USERS}"
+        self._aside = passes.aside(
+            f"SELECT {shard_sql(shards)} AS {SHARD}, {carried} AS user_id, {HASH_SQL} AS hashed FROM {LISTED_USERS}",
+            LISTING,
         )
-        rows = Stream(listed, _BATCH_ROWS)
-        self._aside = SetAside(shards, rows.schema, folder).fill(rows)
 
     def __len__(self) -> int:
         return int(self._aside.rows.sum())

@@ -13,8 +13,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,36 +20,26 @@ import pyarrow as pa
 
 from selfrec import columns
 from selfrec.catalog import Catalog
-from selfrec.errors import SourceError, one_line
+from selfrec.errors import SourceError
 from selfrec.histories import Float32
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
+from selfrec.source.event_reading import CODE, EventReader
 from selfrec.source.folding import Decay, Events, Folded, days_before, fold, together
-from selfrec.source.hashed_users import HashedUsers, UInt64
 from selfrec.source.ids import carried_sql, exact_sql, restored_column
 from selfrec.source.item_lists import text_ids
-from selfrec.source.listed_users import HASH_SQL, ListedUsers, alike, shard_sql
-from selfrec.source.memory import LISTING, READING, MemoryLimit
+from selfrec.source.listed_users import ListedUsers, alike
 from selfrec.source.open import Source
+from selfrec.source.passes import Passes
 from selfrec.source.session import reading
 from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
-from selfrec.source.setting_aside import SHARD, SetAside
 from selfrec.source.side_tables import by_code, kinds_of, stage, strange_levels
-from selfrec.source.streaming import Stream
 from selfrec.source.user_lists import list_users
 from selfrec.source.user_shard import UserShard
 from selfrec.source.weighting import weighting_of
 
 _ASKED = "selfrec_asked_users"
 _NUMBERED = "selfrec_numbered_users"
-
-_USER = "whose"
-"""Column of events: the hash of the user they are of."""
-_CODE = "code"
-"""The same: where this user stands among those that are read."""
-
-_ROWS_READ = 1_000_000
-"""Events that are taken from DuckDB at a time."""
 
 
 class HistoryReader:
@@ -88,17 +76,15 @@ class HistoryReader:
         self._config = config
         self._n_items = len(catalog)
         self._weighting = weighting_of(source, config)
-        self._listed_only = users is not None
         self.moment = source.span.last
         self._turn = threading.RLock()
-        self._memory = MemoryLimit(source.connection)
         with reading(source.name):
-            self._folder = self._spill_folder()
             map_items(source, catalog)
             rows = list_users(source, users)
-        self.shards = max(1, -(-rows // config.scoring.shard_rows))
+            self.shards = max(1, -(-rows // config.scoring.shard_rows))
+            self._passes = Passes(source, self.shards)
+        self._events = EventReader(source, config, self._passes, self.shards, listed_only=users is not None)
         self._users: ListedUsers | None = None
-        self._aside: SetAside | None = None
         self._user_table, self._user_columns = user_table, None
         self.users_with_columns, self.strange_levels = None, None
         if user_table is not None:
@@ -125,11 +111,14 @@ class HistoryReader:
             raise ValueError(f"shard {shard} is not in 0..{self.shards - 1}")
         with self._turn, reading(self._source.name):
             ids, hashes = self._listed().of(shard)
-            found = self._columns_of_shard(shard)
+            found = self._events.of_shard(shard)
             shared = alike(hashes)
-            again = self._events_of(ids, np.isin(hashes, shared)) if len(shared) else None
+            again = None
+            if len(shared):  # Their events are told apart by the ids.
+                with self._numbered(ids, np.isin(hashes, shared)) as users:
+                    again = self._events.of_users(users)
             features = self._features_of(ids)
-        events = self._of_users(found, hashes, shared)
+        events = self._events.numbered(found, hashes, shared)
         del found  # A quarter of what a shard takes.
         folded = self._fold(events if again is None else together(events, again), len(ids))
         return self._shard(ids, folded, features)
@@ -152,10 +141,10 @@ class HistoryReader:
                 wrong = source.connection.execute(
                     f"SELECT min(user_id) FROM selfrec_asked_ids WHERE {exact} IS NULL"
                 ).fetchall()[0][0]
-                known = self._arrow(
+                known = self._passes.table(
                     f"SELECT {carried_sql('user_id', source.user_type)} AS user_id FROM {_ASKED} ORDER BY code"
                 )
-                events = events_of(self._arrow(self._events_sql({_CODE: f"users.{_CODE}"}, _ASKED)))
+                events = self._events.of_users(_ASKED)
         finally:
             source.connection.unregister("selfrec_asked_ids")
         if wrong is not None:
@@ -165,79 +154,11 @@ class HistoryReader:
         found = known.column("user_id").combine_chunks()
         return self._shard(found, self._fold(events, len(found)), self._user_features(len(found), _ASKED))
 
-    @property
-    def _columns(self) -> dict[str, str]:
-        """What is read of an event beside its user, and its SQL: number and, where there are, ticks and strength."""
-        clock = self._weighting.clock
-        listed = {"number": "items.number"}
-        if clock is not None:
-            small = self.moment is not None and clock.ticks(self.moment) < 1 << 32
-            listed["ticks"] = f"({clock.sql('epoch')})::{'UINTEGER' if small else 'BIGINT'}"
-        if not self._weighting.uniform:
-            listed["strength"] = self._weighting.strength
-        return listed
-
     def _listed(self) -> ListedUsers:
         """All users, read when somebody first asks. Raises duckdb.Error, SourceError."""
         if self._users is None:
-            self._narrow(LISTING)
-            with self._put_aside():
-                self._users = self._memory.within(lambda: ListedUsers(self._source, self.shards, self._folder))
-            self._memory.widen()
+            self._users = ListedUsers(self._source, self._passes, self.shards)
         return self._users
-
-    def _events_sql(self, of_user: dict[str, str], users: str | None) -> str:
-        """Events with items of the catalog; where users are named, theirs alone, joined."""
-        joined = f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON listed_id = user_id "
-        listed = f" AND user_id IN (SELECT user_id FROM {LISTED_USERS})" if self._listed_only else ""
-        return (
-            f"SELECT {', '.join(f'{sql} AS {name}' for name, sql in (of_user | self._columns).items())} "
-            f"FROM {self._source.relation_sql} AS events JOIN {MAPPED_ITEMS} AS items USING (item_id) "
-            f"{'' if users is None else joined}WHERE {self._weighting.kept()}{'' if users else listed}"
-        )
-
-    def _columns_of_shard(self, shard: int) -> pa.Table:
-        """The events of a shard: the hashes of their users, and `_columns`.
-
-        All events are read at once and set aside, so that no shard needs a pass over the source of its own.
-        """
-        sql = self._events_sql({SHARD: shard_sql(self.shards), _USER: HASH_SQL}, None)
-        if self.shards == 1:
-            return self._arrow(sql)
-        if self._aside is None:
-            self._narrow(READING)
-            with self._put_aside():
-                self._aside = self._memory.within(lambda: self._set_aside(sql))
-            # Not even a view is read any more.
-            self._memory.narrow(READING)
-        return self._aside.take(shard)
-
-    def _narrow(self, mebibytes: int) -> None:
-        """Less memory for a pass over the source, unless it is short or a view, which may need all there is."""
-        if self._source.row_by_row and self.shards > 1:
-            self._memory.narrow(mebibytes)
-
-    def _set_aside(self, sql: str) -> SetAside:
-        rows = Stream(self._source.connection.sql(sql), _ROWS_READ)
-        return SetAside(self.shards, rows.schema, self._folder).fill(rows)
-
-    def _of_users(self, found: pa.Table, hashes: UInt64, shared: UInt64) -> Events:
-        """Events of users with these hashes, whom they number; without those of `shared` hashes."""
-        read = {name: found.column(name).to_numpy() for name in (_USER, *self._columns)}
-        users = read.pop(_USER)
-        codes = HashedUsers(hashes).numbers(users)
-        # Users who have come since the others were listed are nobody: files may change while they are read.
-        kept = codes >= 0
-        if len(shared):
-            kept &= ~np.isin(users, shared)
-        if not kept.all():
-            codes, read = codes[kept], {name: values[kept] for name, values in read.items()}
-        return _events(read | {_CODE: codes})
-
-    def _events_of(self, ids: pa.Array, chosen: npt.NDArray[np.bool_]) -> Events:
-        """Events of some of U users, by a pass of their own: where hashes do not tell users apart."""
-        with self._numbered(ids, chosen) as users:
-            return events_of(self._arrow(self._events_sql({_CODE: f"users.{_CODE}"}, users)))
 
     def _features_of(self, ids: pa.Array) -> Float32 | None:
         """float32[len(ids), U] user columns; None where the model reads none."""
@@ -250,37 +171,19 @@ class HistoryReader:
     def _numbered(self, ids: pa.Array, chosen: npt.NDArray[np.bool_]) -> Iterator[str]:
         """SQL of a relation of chosen users: user_id as the source has it, and where they stand in `ids`."""
         codes = np.flatnonzero(chosen).astype(np.int32)
-        table = pa.table({columns.USER_ID: ids.take(pa.array(codes)), _CODE: codes})
+        table = pa.table({columns.USER_ID: ids.take(pa.array(codes)), CODE: codes})
         self._source.connection.register(_NUMBERED, table)
         try:
-            yield f"(SELECT {restored_column(columns.USER_ID, self._source.user_type)}, {_CODE} FROM {_NUMBERED})"
+            yield f"(SELECT {restored_column(columns.USER_ID, self._source.user_type)}, {CODE} FROM {_NUMBERED})"
         finally:
             self._source.connection.unregister(_NUMBERED)
-
-    @contextmanager
-    def _put_aside(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            place = self._folder or "the place of temporary files"
-            raise SourceError(
-                f"{self._source.name}: cannot be put aside in {place} ({one_line(error)}); make room there"
-            ) from error
-
-    def _spill_folder(self) -> Path | None:
-        """Where DuckDB spills as well."""
-        [(place,)] = self._source.connection.execute("SELECT current_setting('temp_directory')").fetchall()
-        return Path(place) if place else None
-
-    def _arrow(self, sql: str) -> pa.Table:
-        return self._memory.within(lambda: self._source.connection.sql(sql).to_arrow_table())
 
     def _user_features(self, users: int, codes: str) -> Float32 | None:
         """float32[users, U] of the users that the relation `codes` numbers."""
         if self._user_columns is None or self._user_table is None:
             return None
         staged, table = self._user_columns, self._user_table
-        return self._memory.within(lambda: by_code(staged, table, users, codes))
+        return self._passes.within(lambda: by_code(staged, table, users, codes))
 
     def _fold(self, events: Events, users: int) -> Folded:
         clock = self._weighting.clock
@@ -322,19 +225,3 @@ def map_items(source: Source, catalog: Catalog) -> None:
             f"{source.name}: item ids are {source.item_type}, but no id of the model is, "
             f"such as {catalog.item_ids[0].as_py()!r}; check --item-column"
         )
-
-
-def events_of(table: pa.Table) -> Events:
-    """Events from Arrow columns code, number and, where there are, ticks and strength."""
-    return _events({name: table.column(name).to_numpy() for name in table.column_names})
-
-
-def _events(found: dict[str, Any]) -> Events:
-    """Events from columns of these names."""
-    ticks = found.get("ticks")
-    return Events(
-        rows=found["code"],
-        items=found["number"],
-        ticks=None if ticks is None else ticks.astype(np.int64, copy=False),
-        weights=found.get("strength"),
-    )

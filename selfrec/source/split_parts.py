@@ -11,9 +11,9 @@ import pyarrow as pa
 from selfrec.histories import Float32, Histories, Holdout, Int64
 from selfrec.settings.tables import Config
 from selfrec.source.cleaning import Cleaned
+from selfrec.source.event_reading import events_of
 from selfrec.source.folding import Decay, Events, Float64, Folded, days_before, fold, joined
 from selfrec.source.k_core import parts_sql
-from selfrec.source.reading import events_of
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
 from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_SPLIT

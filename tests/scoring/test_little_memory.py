@@ -15,7 +15,7 @@ from selfrec.scoring.job import score_table
 from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings
-from selfrec.source import reading
+from selfrec.source import event_reading, listed_users
 from selfrec.source.memory import MemoryLimit
 from tests.scoring.shops import read_rows, write_many
 
@@ -45,7 +45,7 @@ def test_the_result_is_the_same(
     for table in ("usual", "little"):
         if table == "little":
             assert refused == []
-            for module, name in ((reading, "LISTING"), (reading, "READING"), (table_target, "WRITING")):
+            for module, name in ((listed_users, "LISTING"), (event_reading, "READING"), (table_target, "WRITING")):
                 monkeypatch.setattr(module, name, 1)
         score_table(model, str(shop), parse_target(str(shop), into=table), settings, request)
     rows = read_rows(shop, "usual")

@@ -15,7 +15,7 @@ import pytest
 from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, SourceError
 from selfrec.settings.tables import Config
-from selfrec.source import listed_users, reading
+from selfrec.source import event_reading, listed_users
 from selfrec.source.dataset import load_dataset
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader
@@ -142,7 +142,7 @@ def test_users_whose_hashes_are_equal_are_told_apart(
     expected: dict[Any, Any] = {}
     for shard in read(big, config, FIFTY):
         expected |= rows(shard)
-    for module in (listed_users, reading):
+    for module in (listed_users, event_reading):
         monkeypatch.setattr(module, "HASH_SQL", "(hash(user_id) % 500)::UBIGINT")
     found: dict[Any, Any] = {}
     for shard in read(big, config, FIFTY):
