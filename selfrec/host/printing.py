@@ -113,5 +113,12 @@ def _flush_c() -> None:
     with suppress(Exception):  # A Python may be built without ctypes.
         import ctypes
 
-        library = ctypes.CDLL("ucrtbase") if sys.platform == "win32" else ctypes.CDLL(None)
-        library.fflush(None)
+        if sys.platform == "win32":
+            ctypes.CDLL("ucrtbase").fflush(None)
+            return
+        library = ctypes.CDLL(None)
+        # Of that stream alone: all of them would be waited for, and another thread may hold one while it reads.
+        for name in ("stdout", "__stdoutp"):  # The second on macOS.
+            with suppress(ValueError):
+                library.fflush(ctypes.c_void_p.in_dll(library, name))
+                return
