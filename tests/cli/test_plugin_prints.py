@@ -178,6 +178,24 @@ def test_an_error_leaves_stdout_as_it_was(cli: Cli, capfd: pytest.CaptureFixture
     assert cli("plugins", "list").out.startswith("plugin ")
 
 
+def test_threads_that_leave_in_the_order_in_which_they_came(capfd: pytest.CaptureFixture[str]) -> None:
+    stdout, stderr = sys.stdout, sys.stderr
+    first, second = kept_off_stdout(), kept_off_stdout()
+    first.__enter__()
+    results = second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.stdout is stderr
+    os.write(1, b"inside")
+    with results():
+        assert sys.stdout is stdout
+        os.write(1, b"result ")
+    assert sys.stdout is stderr
+    second.__exit__(None, None, None)
+    assert sys.stdout is stdout
+    os.write(1, b"after")
+    assert capfd.readouterr() == ("result after", "inside")
+
+
 WAITING = """
 import ctypes
 import threading
