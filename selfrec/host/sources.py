@@ -33,12 +33,13 @@ def source_hash(info: PluginInfo) -> str:
     modules = {module_of(getattr(record, field, None)) for record in info.parts for field in CODE} - {""}
     # A part may call what is of another package; its file will do, for the rest has a version of its own.
     others = {module for module in modules if _root(module) not in ("", entry)}
-    found: dict[str, bytes] = dict(_listed(info.distribution))
+    # Each file is gone again once it is hashed.
+    found = {path: hashlib.sha256(data).hexdigest() for path, data in _listed(info.distribution)}
     for name in others | {entry} - {""}:
-        found.update(_code(name, whole=name == entry))
+        found.update((path, hashlib.sha256(data).hexdigest()) for path, data in _code(name, whole=name == entry))
     whole = hashlib.sha256()
     for name in sorted(found):
-        whole.update(f"{name}\0{hashlib.sha256(found[name]).hexdigest()}\n".encode())
+        whole.update(f"{name}\0{found[name]}\n".encode())
     return whole.hexdigest()
 
 
@@ -51,12 +52,14 @@ def _root(module: str) -> str:
 
 def _code(name: str, *, whole: bool) -> Iterator[tuple[str, bytes]]:
     """The files of a module, or of all modules of a package where it is one and `whole` says so."""
-    module = sys.modules[name]
+    module = sys.modules.get(name)  # A function may say that it is of a module that there is none of.
     if whole and hasattr(module, "__path__"):
         with suppress(Exception):  # A loader need not know of files beside the package's own.
             yield from _files_in(files(name), name)
             return
-    path = module.__file__ or ""
+    path = getattr(module, "__file__", None)
+    if not path:  # It is a part of another module's extension, such as torch._C._nn.
+        return
     with suppress(OSError):
         yield f"{name}/{PurePath(path).name}", _read(module, path)
 
