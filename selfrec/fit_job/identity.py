@@ -20,6 +20,7 @@ from selfrec.settings.help import toml
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset
+from selfrec.words import shortened
 
 Identity = Mapping[str, Any]
 
@@ -110,12 +111,7 @@ def _changed_settings(stopped: Any, now: Any, name: str) -> Iterator[str]:
         for inner in sorted({*stopped, *now}):
             yield from _changed_settings(stopped.get(inner), now.get(inner), f"{name}.{inner}" if name else inner)
     elif stopped != now:
-        yield f"{name} is {_short(now)}, was {_short(stopped)}"
-
-
-def _short(value: Any) -> str:
-    text = toml(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+        yield f"{name} is {shortened(toml(now), LONGEST)}, was {shortened(toml(stopped), LONGEST)}"
 
 
 def _content(table: pa.Table) -> str:

@@ -13,14 +13,11 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from typing import Any
 
-from selfrec.host.listing import PluginInfo
+from selfrec.host.listing import OWN, PluginInfo
 from selfrec.host.plugin_lines import module_of
 
 CODE = ("build", "trainer", "options", "inputs", "in_effect", "prepare", "portable")
 """Fields of a record that are code, or may be."""
-
-OWN = "selfrec"
-"""The distribution of shipped plugins. All of it is one version; its plugins are told apart by their packages."""
 
 
 def source_hash(info: PluginInfo) -> str:
@@ -85,7 +82,7 @@ def _read(module: Any, path: str) -> bytes:
 
 def _listed(name: str) -> Iterator[tuple[str, bytes]]:
     """The modules that a distribution lists as its own."""
-    if name in ("", OWN):
+    if name in ("", OWN):  # Shipped plugins are told apart by their packages.
         return
     with suppress(PackageNotFoundError):
         for path in distribution(name).files or ():
