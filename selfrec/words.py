@@ -15,6 +15,11 @@ def all_of(count: int, one: str) -> str:
     return f"the only {one}" if count == 1 else f"all {plural(count, one)}"
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def listed(names: Sequence[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`; word stands before the last."""
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or as much of it as stands with `...` in that many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -20,6 +20,7 @@ from selfrec.settings.help import toml
 from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset
+from selfrec.words import shortened
 
 Identity = Mapping[str, Any]
 
@@ -66,12 +67,16 @@ def identity_of(
 
 
 def starting_anew(stopped: Identity | None, now: Identity) -> str:
-    """Why a fit does not go on with the one that was stopped; None: there is none."""
+    """The line that says why a fit, `now`, does not go on with the one that was stopped.
+
+    stopped: None where no fit was.
+    """
     if stopped is None:
         return "nothing to resume: no fit of this model was stopped; starting anew"
     found = list(_differences(stopped, json.loads(json.dumps(now, default=str))))
     more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"cannot go on with the fit that was stopped: {', '.join(found[:SHOWN])}{more}; starting anew"
+    why = f"{', '.join(found[:SHOWN])}{more}" if found else "another selfrec wrote down what it was of"
+    return f"cannot go on with the fit that was stopped: {why}; starting anew"
 
 
 def _differences(stopped: Identity, now: Identity) -> Iterator[str]:
@@ -80,10 +85,22 @@ def _differences(stopped: Identity, now: Identity) -> Iterator[str]:
             yield f"{name} is {now[name]}, was {stopped.get(name)}"
     yield from _changed_settings(stopped.get("config"), now["config"], "")
     yield from (told for name, told in _TOLD.items() if stopped.get(name) != now[name])
-    for name, plugin in now["plugins"].items():
-        before = (stopped.get("plugins") or {}).get(name, {})
-        if before.get("from") != plugin["from"]:
-            yield f"plugin {name!r} is of {plugin['from']}, was of {before.get('from', 'none')}"
+    yield from _changed_plugins(stopped.get("plugins"), now["plugins"])
+
+
+def _changed_plugins(stopped: Any, now: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(stopped, Mapping) or not all(isinstance(plugin, Mapping) for plugin in stopped.values()):
+        # Earlier commits wrote down versions of distributions.
+        yield "another selfrec wrote down its plugins"
+        return
+    for name in sorted({*stopped, *now}):
+        before, plugin = stopped.get(name), now.get(name)
+        if plugin is None:
+            yield f"plugin {name!r} ({stopped[name].get('from')}) is used no more"
+        elif before is None:
+            yield f"plugin {name!r} ({plugin['from']}) was not used"
+        elif before.get("from") != plugin["from"]:
+            yield f"plugin {name!r} is of {plugin['from']}, was of {before.get('from')}"
         elif before.get("source") != plugin["source"]:
             yield f"the source of plugin {name!r} ({plugin['from']}) has changed"
 
@@ -94,12 +111,7 @@ def _changed_settings(stopped: Any, now: Any, name: str) -> Iterator[str]:
         for inner in sorted({*stopped, *now}):
             yield from _changed_settings(stopped.get(inner), now.get(inner), f"{name}.{inner}" if name else inner)
     elif stopped != now:
-        yield f"{name} is {_short(now)}, was {_short(stopped)}"
-
-
-def _short(value: Any) -> str:
-    text = toml(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+        yield f"{name} is {shortened(toml(now), LONGEST)}, was {shortened(toml(stopped), LONGEST)}"
 
 
 def _content(table: pa.Table) -> str:

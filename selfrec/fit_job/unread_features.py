@@ -79,5 +79,6 @@ def _output(part: Part, batch: UserBatch, features: Features, recommender: Recom
         return features.generate(part, batch, recommender.n_items)
     users, candidates = len(batch.history), recommender.candidates
     each = torch.arange(candidates, device=batch.history.device).repeat(users, 1)
-    scores = torch.zeros(users, candidates, recommender.generator_count, device=batch.history.device)
-    return part.rank(batch, features(batch), each, scores)
+    # Not 0: a ranker may multiply them by what it makes of the features.
+    drawn = torch.randn(users, candidates, recommender.generator_count, generator=torch.Generator().manual_seed(0))
+    return part.rank(batch, features(batch), each, drawn.to(batch.history.device))

@@ -8,6 +8,9 @@ from importlib.metadata import EntryPoint
 
 from selfrec.host.records import PartRecord
 
+OWN = "selfrec"
+"""The distribution of shipped plugins, which keep their names when others have the same."""
+
 
 class Status(Enum):
     """Whether a plugin takes part."""

@@ -20,7 +20,7 @@ import pluggy
 from selfrec.errors import PluginError, one_line
 from selfrec.host import hookspecs
 from selfrec.host.commands import PluginCommand, collect_commands
-from selfrec.host.listing import Loaded, PluginInfo, Status
+from selfrec.host.listing import OWN, Loaded, PluginInfo, Status
 from selfrec.host.plugin_lines import line_in
 from selfrec.host.printing import kept_off_stdout
 from selfrec.host.records import FeatureExtractor, Generator, Kind, PartRecord, Ranker
@@ -30,9 +30,6 @@ from selfrec.settings.validation import suggestion
 GROUP = "selfrec"
 DISABLE = "SELFREC_DISABLE_PLUGINS"
 """Environment variable: plugins not to load, by NAME or DISTRIBUTION:NAME, separated by commas; `*` is all of them."""
-
-_OWN = "selfrec"
-"""The distribution whose plugins keep their names when others have the same."""
 
 _HOOKS: tuple[tuple[str, type[PartRecord]], ...] = (
     ("selfrec_feature_extractors", FeatureExtractor),
@@ -64,7 +61,7 @@ class PluginManager:
         found = sorted(entry_points(group=GROUP) if points is None else points, key=_turn)
         with kept_off_stdout():
             for point in found:
-                if shipped or PluginInfo.of(point).distribution != _OWN:
+                if shipped or PluginInfo.of(point).distribution != OWN:
                     manager._load(point)
         known = {name for point in found for name in (point.name, PluginInfo.of(point).full_name)}
         for name in sorted(manager._disabled - known - {"*"}):
@@ -256,7 +253,7 @@ class PluginManager:
 def _turn(point: EntryPoint) -> tuple[str, bool, str, str]:
     """The order of loading: by name; of one name, selfrec's own first."""
     distribution = PluginInfo.of(point).distribution
-    return point.name, distribution != _OWN, distribution, point.value
+    return point.name, distribution != OWN, distribution, point.value
 
 
 def _names(text: str) -> set[str]:

@@ -20,44 +20,46 @@ Results = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def kept_off_stdout() -> Iterator[Results]:
-    """Run plugins' code; what it prints goes to stderr. What is yielded lets results through meanwhile."""
-    stdout = sys.stdout
-    _flush(stdout)
-    _descriptor.enter()
+    """Run plugins' code; what it prints goes to stderr. What is yielded lets results through meanwhile.
+
+    Until the last of several threads leaves, all of them are kept off.
+    """
+    _flush(sys.stdout)
+    stdout = _stdout.enter()
     try:
-        with redirect_stdout(sys.stderr):
-            yield lambda: _let_through(stdout)
+        yield lambda: _let_through(stdout)
         # Not after an error: it may be stdout's own, and what it did not take is nothing for stderr.
         with suppress(OSError):
             _flush(stdout)
     finally:
-        _descriptor.leave()
+        _stdout.leave()
 
 
 @contextmanager
 def _let_through(stdout: Any) -> Iterator[None]:
-    _descriptor.back()
+    _stdout.back()
     try:
         with redirect_stdout(stdout):
             yield
             _flush(stdout)
     finally:
-        _descriptor.away()
+        _stdout.away()
 
 
-class _Descriptor:
-    """File descriptor 1. It is one for the whole process, so that only the first who comes, and the last who goes, turn
-    it.
+class _Stdout:
+    """File descriptor 1 and `sys.stdout`. They are one for the whole process, so that only the first who comes, and the
+    last who goes, turn them: threads need not leave in the order in which they came.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
         self._kept: int | None = None
-        """A copy of it; None where it was closed."""
+        """A copy of the descriptor; None where it was closed."""
+        self._stream: Any = None
 
-    def enter(self) -> None:
-        """Turn it to stderr."""
+    def enter(self) -> Any:
+        """Turn both to stderr; `sys.stdout` as it was before anyone came."""
         with self._lock:
             self._inside += 1
             if self._inside == 1:
@@ -65,19 +67,24 @@ class _Descriptor:
                 with suppress(OSError):
                     self._kept = os.dup(STDOUT)
                 self.away()
+                self._stream, sys.stdout = sys.stdout, sys.stderr
+            return self._stream
 
     def leave(self) -> None:
-        """As it was before."""
+        """Both as they were before."""
         with self._lock:
             self._inside -= 1
             if not self._inside:
+                self._stream, sys.stdout = None, self._stream
                 self.back()
                 if self._kept is not None:
                     os.close(self._kept)
                     self._kept = None
 
     def away(self) -> None:
-        """Turn it to stderr, or to nowhere if that is closed. Left closed, a file that a plugin opens could get it."""
+        """Turn the descriptor to stderr, or to nowhere if that is closed. Left closed, a file that a plugin opens could
+        get it.
+        """
         with suppress(OSError):
             try:
                 os.dup2(STDERR, STDOUT)
@@ -88,7 +95,7 @@ class _Descriptor:
                     os.close(nowhere)
 
     def back(self) -> None:
-        """Turn it to where it was."""
+        """Turn the descriptor to where it was."""
         _flush_c()
         with suppress(OSError):
             if self._kept is None:
@@ -97,7 +104,7 @@ class _Descriptor:
                 os.dup2(self._kept, STDOUT)
 
 
-_descriptor = _Descriptor()
+_stdout = _Stdout()
 
 
 def _flush(stdout: Any) -> None:
@@ -113,5 +120,12 @@ def _flush_c() -> None:
     with suppress(Exception):  # A Python may be built without ctypes.
         import ctypes
 
-        library = ctypes.CDLL("ucrtbase") if sys.platform == "win32" else ctypes.CDLL(None)
-        library.fflush(None)
+        if sys.platform == "win32":
+            ctypes.CDLL("ucrtbase").fflush(None)
+            return
+        library = ctypes.CDLL(None)
+        # Of that stream alone: all of them would be waited for, and another thread may hold one while it reads.
+        for name in ("stdout", "__stdoutp"):  # The second on macOS.
+            with suppress(ValueError):
+                library.fflush(ctypes.c_void_p.in_dll(library, name))
+                return

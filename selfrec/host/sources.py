@@ -13,14 +13,11 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePath
 from typing import Any
 
-from selfrec.host.listing import PluginInfo
+from selfrec.host.listing import OWN, PluginInfo
 from selfrec.host.plugin_lines import module_of
 
 CODE = ("build", "trainer", "options", "inputs", "in_effect", "prepare", "portable")
 """Fields of a record that are code, or may be."""
-
-OWN = "selfrec"
-"""The distribution of shipped plugins. All of it is one version; its plugins are told apart by their packages."""
 
 
 def source_hash(info: PluginInfo) -> str:
@@ -33,12 +30,13 @@ def source_hash(info: PluginInfo) -> str:
     modules = {module_of(getattr(record, field, None)) for record in info.parts for field in CODE} - {""}
     # A part may call what is of another package; its file will do, for the rest has a version of its own.
     others = {module for module in modules if _root(module) not in ("", entry)}
-    found: dict[str, bytes] = dict(_listed(info.distribution))
+    # Each file is gone again once it is hashed.
+    found = {path: hashlib.sha256(data).hexdigest() for path, data in _listed(info.distribution)}
     for name in others | {entry} - {""}:
-        found.update(_code(name, whole=name == entry))
+        found.update((path, hashlib.sha256(data).hexdigest()) for path, data in _code(name, whole=name == entry))
     whole = hashlib.sha256()
     for name in sorted(found):
-        whole.update(f"{name}\0{hashlib.sha256(found[name]).hexdigest()}\n".encode())
+        whole.update(f"{name}\0{found[name]}\n".encode())
     return whole.hexdigest()
 
 
@@ -51,12 +49,14 @@ def _root(module: str) -> str:
 
 def _code(name: str, *, whole: bool) -> Iterator[tuple[str, bytes]]:
     """The files of a module, or of all modules of a package where it is one and `whole` says so."""
-    module = sys.modules[name]
+    module = sys.modules.get(name)  # A function may say that it is of a module that there is none of.
     if whole and hasattr(module, "__path__"):
         with suppress(Exception):  # A loader need not know of files beside the package's own.
             yield from _files_in(files(name), name)
             return
-    path = module.__file__ or ""
+    path = getattr(module, "__file__", None)
+    if not path:  # It is a part of another module's extension, such as torch._C._nn.
+        return
     with suppress(OSError):
         yield f"{name}/{PurePath(path).name}", _read(module, path)
 
@@ -82,7 +82,7 @@ def _read(module: Any, path: str) -> bytes:
 
 def _listed(name: str) -> Iterator[tuple[str, bytes]]:
     """The modules that a distribution lists as its own."""
-    if name in ("", OWN):
+    if name in ("", OWN):  # Shipped plugins are told apart by their packages.
         return
     with suppress(PackageNotFoundError):
         for path in distribution(name).files or ():

@@ -9,7 +9,7 @@ from selfrec.source.mapping import missed
 from selfrec.source.open import Source
 from selfrec.source.reading import HistoryReader
 from selfrec.source.stray_times import stray_times
-from selfrec.words import plural
+from selfrec.words import listed, plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
@@ -65,10 +65,5 @@ def short_lists_note(
     ]
     return (
         f"{short:,} of {plural(users, 'user')}{' scored' if kept else ''} got fewer than {plural(k, 'item')}: {leave} "
-        f"{items}{seen}; for full lists, {_either(ways)}"
+        f"{items}{seen}; for full lists, {listed(ways, 'or')}"
     )
-
-
-def _either(ways: list[str]) -> str:
-    """`a`, `a or b`, `a, b or c`."""
-    return " or ".join([", ".join(ways[:-1]), ways[-1]] if ways[1:] else ways)

@@ -176,3 +176,54 @@ def test_an_error_leaves_stdout_as_it_was(cli: Cli, capfd: pytest.CaptureFixture
     os.write(1, b"after")
     assert capfd.readouterr() == ("after", "")
     assert cli("plugins", "list").out.startswith("plugin ")
+
+
+def test_threads_that_leave_in_the_order_in_which_they_came(capfd: pytest.CaptureFixture[str]) -> None:
+    stdout, stderr = sys.stdout, sys.stderr
+    first, second = kept_off_stdout(), kept_off_stdout()
+    first.__enter__()
+    results = second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.stdout is stderr
+    os.write(1, b"inside")
+    with results():
+        assert sys.stdout is stdout
+        os.write(1, b"result ")
+    assert sys.stdout is stderr
+    second.__exit__(None, None, None)
+    assert sys.stdout is stdout
+    os.write(1, b"after")
+    assert capfd.readouterr() == ("result after", "inside")
+
+
+WAITING = """
+import ctypes
+import threading
+import time
+from selfrec.host.printing import kept_off_stdout
+
+library = ctypes.CDLL(None)
+library.printf(b"before ")
+threading.Thread(target=library.getchar, daemon=True).start()
+time.sleep(0.5)
+with kept_off_stdout():
+    library.printf(b"inside ")
+library.printf(b"after")
+library.fflush(ctypes.c_void_p.in_dll(library, "stdout"))
+import os
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the name of C's stdout in the test is glibc's and musl's")
+def test_a_thread_that_reads_in_c_does_not_hold_it_up() -> None:
+    """It holds C's stdin, so that nobody can flush every stream."""
+    command = [sys.executable, "-c", WAITING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            process.wait(timeout=20)
+        finally:
+            process.kill()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert (process.stdout.read(), process.stderr.read()) == (b"before after", b"inside ")

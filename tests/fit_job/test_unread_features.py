@@ -49,6 +49,15 @@ def ranked(options, sizes):
 
     return Ranked()
 
+def gated(options, sizes):
+    import torch
+
+    class Gated(torch.nn.Module):
+        def rank(self, batch, features, candidates, scores):
+            return scores.sum(2) * features.sum(1, keepdim=True).sigmoid()
+
+    return Gated()
+
 def train(module, fitting):
     pass
 
@@ -64,6 +73,7 @@ def selfrec_generators():
 @hookimpl
 def selfrec_rankers():
     yield Ranker(name="seeing", summary="Ranked.", options=PartOptions, build=ranked, trainer=train)
+    yield Ranker(name="gated", summary="Gated.", options=PartOptions, build=gated, trainer=train)
 """
 
 TOLD = (
@@ -74,7 +84,7 @@ TOLD = (
 
 @pytest.mark.parametrize(
     ("generators", "ranker", "told"),
-    [("blind", "none", True), ("blind,seeing", "none", False), ("blind", "seeing", False)],
+    [("blind", "none", True), ("blind,seeing", "none", False), ("blind", "seeing", False), ("blind", "gated", False)],
 )
 def test_an_extractor_that_nothing_reads(
     generators: str, ranker: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

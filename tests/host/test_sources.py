@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
@@ -148,3 +149,30 @@ def test_shipped_plugins_have_hashes_of_their_own() -> None:
     hashes = [source_hash(info) for info in infos]
     assert len(set(hashes)) == len(infos)
     assert hashes == [source_hash(info) for info in infos]
+
+
+@pytest.mark.parametrize("of", ["torch._C._nn", "torch.there_is_none"])
+def test_functions_of_modules_without_a_file(of: str, tmp_path: Path, load: Callable[[Path, str], PluginInfo]) -> None:
+    """As `torch.nn.functional.gelu` is, whose module is a part of an extension."""
+    code = f"{ALONE}\nimport torch\nbuild.__module__ = {of!r}\n"
+    first = source_hash(load(lay_out(tmp_path / "first", {"colours_one.py": code}, zipped=False), "colours_one"))
+    edited = {"colours_one.py": code + "# edited\n"}
+    assert source_hash(load(lay_out(tmp_path / "other", edited, zipped=False), "colours_one")) != first
+
+
+def test_a_function_of_an_extension_is_a_trainer(tmp_path: Path, load: Callable[[Path, str], PluginInfo]) -> None:
+    code = ALONE.replace("build=build", "build=build, trainer=gelu") + "\nfrom torch.nn.functional import gelu\n"
+    info = load(lay_out(tmp_path / "plugin", {"colours_one.py": code}, zipped=False), "colours_one")
+    assert info.parts[0].trainer.__module__ == "torch._C._nn"
+    assert len(source_hash(info)) == 64
+
+
+def test_files_are_not_held_all_at_once(tmp_path: Path, load: Callable[[Path, str], PluginInfo]) -> None:
+    value, files = LAYOUTS["a package"]
+    large = {f"colours_two/inner/table_{number}.py": "#" * 2**20 for number in range(16)}
+    info = load(lay_out(tmp_path / "plugin", {**files, **large}, zipped=False), value)
+    tracemalloc.start()
+    source_hash(info)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 * 2**20

@@ -10,6 +10,7 @@ import click
 from selfrec.cli.commands.plugins.found import find_parts, plugin_dict
 from selfrec.cli.output import WIDTH, print_json, print_pairs, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.words import shortened
 
 if TYPE_CHECKING:
     from selfrec.host.listing import PluginInfo
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from selfrec.settings.help import Option
 
 LONG_DEFAULT = 60
-"""Characters of a default that are printed."""
+"""Characters of a default that are printed, so that none fills the page; --json and `selfrec init` have it whole."""
 
 
 @selfrec_command(name="show")
@@ -53,7 +54,7 @@ def _print(info: PluginInfo, parts: list[PartRecord]) -> None:
         print_table(
             ("option", "type", "default", "range", "meaning"),
             (
-                (option.name, option.type, _short(option.default), option.range, option.description)
+                (option.name, option.type, shortened(option.default, LONG_DEFAULT), option.range, option.description)
                 for option in options
             ),
         )
@@ -68,11 +69,6 @@ def _options_of(record: PartRecord) -> list[Option]:
 
     with kept_off_stdout():
         return options_of(record.options)
-
-
-def _short(default: str) -> str:
-    """A default that would fill the page is cut off; --json and `selfrec init` have it whole."""
-    return default if len(default) <= LONG_DEFAULT else default[: LONG_DEFAULT - 3] + "..."
 
 
 def _part_dict(record: PartRecord) -> dict[str, Any]:
