@@ -217,7 +217,8 @@ class ScoringSettings(Settings):
         256,
         ge=64,
         le=1_000_000_000,
-        description="Memory DuckDB may use before it spills to disk; to fit and to measure, half of the machine's.",
+        description="Memory DuckDB may use before it spills to disk. Up to 256 it is held to less where that will do, "
+        "more is used. To fit and to measure: half of the machine's.",
     )
     shard_rows: int = Field(500_000, ge=1000, description="About so many interactions are read at a time.")
 
