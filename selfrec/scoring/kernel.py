@@ -146,20 +146,19 @@ class Scorer:
         check_numbers(exclude.items, n_items)
 
     def _run_all(self, run: Callable[[Batch], None], batches: list[Batch]) -> None:
-        if self.threads == 1 or (len(batches) <= 1 and self._pool is None):
-            for batch in batches:
-                run(batch)
-            return
         queue = _Queue(batches)
         with self._lock:
             self._queues.add(queue)
             if self._stopped:
                 queue.close()
         try:
-            pending = [self._workers().submit(queue.drain, run) for _ in range(min(self.threads, len(batches)))]
-            wait(pending)
-            for future in pending:
-                future.result()
+            if self.threads == 1 or (len(batches) <= 1 and self._pool is None):
+                queue.drain(run)
+            else:
+                pending = [self._workers().submit(queue.drain, run) for _ in range(min(self.threads, len(batches)))]
+                wait(pending)
+                for future in pending:
+                    future.result()
         except BaseException:
             queue.close()
             raise

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from selfrec.settings.tables import Config
 from selfrec.source.folding import Events
 from selfrec.source.hashed_users import HashedUsers, UInt64
 from selfrec.source.listed_users import HASH_SQL, shard_sql
@@ -16,7 +15,7 @@ from selfrec.source.open import Source
 from selfrec.source.passes import Passes
 from selfrec.source.session_tables import LISTED_USERS, MAPPED_ITEMS
 from selfrec.source.setting_aside import SHARD, SetAside
-from selfrec.source.weighting import weighting_of
+from selfrec.source.weighting import Weighting
 
 CODE = "code"
 """Column of events, and of the relations that name users: where the user stands among those that are read."""
@@ -28,11 +27,11 @@ _USER = "whose"
 class EventReader:
     """Reads events with items of the catalog (MAPPED_ITEMS)."""
 
-    def __init__(self, source: Source, config: Config, passes: Passes, shards: int, *, listed_only: bool) -> None:
+    def __init__(self, source: Source, weighting: Weighting, passes: Passes, shards: int, *, listed_only: bool) -> None:
         """listed_only: events of other users than those of LISTED_USERS are left out of shards."""
         self._source, self._passes, self._shards = source, passes, shards
         self._listed_only = listed_only
-        self._weighting = weighting_of(source, config)
+        self._weighting = weighting
         self._aside: SetAside | None = None
 
     def of_shard(self, shard: int) -> pa.Table:

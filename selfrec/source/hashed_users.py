@@ -19,7 +19,7 @@ _MOST_BITS = 24
 
 
 class HashedUsers:
-    """U users by their hashes, all of them different."""
+    """U users by their hashes. Of users who share one, events get the number of either (see listed_users.alike)."""
 
     def __init__(self, hashes: UInt64) -> None:
         """uint64[U]: of the users 0..U-1."""

@@ -83,7 +83,7 @@ class HistoryReader:
             rows = list_users(source, users)
             self.shards = max(1, -(-rows // config.scoring.shard_rows))
             self._passes = Passes(source, self.shards)
-        self._events = EventReader(source, config, self._passes, self.shards, listed_only=users is not None)
+        self._events = EventReader(source, self._weighting, self._passes, self.shards, listed_only=users is not None)
         self._users: ListedUsers | None = None
         self._user_table, self._user_columns = user_table, None
         self.users_with_columns, self.strange_levels = None, None
