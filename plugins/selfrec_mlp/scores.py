@@ -7,7 +7,7 @@ from torch import Tensor
 
 def above_lowest(scores: Tensor) -> Tensor:
     """Each row of float32[B, C, ...] less its lowest: exactly 0 where all are equal, and so are sums of such."""
-    return scores - scores.amin(1, keepdim=True)
+    return scores - scores.amin(1, keepdim=True).expand_as(scores)
 
 
 def standardised(scores: Tensor) -> Tensor:
@@ -17,6 +17,6 @@ def standardised(scores: Tensor) -> Tensor:
     """
     # From the lowest first: the mean of equal numbers is rounded, and the division would make rounding look like taste.
     above = above_lowest(scores)
-    centred = above - above.mean(1, keepdim=True)
+    centred = above - above.mean(1, keepdim=True).expand_as(above)
     spread = centred.square().mean(1, keepdim=True).sqrt()
-    return centred / spread.clamp_min(1e-6)
+    return centred / spread.clamp_min(1e-6).expand_as(centred)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from selfrec.graph.building import entry
-from selfrec.graph.reading import INT64, Graph, Node
+from selfrec.graph.building import Kind, entry, output
+from selfrec.graph.reading import FLOAT, INT64, Graph, Node
 from selfrec.graph_rewrites.cutting import part_of
 from selfrec.graph_rewrites.edited import Edited
 
@@ -24,13 +24,26 @@ TWO_STAGES = (
 )
 """The best of all scores as selfrec.export.top_k.in_two_stages writes them."""
 
+_REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
 _TYPES: dict[str, np.dtype[Any]] = {
-    "tensor(float)": np.dtype(np.float32),
-    "tensor(int64)": np.dtype(np.int64),
+    "tensor(float)": _REAL,
+    "tensor(int64)": _NUMBER,
     "tensor(int32)": np.dtype(np.int32),
     "tensor(bool)": np.dtype(np.bool_),
 }
 """By onnxruntime's names."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """Where candidates' rows of a table are multiplied: what is gathered for it is many times what a cache holds."""
+
+    name: str
+    """The products, float32[B, C, G]."""
+    factor: str
+    """What the rows are multiplied by, float32[B, d, G] or the same for all users."""
+    width: int
+    """d."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +61,36 @@ class Ranked:
     """float32[B, C] their scores, masked."""
     passed: tuple[str, ...]
     """What is read of the part before."""
+    products: Products | None = None
+    """What is worked out apart, of few users at a time; its factor is made in the part before."""
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """All that has to be known of the part before."""
+        return self.passed if self.products is None else (*self.passed, self.products.factor)
 
     def graph(self, types: Mapping[str, str]) -> Edited | None:
-        """Takes items, scores, what is passed and inputs; gives the lists. None where it cannot take what is passed.
+        """Takes items, scores, what is passed, the products and inputs; gives the lists. None where it cannot take what
+        is passed.
 
         types: of what is passed, by onnxruntime's names.
         """
         if not {types[name] for name in self.passed} <= _TYPES.keys():
             return None
-        kinds: dict[str, np.dtype[Any]] = {self.items: _TYPES["tensor(int64)"], self.scores: _TYPES["tensor(float)"]}
+        kinds: dict[str, np.dtype[Any]] = {self.items: _NUMBER, self.scores: _REAL}
         kinds |= {name: _TYPES[types[name]] for name in self.passed}
+        kinds |= {} if self.products is None else {self.products.name: _REAL}
         surface = [piece for name, kind in kinds.items() for piece in entry(name, (kind, None))]
         return part_of(self.whole, surface, given=kinds)[0]
+
+    def product_graph(self) -> Edited | None:
+        """Takes items and the products' factor; gives the products."""
+        if self.products is None:
+            return None
+        kinds: dict[str, Kind] = {self.items: (_NUMBER, None), self.products.factor: (_REAL, None)}
+        surface = [piece for name, kind in kinds.items() for piece in entry(name, kind)]
+        surface += output(self.products.name, (_REAL, None))
+        return part_of(self.whole, surface, wanted=[self.products.name], given=kinds)[0]
 
 
 def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
@@ -75,9 +106,10 @@ def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
         scores = _gathered(graph, masked, node.outputs[0])
         if tuple(one.op for one in chosen) in (("TopK",), TWO_STAGES) and len(numbers) == 2 and scores is not None:
             count, last = numbers
-            passed = _passed(graph, mask, {node.outputs[0], scores})
+            items, products = node.outputs[0], _products(graph, masked, node.outputs[0])
+            passed = _passed(graph, mask, {items, scores, *([products.name] if products else [])})
             if count is not None and last is not None and passed is not None:
-                return Ranked(edited, count, last, node.outputs[0], scores, passed)
+                return Ranked(edited, count, last, items, scores, passed, products)
     return None
 
 
@@ -127,6 +159,22 @@ def _gathered(graph: Graph, masked: str, items: str) -> str | None:
         if node.op == "GatherND" and node.inputs[0] == masked and node.inputs[1] in places
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _products(graph: Graph, masked: str, items: str) -> Products | None:
+    """The widest product of the rows that these items gather and of what does not depend on the masked scores."""
+    makers = _makers(graph)
+    tables = {one.name: one.dims[1] for one in graph.tensors if len(one.dims) == 2 and one.element == FLOAT}
+    later = {name for place in depending(graph, [masked]) for name in graph.nodes[place].outputs}
+    found: list[Products] = []
+    for node in graph.nodes:
+        rows = makers.get(node.inputs[0]) if node.op == "MatMul" and node.inputs[1] not in later else None
+        if rows is None or rows.op != "Gather" or rows.numbers.get("axis") or rows.inputs[1] != items:
+            continue
+        alone = sum(rows.outputs[0] in one.inputs for one in graph.nodes) == 1
+        if alone and rows.inputs[0] in tables and node.inputs[1] in makers:
+            found.append(Products(node.outputs[0], node.inputs[1], tables[rows.inputs[0]]))
+    return max(found, key=lambda one: one.width, default=None)
 
 
 def _passed(graph: Graph, mask: Node, given: set[str]) -> tuple[str, ...] | None:

@@ -48,7 +48,7 @@ def scored(edited: Edited) -> Scored | None:
     masked, items, values = mask.inputs
     scores, added = without_added(graph, masked)
     every = (name for one in added for name in one)
-    wanted = dict.fromkeys([scores, items, values, *every, *(ranked.passed if ranked else ())])
+    wanted = dict.fromkeys([scores, items, values, *every, *(ranked.wanted if ranked else ())])
     part, _ = part_of(edited, [piece for name in wanted for piece in named_output(name)], wanted=wanted)
     return Scored(part, scores, (items, values), added, ranked)
 

@@ -197,7 +197,7 @@ class Recommender(nn.Module):
         left = generated > NEVER
         if len(self._generators) == 1:
             # One generator: its score is what the product gave, less the bias; no second gather.
-            seen_by_ranker = _finite((generated - candidate_bias).unsqueeze(-1), left)
+            seen_by_ranker = _finite(generated - candidate_bias, left).unsqueeze(-1)
         else:
             seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
         return Candidates(candidates, seen_by_ranker, generated, candidate_bias, left)
@@ -230,8 +230,8 @@ class Recommender(nn.Module):
         for part, weight in [*self._dense, *self._sparse]:
             dense = part.generate(batch, self._features.seen_by(part, each, batch), self.n_items) * weight
             by_part[part.key] = functional.pad(dense, (0, 1)).gather(1, candidates)
-        scores = torch.stack([by_part[part.key] for part in self._generators], dim=2)
-        return _finite(scores, left)
+        # One generator at a time: runtimes are slow where a short last axis is broadcast.
+        return torch.stack([_finite(by_part[part.key], left) for part in self._generators], dim=2)
 
     def _side_by_side(self, queries: list[Tensor]) -> Tensor:
         """float32[B, d, G]: in column g the query of generator g where its factors stand among all d, else 0.
@@ -251,8 +251,7 @@ class Recommender(nn.Module):
 
 
 def _finite(scores: Tensor, left: Tensor) -> Tensor:
-    """scores float32[B, C, G] with the row's lowest where left bool[B, C] is false."""
-    there = left.unsqueeze(-1)
-    lowest = torch.where(there, scores, torch.full_like(scores, float("inf"))).amin(1, keepdim=True)
+    """scores float32[B, C] with the row's lowest where left bool[B, C] is false."""
+    lowest = torch.where(left, scores, torch.full_like(scores, float("inf"))).amin(1, keepdim=True)
     lowest = torch.where(lowest < float("inf"), lowest, torch.zeros_like(lowest))
-    return torch.where(there, scores, lowest)
+    return torch.where(left, scores, lowest)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.graph_rewrites.edited import Edited
-from selfrec.graph_rewrites.screen import best_of_blocks
+from selfrec.graph_rewrites.screen import best_of_blocks, width_of_blocks
 from selfrec.histories import Float32
 from selfrec.scoring.batches import Piece
+from selfrec.scoring.blocks import Blocks
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
 from selfrec.scoring.screening import Screening
 from selfrec.scoring.selecting import Rest, Selecting
@@ -84,10 +85,12 @@ class GraphRunner:
         if made is not None and adds_up(form):
             self.candidates = made.candidates
             bounds, exact = self._start(made.bounds), OneSession(self._session(made.exact, None))
-            self._screening = Screening(made, bounds, self._best_of_blocks(), exact)
+            self._screening = Screening(made, bounds, self._blocks(made.candidates), exact)
 
-    def _best_of_blocks(self) -> Sessions:
-        return OneSession(self._session(Edited(best_of_blocks(), {}), None))
+    def _blocks(self, count: int) -> Blocks:
+        """For `count` of all items."""
+        width = width_of_blocks(self._model.n_items, count)
+        return Blocks(width, OneSession(self._session(Edited(best_of_blocks(width), {}), None)))
 
     def _made_whole(self) -> Sessions | Selecting:
         """What scores every item in float32, made when it is first needed."""
@@ -110,8 +113,11 @@ class GraphRunner:
             ranked = made.ranked.graph(scores.types)
             if ranked is None:
                 return None
-            rest = Rest(made.ranked, OneSession(self._session(ranked, self._k)))
-        return Selecting(made, scores, self._best_of_blocks(), self._k, rest)
+            multiplied = made.ranked.product_graph()
+            products = None if multiplied is None else OneSession(self._session(multiplied, None))
+            rest = Rest(made.ranked, OneSession(self._session(ranked, self._k)), products)
+        count = self._k if made.ranked is None else made.ranked.candidates
+        return Selecting(made, scores, self._blocks(count), self._k, rest)
 
     def _start(self, graph: Edited | None, top_k: int | None = None) -> Sessions:
         parts = None if self._plain else self._model.in_two(graph)

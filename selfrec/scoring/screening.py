@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.graph_rewrites.screen import ALLOWED, BEST, BOUNDS, CHOSEN, EXTRA, MARGIN, RAISED, UNIT
+from selfrec.graph_rewrites.screen import ALLOWED, BOUNDS, CHOSEN, EXTRA, MARGIN, RAISED, UNIT
 from selfrec.scoring.batches import PIECE_BYTES, Piece
+from selfrec.scoring.blocks import Blocks
 from selfrec.scoring.candidates import Bounds, Candidates, add, added_to, mask
-from selfrec.scoring.sessions import Array, Feeds, Found, Sessions
+from selfrec.scoring.sessions import Array, Feeds, Found, Sessions, run_in_pieces
 
 if TYPE_CHECKING:
     from selfrec.graph_rewrites.screened import Screened
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 class Screening:
     """The parts of a screened graph, and the choice between them; `run` may be called from several threads at once."""
 
-    def __init__(self, made: Screened, bounds: Sessions, best: Sessions, exact: Sessions) -> None:
-        """bounds: of the first part. best: gives the highest of each block. exact: of the second part."""
-        self._made, self._bounds, self._best, self._exact = made, bounds, best, exact
+    def __init__(self, made: Screened, bounds: Sessions, blocks: Blocks, exact: Sessions) -> None:
+        """bounds: of the first part. blocks: in which candidates are sought. exact: of the second part."""
+        self._made, self._bounds, self._blocks, self._exact = made, bounds, blocks, exact
 
     def run(self, feeds: Feeds, pieces: Sequence[Piece]) -> tuple[Found, npt.NDArray[np.bool_]]:
         """int64[B, k] items, float32[B, k] scores; bool[B] whether a row is known to be the graph's.
@@ -36,8 +37,7 @@ class Screening:
         if further:
             add(values, further[0], further[2])
         mask(values, masked, never)
-        [best] = self._best.run([BEST], {BOUNDS: values})
-        bounds = Bounds(np.arange(len(values)), values, best, unit[:, 0], margin[:, 0])
+        bounds = Bounds(np.arange(len(values)), values, self._blocks(values), unit[:, 0], margin[:, 0])
         known, columns = [query, *further[:2]], values.shape[1]
         chosen = bounds.highest(self._made.candidates)
         items, scores = self._scored(known, chosen, columns)
@@ -62,7 +62,5 @@ class Screening:
         if added:
             given[EXTRA] = added_to(chosen.items, columns, *added)
         rows = max(1, PIECE_BYTES // (4 * query.shape[1] * chosen.items.shape[1]))
-        starts = range(0, len(chosen.items), rows)
-        pieces = [{name: values[start : start + rows] for name, values in given.items()} for start in starts]
-        items, scores = zip(*(self._exact.run(["items", "scores"], piece) for piece in pieces), strict=True)
-        return np.concatenate(items), np.concatenate(scores)
+        items, scores = run_in_pieces(self._exact, ["items", "scores"], given, {}, rows)
+        return items, scores

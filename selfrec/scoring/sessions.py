@@ -53,6 +53,17 @@ class OneSession:
         return found
 
 
+def run_in_pieces(session: Sessions, names: list[str], feeds: Feeds, shared: Feeds, rows: int) -> list[Array]:
+    """The outputs for a batch, of so many rows at a time, so that what is made in between stays in the cache.
+
+    feeds: inputs of the batch's B rows. shared: the same for every row.
+    """
+    count = len(next(iter(feeds.values())))
+    pieces = (slice(start, start + rows) for start in range(0, count, rows))
+    found = [session.run(names, shared | {name: values[piece] for name, values in feeds.items()}) for piece in pieces]
+    return [np.concatenate(arrays) for arrays in zip(*found, strict=True)]
+
+
 class PooledSession:
     """Histories summed up piece by piece, so that their embeddings stay in the cache, and all that follows at once."""
 

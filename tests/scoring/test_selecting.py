@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -16,25 +17,30 @@ from selfrec.errors import ModelError
 from selfrec.graph.building import Kind, graph_file, node
 from selfrec.graph.session import start_session
 from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.ranked import Products
 from selfrec.graph_rewrites.scored import Scored, scored
 from selfrec.graph_rewrites.screen import best_of_blocks
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import open_model
+from selfrec.scoring import selecting
+from selfrec.scoring.blocks import Blocks
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.selecting import Selecting
-from selfrec.scoring.sessions import OneSession
+from selfrec.scoring.sessions import Array, Feeds, OneSession, Sessions, run_in_pieces
 from selfrec.settings.tables import ScoringSettings
 from tests.shapes import exported
 
 NEVER = np.float32("-inf")
-BEST = OneSession(start_session(best_of_blocks(), 1, 2**26))
+BLOCKS = {width: Blocks(width, OneSession(start_session(best_of_blocks(width), 1, 2**26))) for width in (16, 32)}
 MASK: dict[str, Kind] = {
     "items": (np.dtype(np.int64), ("batch", "masked")),
     "never": (np.dtype(np.float32), ("batch", "masked")),
 }
 
 
-def select(values: np.ndarray, k: int, masked: Sequence[Sequence[int]] | None = None) -> tuple[np.ndarray, np.ndarray]:
+def select(
+    values: np.ndarray, k: int, masked: Sequence[Sequence[int]] | None = None, width: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
     items = np.array([[] for _ in values] if masked is None else masked, dtype=np.int64)
 
     graph = graph_file(
@@ -44,7 +50,7 @@ def select(values: np.ndarray, k: int, masked: Sequence[Sequence[int]] | None = 
     )
     made = Scored(Edited(graph, {}), "values", ("items", "never"))
     feeds = {"given": values, "items": items, "never": np.full(items.shape, NEVER)}
-    return Selecting(made, OneSession(start_session(graph, 1, 2**26)), BEST, k, None).run(feeds, ())
+    return Selecting(made, OneSession(start_session(graph, 1, 2**26)), BLOCKS[width], k, None).run(feeds, ())
 
 
 def test_by_hand() -> None:
@@ -59,13 +65,14 @@ def test_by_hand() -> None:
     k=st.integers(1, 12),
     columns=st.sampled_from([12, 13, 64, 96, 992]),
     different=st.sampled_from([1, 3, 1000]),
+    width=st.sampled_from([16, 32]),
 )
-def test_are_those_of_a_sort(seed: int, k: int, columns: int, different: int) -> None:
+def test_are_those_of_a_sort(seed: int, k: int, columns: int, different: int, width: int) -> None:
     """All scores equal, few, or none; by blocks and not; with much or nothing masked."""
     random = np.random.default_rng(seed)
     values = random.integers(0, different, (4, columns)).astype(np.float32)
     values[random.random(values.shape) < random.choice([0, 0.5, 1])] = NEVER
-    items, scores = select(values, k)
+    items, scores = select(values, k, width=width)
     order = np.argsort(-values, axis=1, kind="stable")[:, :k]
     expected = np.take_along_axis(values, order, axis=1)
     np.testing.assert_array_equal(scores, expected)
@@ -175,15 +182,45 @@ def cut(graph: onnx.ModelProto) -> Scored | None:
     return scored(Edited(graph.SerializeToString(), {}))
 
 
+class Product(NamedTuple):
+    rows: onnx.NodeProto
+    node: onnx.NodeProto
+
+
+def product_of_candidates(graph: onnx.ModelProto) -> Product:
+    """The product of every candidate's factors and its users' queries."""
+    gathers = {node.output[0]: node for node in graph.graph.node if node.op_type == "Gather"}
+    tables = {one.name for one in graph.graph.initializer if len(one.dims) == 2 and one.dims[1] == 17}
+    [(rows, node)] = [
+        (gathers[node.input[0]], node)
+        for node in graph.graph.node
+        if node.op_type == "MatMul" and node.input[0] in gathers and gathers[node.input[0]].input[0] in tables
+    ]
+    return Product(rows, node)
+
+
+def noting(sizes: list[int]) -> Callable[..., list[Array]]:
+    """`run_in_pieces` that notes how many rows it is asked to run at a time."""
+
+    def run(session: Sessions, names: list[str], feeds: Feeds, shared: Feeds, rows: int) -> list[Array]:
+        sizes.append(rows)
+        return run_in_pieces(session, names, feeds, shared, rows)
+
+    return run
+
+
 class TestOfAGraphWithARanker:
-    @pytest.mark.parametrize("shape", ["one with ranker", "two sparse by age with ranker"])
+    def histories(self, n_items: int) -> Histories:
+        random = np.random.default_rng(5)
+        rows = [random.permutation(n_items)[: random.integers(0, 30)].tolist() for _ in range(200)]
+        return Histories.from_rows([*rows, list(range(3, n_items)), list(range(n_items))], n_items)
+
+    @pytest.mark.parametrize("shape", ["one with ranker", "two factored with ranker", "two sparse by age with ranker"])
     @pytest.mark.parametrize("n_items", [300, 3000])
     @pytest.mark.parametrize("k", [3, 20])
     def test_lists_are_the_same(self, tmp_path: Path, shape: str, n_items: int, k: int) -> None:
         """Candidates in one stage and in two; users who are new, and who have seen all, all but three, or few."""
-        random = np.random.default_rng(5)
-        rows = [random.permutation(n_items)[: random.integers(0, 30)].tolist() for _ in range(200)]
-        histories = Histories.from_rows([*rows, list(range(3, n_items)), list(range(n_items))], n_items)
+        histories = self.histories(n_items)
         write_model_folder(tmp_path / "model", exported(shape, n_items, 20), n_items=n_items, top_k=20)
         bias = np.zeros(n_items, dtype=np.float32)
         bias[::5] = NEVER
@@ -191,6 +228,49 @@ class TestOfAGraphWithARanker:
         selected, whole = lists(tmp_path / "model", histories, k, bias)
         np.testing.assert_array_equal(selected.items, whole.items)
         np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize("factor", ["of each user", "of all users", "of the batch"])
+    def test_products_are_worked_out_of_few_users_at_a_time(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: str
+    ) -> None:
+        graph, n_items = exported("two factored with ranker", 300, 20), 300
+        product = product_of_candidates(graph)
+        if factor != "of each user":
+            [table] = [one for one in graph.graph.initializer if one.name == product.rows.input[0]]
+            shape = {"of all users": [table.dims[1], 2], "of the batch": [1, table.dims[1], 2]}[factor]
+            same = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+            graph.graph.initializer.append(onnx.numpy_helper.from_array(same, "same"))
+            graph.graph.node.insert(0, onnx.helper.make_node("Neg", ["same"], ["factor"]))
+            product.node.input[1] = "factor"
+        found = cut(graph)
+        assert found is not None
+        assert found.ranked is not None
+        assert found.ranked.products == Products(product.node.output[0], product.node.input[1], 17)
+        rest = found.ranked.graph(dict.fromkeys(found.ranked.passed, "tensor(float)"))
+        assert rest is not None
+        assert product.rows.input[0].encode() not in rest.content
+        write_model_folder(tmp_path / "model", graph, n_items=n_items, top_k=20)
+        sizes: list[int] = []
+        monkeypatch.setattr(selecting, "PIECE_BYTES", 3 * 4 * 17 * 20)
+        monkeypatch.setattr(selecting, "run_in_pieces", noting(sizes))
+        selected, whole = lists(tmp_path / "model", self.histories(n_items), 20, np.zeros(n_items, dtype=np.float32))
+        np.testing.assert_array_equal(selected.items, whole.items)
+        np.testing.assert_allclose(selected.scores, whole.scores, rtol=1e-4, atol=1e-5)
+        assert set(sizes) == {3}
+
+    def test_products_of_what_follows_from_the_scores_stay_in_the_graph(self) -> None:
+        graph = exported("two factored with ranker", 300, 20)
+        product = product_of_candidates(graph)
+        [mask] = [node for node in graph.graph.node if node.op_type == "ScatterElements"]
+        [scores] = [node for node in graph.graph.node if node.op_type == "GatherND" and node.input[0] == mask.output[0]]
+        place = list(graph.graph.node).index(product.node)
+        graph.graph.node.insert(place, onnx.helper.make_node("ReduceMax", [scores.output[0]], ["best"]))
+        graph.graph.node.insert(place + 1, onnx.helper.make_node("Mul", [product.node.input[1], "best"], ["factor"]))
+        product.node.input[1] = "factor"
+        found = cut(graph)
+        assert found is not None
+        assert found.ranked is not None
+        assert found.ranked.products is None
 
     def test_candidates_that_are_chosen_in_another_way_stay_in_the_graph(self) -> None:
         graph = exported("one with ranker", 300, 20)
