@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from selfrec.cores import threads_that_sleep
 from selfrec.errors import MissingExtraError
 
 EXTRA_OF = {
@@ -26,11 +27,14 @@ EXTRA_OF = {
 def extra_needed(purpose: str) -> Iterator[None]:
     """Turn a missing package of an extra into MissingExtraError; `purpose` is what needs it ("fit").
 
+    What is loaded within has threads that sleep while they wait.
+
     Raises FileNotFoundError where the working folder was removed: torch would end the program with a line of oneMKL's.
     """
     os.getcwd()
     try:
-        yield
+        with threads_that_sleep():
+            yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRA_OF:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from selfrec.cores import available_cores
 from selfrec.errors import SettingsError
 from selfrec.evaluation.evaluate import evaluate_model
 from selfrec.evaluation.result import Evaluation
@@ -234,8 +235,10 @@ def _write_report(folder: Path, data: ReportData) -> None:
 def torch_settings(settings: TrainingSettings) -> Iterator[torch.device]:
     """The device, with torch's threads and determinism set for the length of a fit and put back afterwards."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+    # torch itself knows of no container's limit.
+    asked = min(threads, available_cores()) if settings.threads is None else settings.threads
+    if asked != threads:
+        torch.set_num_threads(asked)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Else deterministic mode writes every new tensor twice: a debugging aid that costs a pass over memory.
     memory: Any = torch.utils.deterministic

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec import columns
+from selfrec.cores import available_cores
 from selfrec.errors import EmptyDataError, SettingsError
-from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.notes import reader_notes
 from selfrec.scoring.similar import item_number
 from selfrec.scoring.user_columns import user_table_of

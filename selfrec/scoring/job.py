@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from selfrec.cores import available_cores
 from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import item_bias
 from selfrec.scoring.changes import Changes, find_changes, settings_of
 from selfrec.scoring.companion import Earlier
-from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.notes import column_notes, short_lists_note, strays_note, user_columns_note
 from selfrec.scoring.request import EVERYBODY, ScoringRequest
 from selfrec.scoring.shards import ShardRun, identity_of

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from selfrec.cores import available_cores
 from selfrec.errors import ModelError, one_line
 from selfrec.graph.session import WORKING_BYTES
 from selfrec.histories import Float32, Histories, Int64
@@ -39,13 +40,6 @@ class Lists(NamedTuple):
     """int64[U, k] item numbers."""
     scores: Float32
     """float32[U, k]."""
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Scorer:

@@ -101,7 +101,9 @@ class TrainingSettings(Settings):
     """How the parts are trained."""
 
     device: str = Field("auto", description="auto, cpu, cuda or another torch device.")
-    threads: int | None = Field(None, ge=1, le=1024, description="Threads of torch. Unset: all cores.")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="Threads of torch. Unset: all cores, within a container's limit."
+    )
     refit: Literal["auto", "none", "validation", "all"] = Field(
         "auto",
         description="Train the chosen pipeline once more. validation: with the validation rows. all: with the test "
@@ -205,7 +207,9 @@ class ScoringSettings(Settings):
 
     k: int = Field(20, ge=1, le=10_000, description="List length, at most the K of the graph.")
     repeats: bool = Field(False, description="Let items the user has already touched be recommended.")
-    threads: int | None = Field(None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores.")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="Threads of the scorer. Unset: all cores, within a container's limit."
+    )
     screen: bool | None = Field(
         None,
         description="Find candidates by a product in 8 bits first, then score these as usual. Lists stay the same, "
