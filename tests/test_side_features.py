@@ -201,10 +201,10 @@ class TestScore:
 class TestEvaluateAndRecommend:
     def test_held_out_users_have_their_columns(self, shop: Path, model: Path) -> None:
         """By the model's own statistics: aisle 0 is (0 - 1.5) / sqrt(1.25)."""
-        from selfrec.source.dataset import load_dataset
+        from selfrec.source.dataset import load_for_model
 
         opened = open_model(model)
-        data = load_dataset(str(shop), opened.config, catalog=opened.catalog, user_table=opened.manifest.user_table)
+        data = load_for_model(str(shop), opened.config, opened.catalog, opened.manifest.user_table)
         features = data.test.inputs.user_features
         assert features is not None
         assert features.shape == (HOUSEHOLDS, 3)

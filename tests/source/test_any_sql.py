@@ -22,7 +22,7 @@ from selfrec.scoring.job import score_table
 from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import ScoringSettings, SourceSettings
-from selfrec.source.dataset import load_dataset
+from selfrec.source.dataset import load_for_model
 from selfrec.source.ids import carried_type
 from selfrec.source.open import open_source
 from selfrec.source.quoting import identifier
@@ -105,7 +105,7 @@ def results(shape: Shape, rows: list[tuple[int, int, int]]) -> tuple[Any, Any, A
             users[str(user)]: flat[start:end]
             for user, start, end in zip(shard.user_ids.to_pylist(), shard.offsets[:-1], shard.offsets[1:], strict=True)
         }
-        data = load_dataset(str(path), config, catalog=model.catalog, threads=1)
+        data = load_for_model(str(path), config, model.catalog, threads=1)
         split = [sorted(lists(part)) for part in (data.train, data.validation.targets, data.test.targets)]
         settings, request = ScoringSettings(k=3, threads=1), ScoringRequest(source=shape.settings)
         score_table(model, str(path), parse_target(str(path), into=f"{path}::{shape.target}"), settings, request)
