@@ -26,7 +26,8 @@ EXTRA_OF = {
 def extra_needed(purpose: str) -> Iterator[None]:
     """Turn a missing package of an extra into MissingExtraError; `purpose` is what needs it ("fit").
 
-    Raises FileNotFoundError where the working folder was removed: torch would end the program with a line of oneMKL's.
+    Raises FileNotFoundError where the working folder was removed: importing torch there would end the program with an
+    error of oneMKL.
     """
     os.getcwd()
     try:

@@ -13,7 +13,7 @@ def above_lowest(scores: Tensor) -> Tensor:
 def standardised(scores: Tensor) -> Tensor:
     """Each row of float32[B, C, ...] with mean 0 and standard deviation 1 over the candidates; 0 where all are equal.
 
-    Order is kept, and the scale no longer hangs on the generator or the length of the history.
+    Order is kept, and the scale no longer depends on the generator or the length of the history.
     """
     # From the lowest first: the mean of equal numbers is rounded, and the division would make rounding look like taste.
     above = above_lowest(scores)

@@ -31,13 +31,13 @@ _TOLD = {
     "item_table": "the columns of items have changed",
     "warm_start": "--warm-start is another",
 }
-"""What is said of those that are no settings."""
+"""How a change is told of what is no setting, by its name in the identity."""
 
 SHOWN = 3
-"""Differences that are named at the most."""
+"""Most differences that are named."""
 
 LONGEST = 40
-"""Characters of a value that are shown."""
+"""Most characters of a value that are shown."""
 
 
 def identity_of(
@@ -69,7 +69,7 @@ def identity_of(
 def starting_anew(stopped: Identity | None, now: Identity) -> str:
     """The line that says why a fit, `now`, does not go on with the one that was stopped.
 
-    stopped: None where no fit was.
+    stopped: None where no fit was stopped.
     """
     if stopped is None:
         return "nothing to resume: no fit of this model was stopped; starting anew"
@@ -90,7 +90,7 @@ def _differences(stopped: Identity, now: Identity) -> Iterator[str]:
 
 def _changed_plugins(stopped: Any, now: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(stopped, Mapping) or not all(isinstance(plugin, Mapping) for plugin in stopped.values()):
-        # Earlier commits wrote down versions of distributions.
+        # Earlier versions of selfrec noted the versions of distributions only.
         yield "another selfrec wrote down its plugins"
         return
     for name in sorted({*stopped, *now}):

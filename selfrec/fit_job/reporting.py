@@ -128,7 +128,7 @@ def _reconstruction(generators: Iterable[tuple[Part, Features]], sample: Histori
 
 
 def _generated(generators: Iterable[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
-    """Generators whose figures are all the same are one entry, as of two that order a user's items alike."""
+    """One entry for generators whose figures are all the same, such as two that order every user's items alike."""
     drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
     labels: dict[Generated, tuple[str, ...]] = {}
     for one in drawn:

@@ -30,8 +30,8 @@ ENOUGH = 0.5
 SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
 
-NOTHING = 0.01
-"""Shares that differ by less are alike: the smaller weight is taken, which leaves more to what was there before."""
+ALIKE = 0.01
+"""Shares that differ by less are equally good: the smaller weight is taken, which leaves more to what was there."""
 
 FLAT = 1e-6
 """Scores whose standard deviation is at most this share of the largest score differ by rounding alone."""
@@ -81,9 +81,10 @@ def search_weight(
 def steady_weight(
     windows: Sequence[tuple[ScoreAll, ScoreAll, Holdout]], device: torch.device, *, forced: bool
 ) -> float:
-    """The weight of a generator that is best in its worst window of time (maximin), by NDCG@20 as a share of what the
-    best weight has in that window; of several that are as good, the smallest. A mean would give up one window for
-    another, and nobody knows which one comes next.
+    """The weight of a generator that does best in its worst window of time (maximin).
+
+    How well a weight does in a window is its NDCG@20 as a share of the best weight's there; of weights that do equally
+    well the smallest is taken. A mean would trade one window for another, and nobody knows which kind comes next.
 
     windows: the scores before it, its own scores, and the rows to measure on; the spreads in the first window give the
     weights that are tried. forced: never 0.
@@ -96,7 +97,7 @@ def steady_weight(
         hits = np.array([found.metrics["ndcg@20"] for found in measured.values()])
         if hits.max() > 0:
             least = np.minimum(least, hits / hits.max())
-    return ratios[int(np.argmax(least >= least.max() - NOTHING))] * spread
+    return ratios[int(np.argmax(least >= least.max() - ALIKE))] * spread
 
 
 def _by_ratio(

@@ -116,7 +116,7 @@ class PartTrainer:
             self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
             return
         if like is None and epochs_told(part) and (lacks := self.warm.lacks(part.key, part.module)):
-            # In closed form there is no start that one could miss.
+            # A part without epochs is fitted in closed form: it has no start that could be missing.
             self.listener.message(f"warm start: {lacks}")
         fitting = self._fitting(
             part,
@@ -164,8 +164,10 @@ class PartTrainer:
         return fitting
 
     def _chosen_state(self, phase: str, part: Part, like: str | None) -> Mapping[str, Tensor] | None:
-        """What a refit may go on from. Not with a ranker, nor for one to learn from: the rows that are hidden for it
-        are others each time, and a part that has seen them would score them as known.
+        """The state that a refit may go on from, or None.
+
+        None for apprentices and in a pipeline with a ranker: other rows are hidden for the ranker in each phase, and a
+        part that has seen them would score them as known.
         """
         config = self.config
         if like is None or phase == APPRENTICE or config.training.refit_by == "anew" or config.pipeline.ranker:

@@ -1,4 +1,4 @@
-"""The weights of a pipeline where time passes: how much of the newest trends is best is not the same every week."""
+"""The weights of a pipeline on rows split by time: how much the newest trends should count changes by the week."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def steady_weights(
     fixed: Mapping[str, float],
     forced: bool,
 ) -> tuple[float, ...]:
-    """Each generator's weight beside those before it that loses least in its worst window; 0 where none is better.
+    """For each generator, the weight beside those before it that loses least in its worst window; 0 leaves it out.
 
     The windows have the same generators. The first one keeps its weight; `fixed`: weights that were given, by label.
     forced: every generator stays.

@@ -160,8 +160,9 @@ class _Job:
         return f"--deny {self.request.deny}: holds the whole catalog ({catalog}), so the result is empty"
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
-        """What shows once everybody is scored: that many or all get fewer items than were asked for, and that ids which
-        are written otherwise than the fit's make all users cold."""
+        """What shows only once everybody is scored: that users get fewer items than were asked for, or none at all, and
+        that everybody is cold, as when ids are written in another way than in the fit.
+        """
         if not run.rows and begun.items_left and not begun.compared.kept:
             return (
                 f"nobody gets an item, for each user has {all_of(begun.items_left, 'item')} that may be "

@@ -30,7 +30,7 @@ def read_csv(
     try:
         _fill(connection, files, partitions, settings, exact)
     except duckdb.ConversionException:
-        # Days written like 31/12/2026: DuckDB finds how, and then takes nothing else in their place.
+        # Days written like 31/12/2026 are read only where DuckDB is left to find both their format and their type.
         left = {name: of for name, of in exact.items() if name != time}
         _fill(connection, files, partitions, settings, left)
     notes = []
@@ -90,7 +90,7 @@ def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 
 def _label_type(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """What labels are that begin with whole numbers: a cast to these would make a later 1.5 another label."""
+    """The type of labels that begin as whole numbers: as integers, a 1.5 further down would become another label."""
     column = identifier(name)
     if _all(connection, name, f"TRY_CAST({column} AS BIGINT) = TRY_CAST({column} AS DOUBLE)"):
         return "BIGINT"

@@ -136,9 +136,9 @@ def _random(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) ->
 
 
 def _give_back(cleaned: Cleaned, validation_users: int) -> None:
-    """Hide rows to choose on only of users who will be asked; those of others are worth more in training.
+    """Give validation rows back to training, where they are worth more, but for those of the users who are scored.
 
-    Only where rows are drawn by chance: of the newest rows, those of other users would tell what was popular then.
+    Only where rows are drawn by chance: the newest rows of other users would tell what was popular at that time.
     """
     cleaned.source.connection.execute(
         f"""
