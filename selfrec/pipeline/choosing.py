@@ -10,7 +10,7 @@ from torch import Tensor
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.combine import search_weight
+from selfrec.pipeline.combine import Pair, search_weight
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.hiding import earlier_windows
 from selfrec.pipeline.measure import Measured, ScoreAll
@@ -150,9 +150,12 @@ class GeneratorChoice:
                 trials.append(with_part(base, given, summed))
                 continue
             found = search_weight(
-                before, new, self._validation, self._device,
-                forced=self._keep_all or first, far=self._board.far, least=self._far_off,
-            )  # fmt: skip
+                Pair(before, new, self._validation),
+                self._device,
+                forced=self._keep_all or first,
+                far=self._board.far,
+                least=self._far_off,
+            )
             trials.append(with_part(base, found.weight, found.measured))
         return trials
 
