@@ -46,7 +46,7 @@ class TrainingRows:
 
     histories: Histories
     validation: Holdout | None = None
-    """None while the chosen pipeline is refitted."""
+    """None in a refit, and for apprentices."""
     features_of: Features = field(default_factory=lambda: Features([]))
     """Of the extractors before the part."""
     candidates: CandidateRows | None = None
