@@ -13,8 +13,7 @@ import pytest
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.kernel import Scorer
-from tests import program
-from tests.program import Ran
+from tests.program import ended as selfrec
 from tests.shop import HOUSEHOLDS, make_shop
 
 QUICK = [
@@ -23,12 +22,6 @@ QUICK = [
     "-o", "ranker.mlp.learning_rate=0.05", "-o", "ranker.mlp.column_dropout=0",
     "-o", "pipeline.candidates=12", "-o", "pipeline.top_k=8",
 ]  # fmt: skip
-
-
-def selfrec(*arguments: str | Path, fails: int = 0) -> Ran:
-    done = program.selfrec(*arguments)
-    assert done.code == fails, done.out + done.err
-    return done
 
 
 @pytest.fixture(scope="module")
