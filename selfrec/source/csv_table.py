@@ -11,6 +11,7 @@ from selfrec.source.files import Files
 from selfrec.source.mapping import exact_types, is_time
 from selfrec.source.partitions import Partitions
 from selfrec.source.quoting import identifier
+from selfrec.source.session import column_types
 
 _TABLE = "selfrec_csv"
 _TYPED = f"{_TABLE}_typed"
@@ -24,7 +25,7 @@ def read_csv(
     Raises DuckDB's errors.
     """
     ids = (settings.user_column, settings.item_column)
-    guessed = _types(connection, files.sql(ids, ids, partitions.types))
+    guessed = column_types(connection, files.sql(ids, ids, partitions.types))
     exact = exact_types({name: of for name, of in guessed.items() if name not in partitions.types}, settings)
     time = find_column(exact, settings.timestamp_column or columns.TIMESTAMP)
     try:
@@ -36,7 +37,7 @@ def read_csv(
     notes = []
     if time is not None and is_time(guessed[time]):
         notes = _day_or_month(connection, time, files.sniffed_sql(ids))
-    types = _types(connection, _TABLE)
+    types = column_types(connection, _TABLE)
     casts = {name: "BIGINT" for name in find_columns(types, ids) if _all_integers(connection, name)}
     casts |= {name: _label_type(connection, name) for name, of in exact.items() if of == types[name] == "VARCHAR"}
     listed = ", ".join(f"CAST({identifier(name)} AS {of}) AS {identifier(name)}" for name, of in casts.items())
@@ -55,10 +56,6 @@ def _fill(
 ) -> None:
     ids = (settings.user_column, settings.item_column)
     connection.execute(f"CREATE TEMP TABLE {_TABLE} AS SELECT * FROM {files.sql(ids, ids, partitions.types, exact)}")
-
-
-def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
 
 
 def _day_or_month(connection: duckdb.DuckDBPyConnection, name: str, sniffed: str) -> list[str]:
