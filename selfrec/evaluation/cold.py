@@ -20,7 +20,7 @@ CELLS = 4 << 20
 
 
 class ColdLists:
-    """The lists that `recommend` gives users without a history, from few calls: they differ in what was seen alone."""
+    """The lists that `recommend` gives users without a history, from few calls: all but what was seen is the same."""
 
     def __init__(self, recommend: Recommend, n_items: int) -> None:
         self._recommend = recommend

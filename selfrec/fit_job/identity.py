@@ -55,8 +55,8 @@ def identity_of(
         "config": config.model_dump(mode="json"),
         "data": dataset.fingerprint,
         "items": _content(dataset.catalog.table),
-        "user_table": _told(dataset.user_table, dataset.refit.user_features),
-        "item_table": _told(dataset.item_table, dataset.item_features),
+        "user_table": _side_identity(dataset.user_table, dataset.refit.user_features),
+        "item_table": _side_identity(dataset.item_table, dataset.item_features),
         "warm_start": warm,
         "plugins": {
             info.name: {"from": info.provider, "source": source_hash(info)}
@@ -122,7 +122,7 @@ def _content(table: pa.Table) -> str:
     return hashlib.sha256(stream.getvalue()).hexdigest()
 
 
-def _told(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
+def _side_identity(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
     """What tells one table of user or item columns from another."""
     if table is None or features is None:
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.fit_job.devices import device_of, torch_settings
 from selfrec.fit_job.fitted_pipeline import FittedPipeline
-from selfrec.fit_job.identity import identity_of, starting_anew
+from selfrec.fit_job.identity import Identity, identity_of, starting_anew
 from selfrec.fit_job.manifest import manifest_of
 from selfrec.fit_job.reporting import report_data
 from selfrec.fit_job.request import ANEW, FitRequest
@@ -84,27 +85,17 @@ def fit(
             dataset = load_dataset(source, config, request.places, temp_directory=str(spill))
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
-            folder = writer.target.with_name(f".{writer.target.name}.fit")
+            validation = sampled_validation(dataset.validation, config)
+            runner = TrialRunner(dataset=dataset, validation=validation, records=plugins, device=device)
             identity = identity_of(config, dataset, request.warm_start, plugins, used)
-            work_folder, resumed = WorkFolder.open(folder, identity, resume=request.resume)
-            with work_folder:
-                if request.resume and not resumed:
-                    listener.message(starting_anew(work_folder.dropped, identity))
-                runner = TrialRunner(
-                    dataset=dataset,
-                    validation=sampled_validation(dataset.validation, config),
-                    records=plugins,
-                    device=device,
-                )
+            with _work_folder(writer, identity, listener, resume=request.resume) as work_folder:
                 fitted = _fit_pipeline(runner, config, work_folder, request.warm_start, plugins, listener)
-                result = _write_model(fitted, writer, plugins, listener)
-                work_folder.close()
+                return _write_model(fitted, writer, plugins, listener)
     except BrokenPipeError:
         # Of whoever reads what the job prints, not of a file.
         raise
     except OSError as error:
         raise writer.failed(error) from error
-    return result
 
 
 def _check_length(config: Config) -> None:
@@ -115,6 +106,20 @@ def _check_length(config: Config) -> None:
             f"scoring.k = {k} is more than pipeline.top_k = {most}, the length of the graph's lists; raise "
             f"pipeline.top_k to {k}, or lower scoring.k"
         )
+
+
+@contextmanager
+def _work_folder(
+    writer: ModelWriter, identity: Identity, listener: FitListener, *, resume: bool
+) -> Iterator[WorkFolder]:
+    """The folder of the fit's unfinished work, beside the model; gone at the end, kept where the fit is stopped."""
+    folder = writer.target.with_name(f".{writer.target.name}.fit")
+    work_folder, resumed = WorkFolder.open(folder, identity, resume=resume)
+    with work_folder:
+        if resume and not resumed:
+            listener.message(starting_anew(work_folder.dropped, identity))
+        yield work_folder
+        work_folder.close()
 
 
 def _fit_pipeline(

@@ -20,8 +20,8 @@ from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.measure import measure, rank_all
-from selfrec.pipeline.numbers import whole
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.plugin_numbers import whole
 from selfrec.pipeline.remedies import against_infinity
 from selfrec.pipeline.seeding import seed_all
 

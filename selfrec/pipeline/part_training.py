@@ -24,9 +24,9 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
-from selfrec.pipeline.numbers import epochs_told
 from selfrec.pipeline.part_building import Records, build_part, part_options
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.plugin_numbers import epochs_told
 from selfrec.pipeline.prior import HalfLives, baseline
 from selfrec.pipeline.probing import check_loaded, check_state, probe
 from selfrec.pipeline.remedies import lack_of_memory
