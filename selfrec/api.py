@@ -25,6 +25,7 @@ from selfrec.settings.base import UNSET
 from selfrec.settings.config import changed, load_config
 from selfrec.settings.help import toml
 from selfrec.settings.tables import Config
+from selfrec.source.side_places import SidePlaces
 from selfrec.words import plural
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def fit(
     place = _written(out, "out")
     with extra_needed("selfrec.fit"):
         from selfrec.fit_job.job import fit as fit_job
+        from selfrec.fit_job.request import FitRequest
 
     if isinstance(config, Config):
         if preset is not None or options or seed is not None:
@@ -71,15 +73,16 @@ def fit(
     else:
         file = None if config is None else _path(config, "config")
         whole = load_config(file, preset=preset, overrides=_overrides(options or {}), seed=seed)
+    places = SidePlaces(
+        items=_text(items, "items"),
+        user_features=_text(user_features, "user_features"),
+        item_features=_text(item_features, "item_features"),
+    )
     fitted = fit_job(
         _path(source, "source"),
         place,
         whole,
-        items=_text(items, "items"),
-        user_features=_text(user_features, "user_features"),
-        item_features=_text(item_features, "item_features"),
-        resume=resume,
-        warm_start=_text(warm_start, "warm_start"),
+        FitRequest(places=places, resume=resume, warm_start=_text(warm_start, "warm_start")),
     )
     _warn(fitted.notes)
     return load(out)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 
 LONGEST = 300
-"""Characters that a name in a message has at the most."""
+"""Most characters of a name in a message."""
 
 _NAME = re.compile(r"""(?<!\w)'[^']*'(?!\w)|(?<!\w)"[^"]*"(?!\w)|\S+""")
 """A quoted name, or a run of characters without a space."""
@@ -79,8 +79,10 @@ def one_line(error: BaseException) -> str:
 
 
 def shortened(text: str) -> str:
-    """The text with the middle taken out of every name in it that is longer than LONGEST, and of itself at last: names
-    with spaces are not always quoted."""
+    """The text with the middle cut out of every name in it that is longer than LONGEST.
+
+    Then out of the text itself, where it is still too long: a name with spaces is not always quoted.
+    """
     text = _NAME.sub(lambda found: _cut(found[0], LONGEST, 60, 20), text)
     return _cut(text, 8 * LONGEST, 3 * LONGEST, LONGEST)
 

@@ -29,7 +29,8 @@ def extra_needed(purpose: str) -> Iterator[None]:
 
     What is loaded within has threads that sleep while they wait.
 
-    Raises FileNotFoundError where the working folder was removed: torch would end the program with a line of oneMKL's.
+    Raises FileNotFoundError where the working folder was removed: importing torch there would end the program with an
+    error of oneMKL.
     """
     os.getcwd()
     try:

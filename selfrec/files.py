@@ -18,7 +18,7 @@ _RENAME_EXCHANGE = 2
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a name can be told to the engines, whose strings are UTF-8; the system allows any bytes."""
+    """Whether DuckDB and Arrow can take a name: their strings are UTF-8, while a file system allows any bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -50,6 +50,13 @@ def selfrec(
     return Ran(process.exitcode, out, err)
 
 
+def ended(*arguments: str | Path, fails: int = 0) -> Ran:
+    """What a run of the program gave, which has to end with the exit code `fails`."""
+    done = selfrec(*arguments)
+    assert done.code == fails, done.out + done.err
+    return done
+
+
 def into_files(folder: str) -> None:
     """Both streams of this process into files of the folder."""
     for number, name in ((1, "stdout"), (2, "stderr")):

@@ -14,6 +14,7 @@ from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError
 from selfrec.settings.config import load_config
 from selfrec.source.dataset import load_dataset
+from selfrec.source.side_places import SidePlaces
 from tests.catalogs import catalog_of
 from tests.shop import make_shop
 
@@ -78,6 +79,6 @@ def test_vectors_of_a_table_reach_the_catalog(tmp_path: Path, sql_type: str) -> 
     with duckdb.connect(str(shop)) as con:
         con.execute(f"CREATE TABLE vectors AS SELECT item_id, [item_id, 0.5]::{sql_type} AS own FROM products")
     config = load_config(source={"table": "events"})
-    items = load_dataset(str(shop), config, items="vectors").catalog
+    items = load_dataset(str(shop), config, SidePlaces(items="vectors")).catalog
     np.testing.assert_array_equal(items.vectors("own")[:, 0], items.item_ids.to_numpy())
     assert (items.vectors("own")[:, 1] == 0.5).all()

@@ -12,7 +12,7 @@ import torch
 
 from selfrec import cores
 from selfrec.cores import available_cores, cpu_limit, threads_that_sleep
-from selfrec.fit_job.job import torch_settings
+from selfrec.fit_job.devices import torch_settings
 from selfrec.settings.tables import TrainingSettings
 
 

@@ -16,20 +16,13 @@ from onnx.reference import ReferenceEvaluator
 
 from selfrec.export.agreement import difference
 from selfrec.model_folder.reading import open_model
-from tests import program
-from tests.program import Ran
+from tests.program import ended as selfrec
 from tests.shop import HOUSEHOLDS, aisle_of_item, aisle_of_user, make_shop
 
 # The toy shop's households go through their aisle in one order, so that their newest product alone tells the next one:
 # fit finds that out, and lists are then of what comes next and not of the aisle.
 BY_AISLE = ["-o", "pipeline.recency=none"]
 QUICK = ["-o", "extractor.autoencoder.width=16", "-o", "extractor.autoencoder.epochs=5", *BY_AISLE]
-
-
-def selfrec(*arguments: str | Path, fails: int = 0) -> Ran:
-    done = program.selfrec(*arguments)
-    assert done.code == fails, done.out + done.err
-    return done
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ import pytest
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import open_model
 from selfrec.scoring.kernel import Scorer
-from tests import program
-from tests.program import Ran
+from tests.program import ended as selfrec
 from tests.shop import HOUSEHOLDS, make_shop
 
 QUICK = [
@@ -23,12 +22,6 @@ QUICK = [
     "-o", "ranker.mlp.learning_rate=0.05", "-o", "ranker.mlp.column_dropout=0",
     "-o", "pipeline.candidates=12", "-o", "pipeline.top_k=8",
 ]  # fmt: skip
-
-
-def selfrec(*arguments: str | Path, fails: int = 0) -> Ran:
-    done = program.selfrec(*arguments)
-    assert done.code == fails, done.out + done.err
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -201,10 +194,10 @@ class TestScore:
 class TestEvaluateAndRecommend:
     def test_held_out_users_have_their_columns(self, shop: Path, model: Path) -> None:
         """By the model's own statistics: aisle 0 is (0 - 1.5) / sqrt(1.25)."""
-        from selfrec.source.dataset import load_dataset
+        from selfrec.source.dataset import load_for_model
 
         opened = open_model(model)
-        data = load_dataset(str(shop), opened.config, catalog=opened.catalog, user_table=opened.manifest.user_table)
+        data = load_for_model(str(shop), opened.config, opened.catalog, opened.manifest.user_table)
         features = data.test.inputs.user_features
         assert features is not None
         assert features.shape == (HOUSEHOLDS, 3)

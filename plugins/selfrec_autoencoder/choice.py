@@ -32,7 +32,7 @@ class Plan:
     split: int
     """Columns that belong to softmax; the others to ELSA."""
     twins: int
-    """Into how many they are divided: 2, which see other draws and are added up, or 1."""
+    """Models that softmax's columns are divided into: 2, which see different draws and are added up, or 1."""
     elsa_columns: int
     """Of ELSA's columns, those that it is trained in; EDLAE is folded into all of them."""
     epochs: int
@@ -110,8 +110,8 @@ def _epochs(steps: int) -> int:
 
 
 def _learning_rate(options: AutoencoderOptions, users_a_step: int | None) -> float:
-    """users_a_step: of softmax on sparse rows. The more they are for each column, the better a step is told and the
-    fewer steps there are: it may be longer.
+    """users_a_step: batch size of softmax on sparse rows, None for all else. The more users a step has for each column,
+    the surer its direction is and the fewer steps there are: so it may be longer.
     """
     if options.objective == "squared_error":
         return 0.005

@@ -182,7 +182,9 @@ class TouchedAdam:
 
 @contextmanager
 def _in_any_order() -> Iterator[None]:
-    """Rows are copied to different places, in whatever order: in deterministic mode torch has one thread do it."""
+    """Copy rows on all threads: they go to different places, so that no order matters, but in deterministic mode torch
+    leaves them to one thread.
+    """
     strict, warn = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(False)
     try:

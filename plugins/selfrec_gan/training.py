@@ -15,7 +15,7 @@ from selfrec_gan.options import GanOptions
 from selfrec_gan.start import start_from_svd
 
 LEAST_BATCHES = 4
-"""Batches an epoch at the least: 12 epochs of one step each taught the networks next to nothing."""
+"""Fewest batches of an epoch: 12 epochs of one step each taught the networks next to nothing."""
 
 if TYPE_CHECKING:
     from selfrec.plugin import Epoch, Fitting, UserBatch

@@ -120,7 +120,7 @@ def _bars(state: State) -> Iterator[Progress | None]:
         yield bars
 
 
-def print_cleaning(report: Sequence[Any]) -> None:
+def print_cleaning(report: Sequence[RuleCount]) -> None:
     """The cleaning table: each rule, the rows before it and the rows it dropped."""
     print_table(
         ("cleaning", "rows before", "dropped", "note"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from selfrec.cli.log import EventLog
     from selfrec.pipeline.listener import FitListener
+    from selfrec.source.rules import RuleCount
 
 
 class LoggedFit:
@@ -16,7 +17,7 @@ class LoggedFit:
     def __init__(self, listener: FitListener, log: EventLog) -> None:
         self._listener, self._log = listener, log
 
-    def cleaned(self, report: Sequence[Any]) -> None:
+    def cleaned(self, report: Sequence[RuleCount]) -> None:
         """One event a rule."""
         for line in report:
             self._log(

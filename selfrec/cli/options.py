@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypedDict, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -93,6 +93,14 @@ def config_options(function: Function) -> Function:
         ),
         click.option("--seed", type=int, metavar="N", help="One seed gives the same model."),
     )
+
+
+class SideTables(TypedDict):
+    """--items and the options of `side_options`, as they were typed: the fields of SidePlaces."""
+
+    items: str | None
+    user_features: str | None
+    item_features: str | None
 
 
 def side_options(function: Function) -> Function:

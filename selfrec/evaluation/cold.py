@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from selfrec.evaluation.evaluate import Recommend
 
 PAGES = 5
-"""Lists after one another that the ranking is made of. Who has seen so much of it that less than a list is left is
-asked for alone."""
+"""Lists, one after the other, that the ranking is made of. Users who have seen so much of it that less than a list is
+left are asked for by themselves."""
 
 CELLS = 4 << 20
-"""Users times places looked at at a time."""
+"""Users times places of the ranking that are looked at in one step."""
 
 
 class ColdLists:
-    """The lists that `recommend` gives users without a history, from few calls: they differ in what is seen alone."""
+    """The lists that `recommend` gives users without a history, from few calls: all but what was seen is the same."""
 
     def __init__(self, recommend: Recommend, n_items: int) -> None:
         self._recommend = recommend

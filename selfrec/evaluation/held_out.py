@@ -14,7 +14,7 @@ from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.config import changed
 from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.settings.validation import validated
-from selfrec.source.dataset import Dataset, load_dataset
+from selfrec.source.dataset import Dataset, load_for_model
 from selfrec.source.mapping import missed
 from selfrec.source.side_tables import qualified
 from selfrec.words import plural
@@ -69,7 +69,7 @@ def _split_again(model: Model, source: str, config: Config, table: SideTable | N
             f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; give the rows to be "
             "predicted with --test, or fit again with -o split.test=0.1"
         )
-    dataset = load_dataset(source, config, catalog=model.catalog, user_table=table)
+    dataset = load_for_model(source, config, model.catalog, table)
     if len(dataset.test) == 0:
         raise EmptyDataError(
             f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "
@@ -83,7 +83,7 @@ def _given_apart(model: Model, source: str, test: str, config: Config, table: Si
     if table is not None:
         table = table.model_copy(update={"place": qualified(table.place, source)})
     with joined_sources(source, test, config) as (path, joined, guesses):
-        dataset = load_dataset(path, joined, catalog=model.catalog, user_table=table)
+        dataset = load_for_model(path, joined, model.catalog, table)
     if len(dataset.test) == 0:
         raise EmptyDataError(
             f"{test}: no user with an item of the model's catalog in {source} has a further item there; "

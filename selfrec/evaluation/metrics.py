@@ -95,23 +95,6 @@ def user_metrics(ranked: Int64, targets: Histories, ks: Iterable[int] = CUTOFFS)
     return values
 
 
-def ranking_metrics(ranked: Int64, targets: Histories, ks: Iterable[int] = (20,)) -> dict[str, float]:
-    """Means over the users with hidden items, and coverage: "ndcg@20", "recall@20", ..., "coverage@20".
-
-    ranked, targets: as for `hits`. 0.0 throughout when no user has hidden items.
-    """
-    ks = tuple(ks)
-    measured = targets.lengths > 0
-    means = {
-        name: float(values[measured].mean()) if measured.any() else 0.0
-        for name, values in user_metrics(ranked, targets, ks).items()
-    }
-    for k in ks:
-        counts = recommended_counts(ranked[measured], targets.n_items, k)
-        means[f"coverage@{k}"] = coverage(counts)
-    return means
-
-
 def recommended_counts(ranked: Int64, n_items: int, k: int) -> Int64:
     """int64[N]: in how many users' first k ranks each item stands."""
     return np.bincount(ranked[:, :k].ravel(), minlength=n_items + 1)[:n_items].astype(np.int64)

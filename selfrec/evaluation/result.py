@@ -12,11 +12,11 @@ LISTS = ("coverage", "gini", "mean_popularity")
 """Metrics of all lists together, in the order they are shown."""
 
 
-class _Part(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Difference(_Part):
+class Difference(_Frozen):
     """Model minus popularity, over the same users."""
 
     mean: float
@@ -24,7 +24,7 @@ class Difference(_Part):
     high: float | None = Field(description="Upper end.")
 
 
-class Group(_Part):
+class Group(_Frozen):
     """Means over one group of users."""
 
     name: str
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 HEADINGS = Row("users", "metric", "model", "popularity", "difference", "95% interval")
 
 
-class Evaluation(_Part):
+class Evaluation(_Frozen):
     """All figures of one model on one holdout, beside those of popularity with the same seen items left out."""
 
     users: int = Field(description="Users with hidden items: every mean is over them.")

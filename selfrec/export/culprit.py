@@ -53,7 +53,7 @@ def padding_reader(recommender: Recommender) -> Part | None:
 
 @torch.no_grad()
 def place_reader(recommender: Recommender) -> Part | None:
-    """The ranker, where a candidate's place says something to it: slots of none stand anywhere among the others."""
+    """The ranker, where the place of a candidate changes its score: empty slots may stand anywhere among the others."""
     for part in scoring_parts(recommender):
         if part.kind != "ranker":
             continue

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from selfrec.export.batches import edge_batches
+from selfrec.export.batches import Feeds, edge_batches
 from selfrec.export.conformance import Golden
 from selfrec.export.runtimes import RUNTIMES, Run
 from selfrec.graph.surface import Surface
@@ -57,7 +57,7 @@ def _restricted(whole: Run, n_items: int, form: Form) -> Run:
     if kept is None:
         return whole
 
-    def run(inputs: Any) -> tuple[Array, Array]:
+    def run(inputs: Feeds) -> tuple[Array, Array]:
         from selfrec.export.reduced import to_whole
 
         items, scores = whole(to_whole(inputs, kept, n_items))

@@ -64,30 +64,14 @@ def canonical(model: ModelProto, inputs: list[str], columns: int) -> ModelProto:
     """The same graph without traces of where and how it was made, its initializers in order, its axes named, and its
     top-k over the score matrix [B, columns] in two stages.
     """
-    model.producer_name, model.producer_version = PRODUCER, ""
-    model.ir_version = IR_VERSION
-    model.domain, model.doc_string, model.model_version = "", "", 0
-    del model.metadata_props[:]
     graph = model.graph
-    graph.name, graph.doc_string = PRODUCER, ""
     name_list_length(graph, OUTPUTS[1])
     gather_by_row(graph)
     zeros_by_expanding(graph)
     in_two_stages(graph, columns)
-    del graph.value_info[:]
-    del graph.metadata_props[:]
-    del graph.quantization_annotation[:]
-    for node in graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
     for number, node in enumerate(graph.node):
         node.name = f"{node.op_type}_{number}"
-    for value in [*graph.input, *graph.output]:
-        value.doc_string = ""
-        del value.metadata_props[:]
-    for tensor in graph.initializer:
-        tensor.doc_string = ""
-        del tensor.metadata_props[:]
+    _drop_traces(model)
     used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     kept = sorted((t for t in graph.initializer if t.name in used), key=lambda tensor: tensor.name)
     order = sorted(graph.input, key=lambda value: inputs.index(value.name))
@@ -101,6 +85,22 @@ def canonical(model: ModelProto, inputs: list[str], columns: int) -> ModelProto:
     model.opset_import.extend(opsets)
     _name_axes(model)
     return model
+
+
+def _drop_traces(model: ModelProto) -> None:
+    """Take out names, versions, texts and properties that say where and how the graph was made."""
+    model.producer_name, model.producer_version = PRODUCER, ""
+    model.ir_version = IR_VERSION
+    model.domain, model.doc_string, model.model_version = "", "", 0
+    del model.metadata_props[:]
+    graph = model.graph
+    graph.name, graph.doc_string = PRODUCER, ""
+    del graph.value_info[:]
+    del graph.metadata_props[:]
+    del graph.quantization_annotation[:]
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
 
 
 def write_graph(model: ModelProto, folder: Path) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from selfrec.export.batches import GraphSizes, sample_histories
-from selfrec.export.editing import add_initializer, replace_nodes
+from selfrec.export.editing import Array, add_initializer, replace_nodes
 from selfrec.export.runtimes import Run
 
 SMALLEST = 256
@@ -74,5 +73,5 @@ def measure_half(exact: Run, half: Run, sizes: GraphSizes, users: int = 200) -> 
     return HalfAgreement(users, sizes.top_k, float(np.mean(shared)), float(np.mean(first)), max(gaps) / largest)
 
 
-def _overlap(row: Any, other: Any) -> float:
+def _overlap(row: Array, other: Array) -> float:
     return len(set(row.tolist()) & set(other.tolist())) / len(row)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from selfrec import columns
 from selfrec.export.conformance import EXACT
 from selfrec.files import write_whole
+from selfrec.histories import Int64
 from selfrec.side_columns import MOST, SideTable
 
 NUMBER_IN_MODEL = "model_item_number"
@@ -91,7 +92,7 @@ def _json_place(target: Path) -> Path:
     return target.with_suffix(".items.json")
 
 
-def renumbered(table: pa.Table, kept: Any) -> pa.Table:
+def renumbered(table: pa.Table, kept: Int64) -> pa.Table:
     """The rows `kept` with item numbers from 0, and the numbers they have in the model."""
     rows = table.take(pa.array(kept))
     place = rows.column_names.index(columns.ITEM_NUMBER)

@@ -31,13 +31,13 @@ _TOLD = {
     "item_table": "the columns of items have changed",
     "warm_start": "--warm-start is another",
 }
-"""What is said of those that are no settings."""
+"""How a change is told of what is no setting, by its name in the identity."""
 
 SHOWN = 3
-"""Differences that are named at the most."""
+"""Most differences that are named."""
 
 LONGEST = 40
-"""Characters of a value that are shown."""
+"""Most characters of a value that are shown."""
 
 
 def identity_of(
@@ -55,8 +55,8 @@ def identity_of(
         "config": config.model_dump(mode="json"),
         "data": dataset.fingerprint,
         "items": _content(dataset.catalog.table),
-        "user_table": _told(dataset.user_table, dataset.refit.user_features),
-        "item_table": _told(dataset.item_table, dataset.item_features),
+        "user_table": _side_identity(dataset.user_table, dataset.refit.user_features),
+        "item_table": _side_identity(dataset.item_table, dataset.item_features),
         "warm_start": warm,
         "plugins": {
             info.name: {"from": info.provider, "source": source_hash(info)}
@@ -69,7 +69,7 @@ def identity_of(
 def starting_anew(stopped: Identity | None, now: Identity) -> str:
     """The line that says why a fit, `now`, does not go on with the one that was stopped.
 
-    stopped: None where no fit was.
+    stopped: None where no fit was stopped.
     """
     if stopped is None:
         return "nothing to resume: no fit of this model was stopped; starting anew"
@@ -90,7 +90,7 @@ def _differences(stopped: Identity, now: Identity) -> Iterator[str]:
 
 def _changed_plugins(stopped: Any, now: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(stopped, Mapping) or not all(isinstance(plugin, Mapping) for plugin in stopped.values()):
-        # Earlier commits wrote down versions of distributions.
+        # Earlier versions of selfrec noted the versions of distributions only.
         yield "another selfrec wrote down its plugins"
         return
     for name in sorted({*stopped, *now}):
@@ -122,7 +122,7 @@ def _content(table: pa.Table) -> str:
     return hashlib.sha256(stream.getvalue()).hexdigest()
 
 
-def _told(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
+def _side_identity(table: SideTable | None, features: Float32 | None) -> list[Any] | None:
     """What tells one table of user or item columns from another."""
     if table is None or features is None:
         return None

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from selfrec.fit_job.fitted_pipeline import FittedPipeline
 from selfrec.host.manager import PluginManager
 from selfrec.host.records import Kind
-from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SearchRow, SourceColumns, StageRow
-from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.recommender import Recommender
-from selfrec.pipeline.scoreboard import Stage
-from selfrec.settings.tables import Config
-from selfrec.source.dataset import Dataset
+from selfrec.model_folder.manifest import CleaningRow, Fingerprint, Manifest, SourceColumns, StageRow
 
 
-def manifest_of(
-    config: Config,
-    dataset: Dataset,
-    plugins: PluginManager,
-    table: Sequence[Stage],
-    final: Chosen,
-    recommender: Recommender,
-    trials: tuple[SearchRow, ...] = (),
-) -> Manifest:
+def manifest_of(fitted: FittedPipeline, plugins: PluginManager) -> Manifest:
     """All that the manifest says except the hashes, which are added when the folder is committed."""
+    config, dataset, recommender = fitted.config, fitted.dataset, fitted.recommender
+    table = fitted.stages.table
     reads_users = "user_features" in recommender.extra_inputs
     return Manifest(
         selfrec_version=version("selfrec"),
-        plugins=plugin_versions(plugins, {(part.kind, part.record.name) for part in final.parts}),
+        plugins=plugin_versions(plugins, {(part.kind, part.record.name) for part in fitted.final.parts}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seed=config.seed,
         config=config,
@@ -42,7 +32,7 @@ def manifest_of(
         user_table=dataset.user_table if reads_users else None,
         item_table=dataset.item_table,
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), chosen=row.kept) for row in table),
-        search=trials,
+        search=fitted.trials,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
     )
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version
 
 import numpy as np
 import torch
 
+from selfrec.evaluation.result import Evaluation
+from selfrec.fit_job.fitted_pipeline import FittedPipeline
 from selfrec.histories import Float32, Histories
-from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.pipeline_training import AUGMENTED, SELECTION
 from selfrec.pipeline.recency import EVEN
-from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.report.data import (
     CleaningRow,
@@ -33,7 +33,6 @@ from selfrec.report.data import (
 )
 from selfrec.report.summaries import generated_lists, history_lengths, popularity_curve, reconstruction
 from selfrec.settings.search import in_short
-from selfrec.settings.tables import Config
 from selfrec.source.dataset import Dataset
 
 SAMPLE_USERS = 300
@@ -43,15 +42,9 @@ SAMPLE_SCORES = 30_000_000
 """Most scores the sample may have, so that a large catalog means fewer users."""
 
 
-def report_data(
-    config: Config,
-    dataset: Dataset,
-    stages: StageTrainer,
-    final: Chosen,
-    recommender: Recommender,
-    trials: Sequence[SearchRow] = (),
-) -> ReportData:
-    """Gather the report of a fit."""
+def report_data(fitted: FittedPipeline, evaluation: Evaluation | None) -> ReportData:
+    """Gather the report of a fit. evaluation: on the test part; None where it was not measured."""
+    config, dataset, stages, recommender = fitted.config, fitted.dataset, fitted.stages, fitted.recommender
     sample = _sample(dataset.refit, config.seed)
     return ReportData(
         title=f"{config.preset} pipeline",
@@ -59,20 +52,22 @@ def report_data(
         fingerprint=dict(dataset.fingerprint),
         config=config.model_dump(mode="json"),
         graph=graph_of(recommender.top_k, recommender.extra_inputs),
-        parts=_parts(final),
+        parts=_parts(fitted.final),
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),
         stages=tuple(StageRow(name=row.name, metrics=dict(row.metrics), exported=row.kept) for row in stages.table),
         trials=tuple(
             TrialRow(options=in_short(row.options), metrics=row.metrics, seconds=row.seconds, chosen=row.chosen)
-            for row in trials
+            for row in fitted.trials
         ),
         curves=_curves(stages),
         history_lengths=history_lengths(dataset.refit),
         item_popularity=popularity_curve(dataset.refit.item_counts()),
         reconstruction=_reconstruction(stages.tried, sample),
         generated=_generated(stages.tried, sample),
+        evaluation=evaluation,
+        refitted=fitted.final is not fitted.chosen,
     )
 
 
@@ -133,7 +128,7 @@ def _reconstruction(generators: Iterable[tuple[Part, Features]], sample: Histori
 
 
 def _generated(generators: Iterable[tuple[Part, Features]], sample: Histories) -> tuple[Generated, ...]:
-    """Generators whose figures are all the same are one entry, as of two that order a user's items alike."""
+    """One entry for generators whose figures are all the same, such as two that order every user's items alike."""
     drawn = [generated_lists(part.label, _scores(part, features, sample), sample) for part, features in generators]
     labels: dict[Generated, tuple[str, ...]] = {}
     for one in drawn:

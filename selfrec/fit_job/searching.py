@@ -8,30 +8,24 @@ from typing import Any
 import torch
 
 from selfrec.errors import SettingsError
-from selfrec.histories import Holdout
 from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.measure import Measured
-from selfrec.pipeline.part_building import Records
 from selfrec.settings.search import in_short
 from selfrec.settings.tables import Config, SearchSettings
-from selfrec.source.dataset import Dataset
 from selfrec.tuning.samplers import LocalSampler, Sampler
-from selfrec.tuning.search import Ended, Search, Trial, search
+from selfrec.tuning.search import Ended, Search, SearchRequest, Trial, search
 from selfrec.tuning.space import Options, in_effect, space_of, with_options
-from selfrec.tuning.trial import run_trial
+from selfrec.tuning.trial import TrialRunner
 
 NOTE = "search"
 """What the trials are called in the folder of unfinished work."""
 
 
 def search_options(
+    runner: TrialRunner,
     config: Config,
-    dataset: Dataset,
-    validation: Holdout | None,
-    records: Records,
-    device: torch.device,
     listener: FitListener,
     *,
     sampler: Sampler | None = None,
@@ -39,10 +33,13 @@ def search_options(
 ) -> Search:
     """Search the open options of the configuration's parts as [search] says.
 
-    work_folder: where finished trials are kept, so that a search that is killed goes on from them.
+    sampler: proposes the options; a local search by the configuration's seed when None. work_folder: where finished
+    trials are kept, so that a search that is killed goes on from them.
+
+    Raises SettingsError where there is nothing to measure on or no option to search.
     """
-    space = space_of(config, records)
-    if validation is None:
+    space = space_of(config, runner.records)
+    if runner.validation is None:
         raise SettingsError(
             "search: there is no validation part to compare options on; set split.validation, or do not search"
         )
@@ -55,27 +52,23 @@ def search_options(
 
     def run(options: Options) -> Measured | None:
         listener.training("search", "options", in_short(options), 0)
-        return run_trial(with_options(config, options), dataset, validation, records, device)
+        return runner.run(with_options(config, options))
 
     def effect(options: Options) -> str:
         try:
-            return in_effect(with_options(config, options), records, dataset.train)
+            return in_effect(with_options(config, options), runner.records, runner.dataset.train)
         except SettingsError:
             return repr(options)  # The trial itself says what is wrong with them.
 
-    def told(trial: Trial) -> None:
-        listener.trial(trial.number, trial.options, trial.metrics, trial.seconds)
-
-    return search(
-        run,
-        sampler or LocalSampler(space, config.seed),
+    request = SearchRequest(
         trials=config.search.trials,
         seconds=config.search.seconds,
-        told=told,
         effect=effect,
         earlier=_kept(kept_in),
         keep=lambda ended: kept_in.keep(NOTE, {"trials": list(map(_stored, ended))}),
+        told=lambda trial: listener.trial(trial.number, trial.options, trial.metrics, trial.seconds),
     )
+    return search(run, sampler or LocalSampler(space, config.seed), request)
 
 
 def _stored(ended: Ended) -> dict[str, Any]:
@@ -105,13 +98,7 @@ def _ended(
 
 
 def found_options(
-    config: Config,
-    dataset: Dataset,
-    validation: Holdout | None,
-    records: Records,
-    device: torch.device,
-    listener: FitListener,
-    work_folder: WorkFolder,
+    runner: TrialRunner, config: Config, listener: FitListener, work_folder: WorkFolder
 ) -> tuple[Config, tuple[SearchRow, ...]]:
     """The configuration with the options a search found, and the search's trials.
 
@@ -120,12 +107,9 @@ def found_options(
     """
     if not config.search.wanted:
         return config, ()
-    noted = work_folder.noted(NOTE)
-    if noted is None:
-        result = search_options(config, dataset, validation, records, device, listener, work_folder=work_folder)
-        rows = rows_of(result)
-    else:
-        rows = noted
+    rows = work_folder.noted(NOTE)
+    if rows is None:
+        rows = rows_of(search_options(runner, config, listener, work_folder=work_folder))
     work_folder.note(NOTE, rows)
     chosen = next(row for row in rows if row["chosen"])
     found = with_options(config, chosen["options"]).model_copy(update={"search": SearchSettings()})

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from selfrec.fit_job.fitted_pipeline import FittedPipeline
 from selfrec.model_folder.manifest import Manifest
-from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
-from selfrec.settings.tables import Config
 from selfrec.side_columns import SideTable
-from selfrec.source.dataset import Dataset
 from selfrec.words import plural
 
 
-def unread_columns(
-    config: Config, dataset: Dataset, parts: PartTrainer, final: Chosen, manifest: Manifest
-) -> tuple[str, ...]:
+def unread_columns(fitted: FittedPipeline, manifest: Manifest) -> tuple[str, ...]:
     """A line for each of the two tables that the fit was given and the model reads no column of."""
+    dataset, parts = fitted.dataset, fitted.parts
     tried = [trained.part for trained in parts.trained.values()]
-    least = plural(config.cleaning.min_users_per_item, "user")
+    least = plural(fitted.config.cleaning.min_users_per_item, "user")
     lines = []
     if dataset.user_table is not None and manifest.user_table is None:
         able = [part for part in tried if "user_features" in part.record.reads(part.options)]
         lines.append(_why("user", dataset.user_table, able, least))
-    if dataset.item_table is not None and not any(part.key in parts.item_readers for part in final.parts):
+    if dataset.item_table is not None and not any(part.key in parts.item_readers for part in fitted.final.parts):
         able = [part for part in tried if part.key in parts.item_readers]
         lines.append(_why("item", dataset.item_table, able, least))
     return tuple(lines)

@@ -26,8 +26,8 @@ def unread_extractors(
 ) -> tuple[str, ...]:
     """A line for each extractor whose features none of the parts tried reads.
 
-    tried: the parts that were trained to choose from. An extractor with another face is none of these: that face, which
-    is not trained by itself, reads its features.
+    tried: the parts that were trained to choose from. An extractor whose module is a generator of the pipeline too gets
+    no line: that other face, which is not trained by itself, reads its features.
     """
     parts = list(tried)
     extractors = [part for part in parts if part.kind == "extractor"]
@@ -70,7 +70,7 @@ def _reads(
         outputs = (_output(part, batch, Features(each), recommender) for each in (extractors, others))
         return not torch.equal(*outputs)
     except PluginError:
-        # It may refuse what no user has; that is no reason for a note.
+        # It may refuse noise, which looks like no user's features; that is no reason for a note.
         return True
 
 

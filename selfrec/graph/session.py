@@ -10,7 +10,7 @@ from selfrec.graph.surface import TOP_K
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, SessionOptions
 
 WORKING_BYTES = 2 * 2**30
 """Memory for what is computed, beside the weights, where a caller does not know better."""
@@ -38,6 +38,27 @@ def start_session(
     import numpy as np
     import onnxruntime
 
+    options = _options(threads, memory, profile)
+    held = None
+    if top_k is not None:
+        held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))
+        options.add_initializer(TOP_K, held)
+    if tensors:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in tensors.values()]
+        options.add_external_initializers(list(tensors), values)
+    session = onnxruntime.InferenceSession(
+        graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
+    )
+    # The session reads the value from this array, so the array lives as long.
+    session._selfrec_list_length = held
+    # It would keep them for a fall-back to other providers; there are none.
+    session._model_bytes = None
+    return session
+
+
+def _options(threads: int, memory: int, profile: Path | None) -> SessionOptions:
+    import onnxruntime
+
     # Each session gets an arena of its own: registering another one leaves those in use as they are.
     onnxruntime.create_and_register_allocator(
         onnxruntime.OrtMemoryInfo(
@@ -57,18 +78,4 @@ def start_session(
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
-    held = None
-    if top_k is not None:
-        held = onnxruntime.OrtValue.ortvalue_from_numpy(np.array([top_k], dtype=np.int64))
-        options.add_initializer(TOP_K, held)
-    if tensors:
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in tensors.values()]
-        options.add_external_initializers(list(tensors), values)
-    session = onnxruntime.InferenceSession(
-        graph if isinstance(graph, bytes) else str(graph), options, providers=["CPUExecutionProvider"]
-    )
-    # The session reads the value from this array, so the array lives as long.
-    session._selfrec_list_length = held
-    # It would keep them for a fall-back to other providers; there are none.
-    session._model_bytes = None
-    return session
+    return options

@@ -54,8 +54,9 @@ class PluginManager:
     def load(
         cls, disabled: Iterable[str] = (), points: Iterable[EntryPoint] | None = None, *, shipped: bool = True
     ) -> PluginManager:
-        """A manager with every plugin that is installed, but for selfrec's own where `shipped` says so; points replaces
-        the installed entry points.
+        """A manager with every plugin that is installed.
+
+        points: entry points to load in place of the installed ones. shipped: False leaves selfrec's own out.
         """
         manager = cls(disabled)
         found = sorted(entry_points(group=GROUP) if points is None else points, key=_turn)

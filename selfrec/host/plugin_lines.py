@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def line_of(error: BaseException, record: PartRecord, code: object = None) -> str:
     """The innermost frame in the package that builds the part, " (selfrec_mine.py, line 12)"; "" where there is none.
 
-    The error and what it was raised from are looked at, the outermost first. code is what was called: where the error
-    comes before its first line, as for arguments that it does not take, it is told where it begins.
+    The error and what it was raised from are looked at, the outermost first. code: what was called. Where the error
+    comes before its first line, as for arguments that it does not take, the line where it begins is named.
     """
     return line_in(error, package_of(record.build)) or defined_at(code, record)
 

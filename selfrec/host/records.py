@@ -130,9 +130,9 @@ class Ranker(PartRecord):
     `rank(batch, features, candidates, scores) -> [B, C]` with candidates int64[B, C], and scores float32[B, C, G],
     each generator's times its weight.
 
-    A portable ranker reads nothing that hangs on one training of the stages before it: scores on a scale of their own,
-    candidates, ages and columns, but no features. It learns from stages that were trained without the hidden rows and
-    then ranks for stages that were trained on all rows; what it keeps of the items stands in buffers, which
+    A portable ranker reads nothing that depends on one training of the stages before it: scores on a scale of their
+    own, candidates, ages and columns, but no features. It learns from stages that were trained without the hidden rows
+    and then ranks for stages that were trained on all rows; what it keeps of the items stands in buffers, which
     `prepare(module, fitting)` fills in from fitting.histories and fitting.item_features wherever it comes to stand.
     Any other ranker learns from the very stages it ranks for, which then never see the hidden rows.
     """

@@ -28,7 +28,7 @@ def source_hash(info: PluginInfo) -> str:
     """
     entry = _root(info.module.partition(":")[0])
     modules = {module_of(getattr(record, field, None)) for record in info.parts for field in CODE} - {""}
-    # A part may call what is of another package; its file will do, for the rest has a version of its own.
+    # A part may call functions of another package: their own files will do, for that package has a version.
     others = {module for module in modules if _root(module) not in ("", entry)}
     # Each file is gone again once it is hashed.
     found = {path: hashlib.sha256(data).hexdigest() for path, data in _listed(info.distribution)}
@@ -49,7 +49,7 @@ def _root(module: str) -> str:
 
 def _code(name: str, *, whole: bool) -> Iterator[tuple[str, bytes]]:
     """The files of a module, or of all modules of a package where it is one and `whole` says so."""
-    module = sys.modules.get(name)  # A function may say that it is of a module that there is none of.
+    module = sys.modules.get(name)  # A function may name a module that does not exist.
     if whole and hasattr(module, "__path__"):
         with suppress(Exception):  # A loader need not know of files beside the package's own.
             yield from _files_in(files(name), name)

@@ -135,7 +135,7 @@ def _check_graph(place: Path, manifest: Manifest) -> Surface:
 def _check_sizes(graph: Graph, manifest: Manifest) -> None:
     held = sum(manifest.files[name].bytes for name in (GRAPH, GRAPH_DATA) if name in manifest.files)
     if manifest.n_items > held:
-        # Of every item the graph knows its popularity at the least.
+        # The graph holds at least the popularity of every item.
         raise ModelError(f"it scores {manifest.n_items:,} items with {held:,} bytes, which cannot be")
     inside = sum(tensor.size for tensor in graph.tensors if tensor.location is None)
     if inside > 2 * manifest.files[GRAPH].bytes + 2**20:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +57,7 @@ def _read(place: Path, n_items: int, item_type: str) -> pa.Table:
     return table
 
 
-def _check_rows(place: Path, metadata: Any, n_items: int, width: int) -> None:
+def _check_rows(place: Path, metadata: pq.FileMetaData, n_items: int, width: int) -> None:
     rows = int(metadata.num_rows)
     if rows != n_items:
         raise ModelError(f"{place}: {plural(rows, 'item')}, but the graph scores {n_items:,}; fit the model again")

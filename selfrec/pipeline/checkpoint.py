@@ -81,7 +81,7 @@ class Checkpoint:
 
 @dataclass
 class WorkFolder:
-    """The folder beside the model that holds a fit's unfinished work. None: nothing is kept.
+    """The folder beside the model that holds a fit's unfinished work; without a folder, nothing is kept.
 
         with WorkFolder.open(folder, identity, resume=True)[0] as work_folder: ...
 
@@ -197,7 +197,7 @@ def write_whole(path: Path, stored: Mapping[str, Any]) -> None:
         sync(partial)
         os.replace(partial, path)
     except (OSError, RuntimeError) as error:
-        # Torch raises the latter, about its container, where the disk is full.
+        # Where the disk is full, torch raises a RuntimeError about its zip container.
         reason = one_line(error) if isinstance(error, OSError) else "torch could not write all of it: no space left?"
         raise TargetError(f"{path}: cannot be written ({reason}); make room and run again with --resume") from error
 

@@ -29,7 +29,7 @@ def _arrays(fitting: Fitting) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
         yield from _columns("fitting.validation.targets", fitting.validation.targets)
     if fitting.candidate_rows is not None:
         yield from _columns("fitting.candidate_rows.inputs", fitting.candidate_rows.inputs)
-    # Not by its name, which would be taken for a look of the trainer's.
+    # Not through its property, which would count as the trainer looking at the columns (see Watched).
     item_features = vars(fitting)["item_features"]
     if item_features is not None:
         yield "fitting.item_features", item_features

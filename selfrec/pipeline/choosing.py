@@ -10,7 +10,7 @@ from torch import Tensor
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.combine import search_weight
+from selfrec.pipeline.combine import Pair, search_weight
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.hiding import earlier_windows
 from selfrec.pipeline.measure import Measured, ScoreAll
@@ -57,7 +57,7 @@ class GeneratorChoice:
         trials = self._trials(standing, part)
         richest = _richest(trials)
         self._row(" + ".join(p.label for p in richest.generators) if first else f"+ {part.label}", richest.measured)
-        # The first pipeline stands against popularity, which knows no user: it has to be worse to be left out.
+        # The first pipeline stands against popularity, which knows no user: only one that is worse is left out.
         first_holds = first and not wins(before.measured, richest.measured)
         if not (self._keep_all or first_holds or wins(richest.measured, before.measured)):
             return replace(standing, benched=(*standing.benched, part)) if first else standing
@@ -67,7 +67,7 @@ class GeneratorChoice:
         return replace(standing, chosen=chosen, beaten=_best_pair(trials[1:]) if len(richest.generators) == 1 else None)
 
     def second_round(self, standing: Standing) -> Standing:
-        """What lost before anything was kept is tried beside what is kept now, and then the recency with all of it."""
+        """Offer once more what lost before anything was kept, beside what is kept now; then choose the recency anew."""
         for part in standing.benched:
             if standing.chosen.generators and part not in standing.chosen.generators:
                 standing = self.offer(standing, part)
@@ -80,7 +80,7 @@ class GeneratorChoice:
         by time.
 
         A generator that did better alone on the validation rows gets its companion back where they are better together
-        in that window: what everyone likes hits most in some weeks, and what one user likes goes on.
+        in that window: what everybody likes may win a single week, while what one user likes lasts.
         """
         config, chosen, wanted = self._config, standing.chosen, standing.chosen
         if len(chosen.generators) == 1 and standing.beaten is not None:
@@ -150,9 +150,12 @@ class GeneratorChoice:
                 trials.append(with_part(base, given, summed))
                 continue
             found = search_weight(
-                before, new, self._validation, self._device,
-                forced=self._keep_all or first, far=self._board.far, least=self._far_off,
-            )  # fmt: skip
+                Pair(before, new, self._validation),
+                self._device,
+                forced=self._keep_all or first,
+                far=self._board.far,
+                least=self._far_off,
+            )
             trials.append(with_part(base, found.weight, found.measured))
         return trials
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +31,8 @@ ENOUGH = 0.5
 SPREAD_ROWS = 256
 """About so many rows tell the spreads of scores."""
 
-NOTHING = 0.01
-"""Shares that differ by less are alike: the smaller weight is taken, which leaves more to what was there before."""
+ALIKE = 0.01
+"""Shares that differ by less are equally good: the smaller weight is taken, which leaves more to what was there."""
 
 FLAT = 1e-6
 """Scores whose standard deviation is at most this share of the largest score differ by rounding alone."""
@@ -45,16 +46,19 @@ class Combined:
     measured: Measured
 
 
+class Pair(NamedTuple):
+    """Two scorings whose weighted sum is looked for, and the rows that it is measured on."""
+
+    before: ScoreAll
+    """The sum of the generators already there."""
+    new: ScoreAll
+    """One more generator."""
+    holdout: Holdout
+
+
 @torch.no_grad()
 def search_weight(
-    before: ScoreAll,
-    new: ScoreAll,
-    holdout: Holdout,
-    device: torch.device,
-    *,
-    forced: bool,
-    far: Histories | None = None,
-    least: bool = False,
+    pair: Pair, device: torch.device, *, forced: bool, far: Histories | None = None, least: bool = False
 ) -> Combined:
     """The weight w of `before + w * new` with the best NDCG@20; never 0 when the generator is forced in.
 
@@ -65,8 +69,8 @@ def search_weight(
     Scores of two generators live on different scales, so ratios of their spreads over items (mean standard
     deviation of a row) are tried.
     """
-    spread = _spread(before, new, holdout, device)
-    measured = _by_ratio(before, new, holdout, device, spread, RATIOS[1:] if forced else RATIOS, far)
+    spread = _spread(pair, device)
+    measured = _by_ratio(pair, device, spread, RATIOS[1:] if forced else RATIOS, far)
     ratios = tuple(measured)
     if not forced:
         ratios = tuple(ratio for ratio in ratios if not worse_far_away(measured[ratio], measured[0.0]))
@@ -78,37 +82,30 @@ def search_weight(
 
 
 @torch.no_grad()
-def steady_weight(
-    windows: Sequence[tuple[ScoreAll, ScoreAll, Holdout]], device: torch.device, *, forced: bool
-) -> float:
-    """The weight of a generator that is best in its worst window of time (maximin), by NDCG@20 as a share of what the
-    best weight has in that window; of several that are as good, the smallest. A mean would give up one window for
-    another, and nobody knows which one comes next.
+def steady_weight(windows: Sequence[Pair], device: torch.device, *, forced: bool) -> float:
+    """The weight of a generator that does best in its worst window of time (maximin).
 
-    windows: the scores before it, its own scores, and the rows to measure on; the spreads in the first window give the
-    weights that are tried. forced: never 0.
+    How well a weight does in a window is its NDCG@20 as a share of the best weight's there; of weights that do equally
+    well the smallest is taken. A mean would trade one window for another, and nobody knows which kind comes next.
+
+    windows: a pair each; the spreads in the first window give the weights that are tried. forced: never 0.
     """
     ratios = RATIOS[1:] if forced else RATIOS
-    spread = _spread(*windows[0], device)
+    spread = _spread(windows[0], device)
     least = np.ones(len(ratios))
-    for before, new, holdout in windows:
-        measured = _by_ratio(before, new, holdout, device, spread, ratios, None)
+    for pair in windows:
+        measured = _by_ratio(pair, device, spread, ratios)
         hits = np.array([found.metrics["ndcg@20"] for found in measured.values()])
         if hits.max() > 0:
             least = np.minimum(least, hits / hits.max())
-    return ratios[int(np.argmax(least >= least.max() - NOTHING))] * spread
+    return ratios[int(np.argmax(least >= least.max() - ALIKE))] * spread
 
 
 def _by_ratio(
-    before: ScoreAll,
-    new: ScoreAll,
-    holdout: Holdout,
-    device: torch.device,
-    spread: float,
-    ratios: Sequence[float],
-    far: Histories | None,
+    pair: Pair, device: torch.device, spread: float, ratios: Sequence[float], far: Histories | None = None
 ) -> dict[float, Measured]:
     """How `before + ratio * spread * new` ranks, for each ratio."""
+    before, new, holdout = pair
     ranked = {ratio: np.full((len(holdout), K), holdout.inputs.n_items, dtype=np.int64) for ratio in ratios}
     for rows, batch, seen in eval_batches(holdout, device):
         first, second = before(batch), new(batch)
@@ -119,15 +116,15 @@ def _by_ratio(
     return {ratio: measure(lists, holdout.targets, far) for ratio, lists in ranked.items()}
 
 
-def _spread(before: ScoreAll, new: ScoreAll, holdout: Holdout, device: torch.device) -> float:
-    """Mean standard deviation of `before` over that of `new`, over the rows with the shortest histories.
+def _spread(pair: Pair, device: torch.device) -> float:
+    """Mean standard deviation of `before` divided by that of `new`, on the rows with the shortest histories.
 
     1 for one that is flat: any weight of it gives the same order, but a large one would leave no digits to the other.
     """
     first, second, rows = 0.0, 0.0, 0
-    for _, batch, _ in eval_batches(holdout, device):
-        first += float(_deviations(before(batch)).sum())
-        second += float(_deviations(new(batch)).sum())
+    for _, batch, _ in eval_batches(pair.holdout, device):
+        first += float(_deviations(pair.before(batch)).sum())
+        second += float(_deviations(pair.new(batch)).sum())
         rows += len(batch.history)
         if rows >= SPREAD_ROWS:
             break

@@ -37,7 +37,7 @@ def item_directions(
     values, vectors = values.flip(0), vectors.flip(1)
     kept = min(width, int((values > 1e-6 * values[0]).sum()))
     strongest: Tensor = basis @ vectors[:, :kept]
-    # The sign of a singular vector is free; fixed by its largest entry, it does not hang on the LAPACK at hand.
+    # The sign of a singular vector is free; fixed by its largest entry, it does not depend on the LAPACK in use.
     directions[:, :kept] = strongest * strongest.gather(0, strongest.abs().argmax(0, keepdim=True)).sign()
     return directions
 
@@ -46,8 +46,8 @@ def orthonormal(basis: Tensor) -> Tensor:
     """float32[N, k] with columns of length 1 at right angles that span those of `basis`, float32[N, k].
 
     With R from the Cholesky factors of basis^T basis = R^T R it is basis R^-1: two products, a quarter of the time of
-    Householder's. The columns are as far from orthogonal as the condition of R squared, so Householder's where it is
-    not small.
+    Householder's method. The columns lose orthogonality with the square of R's condition number, so Householder's
+    method is used where that is not small.
     """
     factor, failed = torch.linalg.cholesky_ex(basis.T @ basis, upper=True)
     diagonal = factor.diagonal()

@@ -20,8 +20,8 @@ from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.measure import measure, rank_all
-from selfrec.pipeline.numbers import whole
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.plugin_numbers import whole
 from selfrec.pipeline.remedies import against_infinity
 from selfrec.pipeline.seeding import seed_all
 
@@ -105,9 +105,9 @@ class Fitting:
     item_features: Float32 | None = None
     """float32[N, I] the item columns as numbers, 0 where unknown; None where there are none."""
     warm_started: bool = False
-    """The module already carries the weights of an earlier model: no start of one's own."""
+    """The module carries the weights of an earlier model already: a trainer does not initialise it."""
     chosen_state: Mapping[str, Tensor] | None = None
-    """In a refit that may go on from it: the part's state as it was chosen, on fewer rows. A trainer may leave it."""
+    """In a refit that may go on from it: the part's state as it was chosen, on fewer rows. A trainer may ignore it."""
     candidate_rows: CandidateRows | None = None
     """Rankers only."""
     validate: Validate | None = None

@@ -17,8 +17,8 @@ RANKER_USERS_LEAST, RANKER_USERS_MOST = 4_000, 20_000
 RANKER_ITEMS = 0.2
 """Share of such a user's items that is hidden, at least one."""
 WINDOWS = 3
-"""Stretches of time before the validation rows that popularity is measured on as well: a single one is as its one
-campaign was."""
+"""Stretches of time before the validation rows that popularity is measured on as well: a single one may say no more
+than what its one campaign was like."""
 
 
 def hide_for_ranker(histories: Histories, seed: int) -> tuple[Histories, Holdout]:
@@ -68,7 +68,7 @@ def hide_newest(
 
 def earlier_windows(histories: Histories, share: float, seed: int, *, most: int) -> Iterator[tuple[Histories, Holdout]]:
     """Up to WINDOWS stretches of time, each of about this share of all slots and right before the one before it: the
-    rows up to it, and of at most `most` users what they chose in it. None without different times.
+    rows up to it, and of at most `most` users what they chose in it. There are none where all times are the same.
     """
     rows = histories
     for number in range(1, WINDOWS + 1):

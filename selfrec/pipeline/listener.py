@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from selfrec.source.rules import RuleCount
+
 
 class FitListener(Protocol):
     """Told about the progress of a fit."""
 
-    def cleaned(self, report: Sequence[Any]) -> None:
-        """The cleaning rules have been applied; one RuleCount a rule."""
+    def cleaned(self, report: Sequence[RuleCount]) -> None:
+        """The cleaning rules have been applied."""
 
     def training(self, phase: str, kind: str, label: str, epochs: int) -> None:
         """A part starts training: the phase ("selection" or "refit"), its kind and label, most epochs."""
@@ -34,7 +36,7 @@ class FitListener(Protocol):
 class Silent:
     """A listener that says nothing."""
 
-    def cleaned(self, report: Sequence[Any]) -> None:
+    def cleaned(self, report: Sequence[RuleCount]) -> None:
         return None
 
     def training(self, phase: str, kind: str, label: str, epochs: int) -> None:

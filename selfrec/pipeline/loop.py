@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from selfrec.errors import PluginError
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.fitting import Epoch, Fitting
-from selfrec.pipeline.numbers import check_epoch_options
 from selfrec.pipeline.parts import wanted_of
+from selfrec.pipeline.plugin_numbers import check_epoch_options
 from selfrec.settings.base import EpochOptions
 
 

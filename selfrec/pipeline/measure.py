@@ -20,7 +20,7 @@ K = 20
 """List length of the validation metrics."""
 
 SCORE_BYTES = 16 << 20
-"""About the size of a batch's score matrix while measuring: larger ones come from the system anew each time."""
+"""About the size of a batch's score matrix while measuring: larger ones are allocated anew by the system each time."""
 
 ScoreAll = Callable[[UserBatch], Tensor]
 

@@ -24,9 +24,9 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import CandidateRows, Fitting, Notify, Validate
 from selfrec.pipeline.listener import FitListener
 from selfrec.pipeline.loop import train_by_epochs
-from selfrec.pipeline.numbers import epochs_told
 from selfrec.pipeline.part_building import Records, build_part, part_options
 from selfrec.pipeline.parts import Part
+from selfrec.pipeline.plugin_numbers import epochs_told
 from selfrec.pipeline.prior import HalfLives, baseline
 from selfrec.pipeline.probing import check_loaded, check_state, probe
 from selfrec.pipeline.remedies import lack_of_memory
@@ -38,6 +38,21 @@ from selfrec.settings.tables import Config
 
 APPRENTICE = "apprentice"
 """The phase of stages that are trained for a ranker to learn from, and then dropped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRows:
+    """What one part learns from, and what it is measured on after every epoch."""
+
+    histories: Histories
+    validation: Holdout | None = None
+    """None in a refit, and for apprentices."""
+    features_of: Features = field(default_factory=lambda: Features([]))
+    """Of the extractors before the part."""
+    candidates: CandidateRows | None = None
+    """Rankers only."""
+    validate: Validate | None = None
+    """In the place of the usual measure: rankers are measured through the whole pipeline."""
 
 
 @dataclass
@@ -91,46 +106,22 @@ class PartTrainer:
         """A seed of the part's own, so that adding a part moves no other part's draws."""
         return zlib.crc32(f"{self.config.seed}/{kind}/{label}".encode())
 
-    def train(
-        self,
-        phase: str,
-        part: Part,
-        sizes: Sizes,
-        histories: Histories,
-        validation: Holdout | None,
-        features_of: Features,
-        *,
-        rows: CandidateRows | None = None,
-        validate: Validate | None = None,
-        like: str | None = None,
-    ) -> None:
+    def train(self, phase: str, part: Part, sizes: Sizes, rows: TrainingRows, *, like: str | None = None) -> None:
         """Train the part; `like` names the phase whose best epoch count is run again (the refit)."""
-        finished = self.work_folder.finished(phase, part.key, part.module)
-        if finished is not None:
-            self.item_readers.add(part.key)
-            if (phase, part.key) not in self.trained:
-                none = Checkpoint(None)
-                asked = self._fitting(part, sizes, histories, features_of, checkpoint=none, candidate_rows=rows)
-                check_loaded(part, asked, finished.get("given"))
-                self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
-            self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
+        if self._load_finished(phase, part, sizes, rows):
             return
         if like is None and epochs_told(part) and (lacks := self.warm.lacks(part.key, part.module)):
-            # In closed form there is no start that one could miss.
+            # A part without epochs is fitted in closed form: it has no start that could be missing.
             self.listener.message(f"warm start: {lacks}")
         fitting = self._fitting(
             part,
             sizes,
-            histories,
-            features_of,
-            validation=validation,
+            rows,
             checkpoint=self.work_folder.checkpoint(phase, part.key),
             fixed_epochs=self.trained[like, part.key].best_epoch or None if like else None,
             # An apprentice that began with weights which know the hidden rows would score them as known.
             warm_started=phase != APPRENTICE and self.warm.load(phase, part.key, part.module),
             chosen_state=self._chosen_state(phase, part, like),
-            candidate_rows=rows,
-            validate=validate,
         )
         self.listener.training(phase, part.kind, part.label, epochs_told(part))
         given = run_trainer(part, fitting)
@@ -138,34 +129,53 @@ class PartTrainer:
         notes = {"curves": fitting.curves, "best_epoch": fitting.best_epoch, "given": given}
         self.work_folder.finish(phase, part.key, part.module, notes)
 
+    def _load_finished(self, phase: str, part: Part, sizes: Sizes, rows: TrainingRows) -> bool:
+        """Load the part where a fit that was stopped had finished it in this phase; False where none had."""
+        finished = self.work_folder.finished(phase, part.key, part.module)
+        if finished is None:
+            return False
+        self.item_readers.add(part.key)
+        if (phase, part.key) not in self.trained:
+            asked = self._fitting(part, sizes, rows, checkpoint=Checkpoint(None))
+            check_loaded(part, asked, finished.get("given"))
+            self.listener.message(f"{part.key}: trained before this fit was stopped, loaded")
+        self.trained[phase, part.key] = Trained(part, finished["curves"], finished["best_epoch"])
+        return True
+
     def prepare(self, part: Part, sizes: Sizes, histories: Histories) -> None:
         """Fill in what a portable ranker knows of the items from these rows."""
         prepare = getattr(part.record, "prepare", None)
         if prepare is not None:
-            fitting = self._fitting(part, sizes, histories, Features([]), checkpoint=Checkpoint(None))
+            fitting = self._fitting(part, sizes, TrainingRows(histories=histories), checkpoint=Checkpoint(None))
             with _naming(part, "prepare", "prepare(module, fitting)", prepare), seeded(fitting.seed):
                 _check_ran(part, "prepare", prepare(part.module, fitting))
 
-    def _fitting(self, part: Part, sizes: Sizes, histories: Histories, features_of: Features, **more: Any) -> Fitting:
+    def _fitting(self, part: Part, sizes: Sizes, rows: TrainingRows, **more: Any) -> Fitting:
+        """more: fields of Fitting that depend on the phase."""
         fitting = Watched(
             part=part,
             sizes=sizes,
-            histories=histories,
+            histories=rows.histories,
+            validation=rows.validation,
             catalog=self.catalog,
             seed=self.seed_of(part.kind, part.label),
             device=self.device,
-            features_of=features_of,
+            features_of=rows.features_of,
             notify=self.notify,
             item_features=self.item_features,
-            half_lives=self.half_lives.days(histories),
-            **{"validation": None, **more},
+            half_lives=self.half_lives.days(rows.histories),
+            candidate_rows=rows.candidates,
+            validate=rows.validate,
+            **more,
         )
         fitting.readers = self.item_readers
         return fitting
 
     def _chosen_state(self, phase: str, part: Part, like: str | None) -> Mapping[str, Tensor] | None:
-        """What a refit may go on from. Not with a ranker, nor for one to learn from: the rows that are hidden for it
-        are others each time, and a part that has seen them would score them as known.
+        """The state that a refit may go on from, or None.
+
+        None for apprentices and in a pipeline with a ranker: other rows are hidden for the ranker in each phase, and a
+        part that has seen them would score them as known.
         """
         config = self.config
         if like is None or phase == APPRENTICE or config.training.refit_by == "anew" or config.pipeline.ranker:

@@ -11,7 +11,7 @@ from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Sizes
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.part_training import APPRENTICE, PartTrainer
+from selfrec.pipeline.part_training import APPRENTICE, PartTrainer, TrainingRows
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.prior import HalfLives
 from selfrec.pipeline.recommender import Recommender
@@ -66,7 +66,8 @@ class PipelineTrainer:
         trained: list[Part] = []
         for text in self.parts.config.pipeline.extractors:
             part = self.parts.build("extractor", text, sizes)
-            self.parts.train(phase, part, sizes, histories, validation, Features([]), like=like)
+            rows = TrainingRows(histories=histories, validation=validation)
+            self.parts.train(phase, part, sizes, rows, like=like)
             trained.append(part)
         return tuple(trained)
 
@@ -87,7 +88,8 @@ class PipelineTrainer:
         sizes = self.sizes(histories, features=features.width)
         part = self.parts.build("generator", text, sizes, shared=shared)
         if shared is None or part.module is not shared.module:
-            self.parts.train(phase, part, sizes, histories, validation, features, like=like)
+            rows = TrainingRows(histories=histories, validation=validation, features_of=features)
+            self.parts.train(phase, part, sizes, rows, like=like)
         return part
 
     def again(

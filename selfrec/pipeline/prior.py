@@ -20,8 +20,8 @@ _FOUR = (1, 1 / 5, 1 / 25, 1 / 125)
 MIXES = (USUAL, *(mix for size in range(1, 5) for mix in combinations(_FOUR, size)))
 """Half-lives that are tried: any of four, as shares of the largest age, and the usual one.
 
-How much what sold of late says changes from week to week: a long and a short half-life together bear more weeks than
-the best single one does [measured].
+How much recent choices say about the next ones changes from week to week: a long and a short half-life together hold
+up in more weeks than the best single one [measured].
 """
 
 
@@ -51,14 +51,14 @@ def baseline(histories: Histories, half_lives: Sequence[float]) -> Tensor:
 
 @dataclass(frozen=True)
 class HalfLives:
-    """Those of popularity: days that were given, or shares of the time that rows span."""
+    """Half-lives of popularity: days that were given, or shares of the time that rows span."""
 
     given: float | None = None
     mix: tuple[float, ...] | None = None
     """One of MIXES; None where nothing has chosen."""
 
     def days(self, histories: Histories) -> tuple[float, ...]:
-        """Those of these rows; none where no age is known."""
+        """In days, for these rows; none where no age is known."""
         oldest = float(histories.ages.max(initial=0))
         if oldest <= 0:
             return ()

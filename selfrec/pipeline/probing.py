@@ -109,8 +109,8 @@ def _moved(output: Tensor, other: Tensor) -> bool:
 
 
 def _needs_company(output: Tensor, alone: Tensor) -> bool:
-    """Whether the first user's output, the first of all, is another one alone, by more than products of another size
-    are rounded otherwise.
+    """Whether the first user's output changes when that user is alone in the batch, by more than rounding explains:
+    products of another size are rounded in another order.
     """
     if not output.numel():
         return False

@@ -15,6 +15,7 @@ from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import Validate
 from selfrec.pipeline.measure import Measured, measure
 from selfrec.pipeline.part_building import part_options
+from selfrec.pipeline.part_training import TrainingRows
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.pipeline_training import PipelineTrainer
 from selfrec.settings.config import label_and_name, part_table
@@ -72,11 +73,14 @@ class RankerTrainer:
         at_place = self._prepared(part, sizes, place.histories) if portable else {}
         rank = self._measuring(part, place, at_place)
         validate: Validate | None = None if rank is None else lambda: rank().metrics
-        self._parts.train(
-            phase, part, sizes, lesson.histories, place.validation,
-            Features(lesson.stages.extractors, lesson.stages.recency),
-            rows=rows, validate=validate, like=like,
-        )  # fmt: skip
+        training = TrainingRows(
+            histories=lesson.histories,
+            validation=place.validation,
+            features_of=Features(lesson.stages.extractors, lesson.stages.recency),
+            candidates=rows,
+            validate=validate,
+        )
+        self._parts.train(phase, part, sizes, training, like=like)
         _put(part.module, at_place)
         return part, None if rank is None else rank()
 

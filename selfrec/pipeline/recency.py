@@ -1,7 +1,7 @@
 """How much an item of a history counts, by how many newer ones there are or by how old it is.
 
 Generators are trained on histories in which every item counts alike, and learn which items go together. What a user
-does next hangs more on the newest of them: how much more is chosen on the validation rows, after training.
+does next depends more on the newest of them: how much more is chosen on the validation rows, after training.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def given(options: PipelineSettings, *, timed: bool, drawn: bool = False) -> Rec
 def best(options: PipelineSettings, measure: Callable[[Recency], Measured]) -> tuple[Recency, Measured]:
     """The recency whose lists hit most: by position, unless one by age is better by more than chance.
 
-    Ages have to be known to whoever runs the graph, and lists change with them from day to day.
+    One by age asks more: whoever runs the graph has to know the ages, and lists change with them from day to day.
     """
     found: tuple[Recency, Measured] | None = None
     kinds: tuple[By, ...] = ("position", "age") if options.recency == "auto" else (options.recency,)
@@ -110,7 +110,8 @@ def _newer_items(batch: UserBatch) -> Tensor:
 def _units_older(batch: UserBatch) -> Tensor:
     """float32[B, H]: how much older than the newest item of the history, 0 in padding."""
     real = batch.weights > 0
-    # Not infinity for padding: of a user without a history it would be the newest. One slot more: there may be none.
+    # Padding is FAR and not infinite: a user without a history would subtract infinity from itself. The slot that is
+    # added is for batches that have none.
     ages = torch.where(real, batch.ages, torch.full_like(batch.ages, FAR))
     newest = functional.pad(ages, (0, 1), value=FAR).amin(1, keepdim=True)
     return torch.where(real, batch.ages - newest, torch.zeros_like(batch.ages)) / UNIT_DAYS

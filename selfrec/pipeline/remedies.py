@@ -1,4 +1,4 @@
-"""What to do about a part that failed: the options that are not as by default, and memory that there was not."""
+"""What to do about a part that failed: which options differ from their defaults, and where memory ran out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from selfrec.settings.base import PartOptions, Settings
 from selfrec.settings.help import toml
 
 SHOWN = 5
-"""Options that a message names at the most."""
+"""Most options that a message names."""
 
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 _ASKED = re.compile(r"tried to allocate ([0-9]+ bytes|[0-9.]+ [KMGT]iB)", re.IGNORECASE)
@@ -28,7 +28,7 @@ def against_infinity(options: PartOptions, table: str) -> str:
 
 
 def lack_of_memory(error: BaseException, options: PartOptions, table: str) -> str | None:
-    """What was asked of the memory and what to do about it; None where the error is another one."""
+    """How much memory was asked for and what to do about it; None where the error is about something else."""
     told = str(error)
     short = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if not short and not (isinstance(error, RuntimeError) and _NO_MEMORY.search(told)):
@@ -46,7 +46,7 @@ def _nearer(changed: list[str]) -> str:
 
 
 def _larger(value: Any, default: Any) -> bool:
-    """Whether a whole number, or a list of them, is more than by default."""
+    """Whether a whole number, or the sum of a list of them, is more than its default."""
     numbers, usual = ([one] if isinstance(one, int) else one for one in (value, default))
     if not isinstance(numbers, tuple | list) or not all(type(one) is int for one in numbers):
         return False

@@ -1,4 +1,4 @@
-"""What a part's code runs in: draws from its own seed, and what it changes in the process ends with it."""
+"""What a part's code runs in: it draws from its own seed, and what it changes in the process is put back."""
 
 from __future__ import annotations
 

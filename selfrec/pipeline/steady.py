@@ -1,4 +1,4 @@
-"""The weights of a pipeline where time passes: how much of the newest trends is best is not the same every week."""
+"""The weights of a pipeline on rows split by time: how much the newest trends should count changes by the week."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import torch
 
 from selfrec.histories import Holdout
 from selfrec.pipeline.chosen import Chosen
-from selfrec.pipeline.combine import steady_weight
+from selfrec.pipeline.combine import Pair, steady_weight
 from selfrec.pipeline.features import Features
-from selfrec.pipeline.measure import ScoreAll
 from selfrec.pipeline.recommender import Recommender
 
 Window = tuple[Chosen, Holdout]
@@ -26,7 +25,7 @@ def steady_weights(
     fixed: Mapping[str, float],
     forced: bool,
 ) -> tuple[float, ...]:
-    """Each generator's weight beside those before it that loses least in its worst window; 0 where none is better.
+    """For each generator, the weight beside those before it that loses least in its worst window; 0 leaves it out.
 
     The windows have the same generators. The first one keeps its weight; `fixed`: weights that were given, by label.
     forced: every generator stays.
@@ -35,17 +34,17 @@ def steady_weights(
     for place in range(1, len(generators)):
         given = fixed.get(generators[place].label)
         if given is None:
-            sides = [(*_sides(stages, weights, recommender), holdout) for stages, holdout in windows]
-            given = steady_weight(sides, device, forced=forced)
+            pairs = [_pair(stages, weights, recommender, holdout) for stages, holdout in windows]
+            given = steady_weight(pairs, device, forced=forced)
         weights = (*weights, given)
     return weights
 
 
-def _sides(
-    stages: Chosen, weights: Sequence[float], recommender: Callable[[Chosen], Recommender]
-) -> tuple[ScoreAll, ScoreAll]:
-    """The scores of the first generators, which have these weights, and of the one after them."""
+def _pair(
+    stages: Chosen, weights: Sequence[float], recommender: Callable[[Chosen], Recommender], holdout: Holdout
+) -> Pair:
+    """The first generators, which have these weights, and the one after them."""
     place = len(weights)
     before = recommender(replace(stages, generators=stages.generators[:place], weights=tuple(weights)))
     features, part = Features(stages.extractors, stages.recency), stages.generators[place]
-    return before.generator_scores, lambda batch: features.generate(part, batch, before.n_items)
+    return Pair(before.generator_scores, lambda batch: features.generate(part, batch, before.n_items), holdout)

@@ -19,7 +19,7 @@ from selfrec.histories import Int64
 from selfrec.pipeline.parts import Part
 
 SHOWN = 3
-"""Tensors that a message names at the most."""
+"""Most tensors that a message names."""
 
 
 def write_weights(phases: Mapping[str, Iterable[Part]], path: Path) -> None:
@@ -86,7 +86,7 @@ class WarmStart:
         return len(found) == len(own)
 
     def lacks(self, key: str, module: nn.Module) -> str:
-        """What a part of the selection begins anew, in words; empty where that is nothing, or everything does."""
+        """In words, what a part begins anew in the selection; empty where it is nothing, or a cold start altogether."""
         if not self.state:
             return ""
         earlier, own = self.state.get(("selection", key), {}), module.state_dict()

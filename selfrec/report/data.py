@@ -28,11 +28,11 @@ def _finite(value: Any) -> Any:
 Figure = Annotated[float | None, BeforeValidator(_finite)]
 
 
-class _Part(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class CleaningRow(_Part):
+class CleaningRow(_Frozen):
     """One rule of the preprocessing: a `selfrec.source.rules.RuleCount`."""
 
     rule: str
@@ -41,7 +41,7 @@ class CleaningRow(_Part):
     note: str = ""
 
 
-class SplitRow(_Part):
+class SplitRow(_Frozen):
     """Size of one part of the split."""
 
     name: str = Field(description="train, validation, test.")
@@ -49,7 +49,7 @@ class SplitRow(_Part):
     rows: int
 
 
-class StageRow(_Part):
+class StageRow(_Frozen):
     """A pipeline as far as it was built, measured on the validation part.
 
     Not how long it took, so that one seed gives the same report; `fit --log-json` has that.
@@ -62,7 +62,7 @@ class StageRow(_Part):
     exported: bool = Field(False, description="This is the pipeline in the graph.")
 
 
-class TrialRow(_Part):
+class TrialRow(_Frozen):
     """One trial of the search for options, on the validation part."""
 
     options: str = Field(description='"gan.dropout 0.3, slim.l2 10.0", or "as they stand".')
@@ -71,7 +71,7 @@ class TrialRow(_Part):
     chosen: bool = Field(False, description="The model was fitted with these options.")
 
 
-class Curve(_Part):
+class Curve(_Frozen):
     """What one part reported in each epoch."""
 
     kind: Kind
@@ -92,14 +92,14 @@ class Curve(_Part):
         return all(any(epoch.get(name) is not None for epoch in self.epochs) for name in names)
 
 
-class Histogram(_Part):
+class Histogram(_Frozen):
     """Counts between edges; `edges` has one number more than `counts`."""
 
     edges: tuple[float, ...]
     counts: tuple[float, ...]
 
 
-class HistoryLengths(_Part):
+class HistoryLengths(_Frozen):
     """How many items users have."""
 
     histogram: Histogram = Field(description="Users by number of items; a bin holds edge <= items < next edge.")
@@ -108,7 +108,7 @@ class HistoryLengths(_Part):
     users: int
 
 
-class PopularityCurve(_Part):
+class PopularityCurve(_Frozen):
     """Users an item, most popular first, thinned to a few hundred ranks."""
 
     ranks: tuple[int, ...] = Field(description="Counted from 1.")
@@ -117,7 +117,7 @@ class PopularityCurve(_Part):
     head_share: float = Field(description="Share of all choices that fall on the most popular tenth of the items.")
 
 
-class Reconstruction(_Part):
+class Reconstruction(_Frozen):
     """Scores an autoencoder gives to items of a history and to all others, over a sample of users."""
 
     own: Histogram = Field(description="Share of the items in the histories, by score.")
@@ -126,7 +126,7 @@ class Reconstruction(_Part):
     users: int
 
 
-class Generated(_Part):
+class Generated(_Frozen):
     """Lists of a generator as long as the histories they came from, against these histories, item by item."""
 
     labels: tuple[str, ...] = Field(
@@ -156,7 +156,7 @@ class Generated(_Part):
         return listed(self.labels)
 
 
-class Tensor(_Part):
+class Tensor(_Frozen):
     """An input or output of the graph."""
 
     name: str
@@ -165,7 +165,7 @@ class Tensor(_Part):
     meaning: str
 
 
-class Graph(_Part):
+class Graph(_Frozen):
     """The graph's surface, for the model card."""
 
     inputs: tuple[Tensor, ...]
@@ -174,7 +174,7 @@ class Graph(_Part):
     user_columns: tuple[str, ...] = ()
 
 
-class ReportData(_Part):
+class ReportData(_Frozen):
     """All of a report. What is None or empty is left out of the page."""
 
     title: str = Field(description="Heading of the page: the model's name or the preset.")

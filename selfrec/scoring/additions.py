@@ -11,7 +11,7 @@ from selfrec.source.session import first_sentence
 
 _OF_TABLE = "database_name = 'target' AND schema_name = 'main' AND lower(table_name) = lower(?)"
 _IN_ORDER = ("NOT NULL", "PRIMARY KEY", "UNIQUE")
-"""Constraints that a table can get later, as they must be added: a key makes the table one that cannot be altered."""
+"""Constraints that can be added to a table, in the order they must be: one with a key cannot be altered further."""
 
 
 @dataclass(frozen=True)

@@ -86,21 +86,29 @@ def audience(
         if not reader.users:
             raise EmptyDataError(f"{users or opened.name}: no users to choose among; name a table with user ids")
         notes = reader_notes(model, opened, reader)
-        best: pa.Table | None = None
-        done = cold = seen = 0
-        for shard_number in range(reader.shards):
-            shard = reader.read(shard_number)
-            scored, cold_here = _scored(model, scorer, shard)
-            cold += cold_here
-            seen += len(shard) - cold_here - scored.num_rows
-            best = _best(scored if best is None else pa.concat_tables([best, scored]), k)
-            done += len(shard)
-            if progress is not None:
-                progress(done, reader.users)
+        best, cold, seen = _gather(model, scorer, reader, k, progress)
+        ids, scores = best.column(columns.USER_ID).to_pylist(), best.column(columns.SCORE).to_pylist()
+        listed = [Member(rank, *pair) for rank, pair in enumerate(zip(ids, scores, strict=True), start=1)]
+        return Audience(listed, reader.users, cold, seen, notes)
+
+
+def _gather(
+    model: Model, scorer: Scorer, reader: HistoryReader, k: int, progress: Progress | None
+) -> tuple[pa.Table, int, int]:
+    """user_id and score of the k best of all users, and how many users are cold and have the item already."""
+    best: pa.Table | None = None
+    done = cold = seen = 0
+    for number in range(reader.shards):
+        shard = reader.read(number)
+        scored, cold_here = _scored(model, scorer, shard)
+        cold += cold_here
+        seen += len(shard) - cold_here - scored.num_rows
+        best = _best(scored if best is None else pa.concat_tables([best, scored]), k)
+        done += len(shard)
+        if progress is not None:
+            progress(done, reader.users)
     assert best is not None
-    ids, scores = best.column(columns.USER_ID).to_pylist(), best.column(columns.SCORE).to_pylist()
-    listed = [Member(rank, *pair) for rank, pair in enumerate(zip(ids, scores, strict=True), start=1)]
-    return Audience(listed, reader.users, cold, seen, notes)
+    return best, cold, seen
 
 
 def _scored(model: Model, scorer: Scorer, shard: UserShard) -> tuple[pa.Table, int]:

@@ -19,7 +19,7 @@ from selfrec.scoring.companion import Earlier
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.notes import column_notes, short_lists_note, strays_note, user_columns_note
 from selfrec.scoring.request import EVERYBODY, ScoringRequest
-from selfrec.scoring.shards import ShardRun, identity_of
+from selfrec.scoring.shards import ShardRun, ShardWork, identity_of
 from selfrec.scoring.staging import CHANGES, SPILL, Staging
 from selfrec.scoring.summary import Progress, RunRow, RunSummary, Tell, peak_memory
 from selfrec.scoring.targets import Target
@@ -57,17 +57,15 @@ def score_table(
         # The source is closed before the target opens: a table may go into the very file the source is in.
         with job.open_source(source_path) as opened:
             begun = job.begin(opened, staging, earlier)
-            staging.begin(begun.identity, job.options(), resume=request.resume)
+            staging.begin(begun.work.identity, job.options(), resume=request.resume)
             notes = job.notes(opened, staging, begun)
             _tell_begin(tell, begun, notes)
-            run = ShardRun(
-                model, begun.scorer, begun.reader, staging, begun.types, target.id_form, begun.identity, progress, tell
-            )
+            run = ShardRun(begun.work, staging, progress, tell)
             _write_shards(run, target)
             late = job.late_notes(run, begun)
         row = _run_row(run, job, _source_name(source_path, opened, source), begun.compared, started)
-        parts = staging.complete(begun.reader.shards)
-        published = target.publish(parts, begun.types, row, begun.changes.companion if begun.changes else None)
+        parts = staging.complete(begun.work.reader.shards)
+        published = target.publish(parts, begun.work.types, row, begun.changes.companion if begun.changes else None)
         staging.finish()
     if tell is not None:
         tell("written", target=target.name, rows=published.rows)
@@ -79,11 +77,7 @@ def score_table(
 class _Begun(NamedTuple):
     """What a job knows once its source is open."""
 
-    scorer: Scorer
-    reader: HistoryReader
-    types: tuple[str, str]
-    """SQL types of user and item ids."""
-    identity: str
+    work: ShardWork
     compared: Compared
     changes: Changes | None
     unknown: dict[str, int]
@@ -138,7 +132,8 @@ class _Job:
             raise EmptyDataError(f"{self.request.users or opened.name}: no users to score; the result stays as it was")
         identity = identity_of(model, settings, bias, types, reader.shards, id_form)
         compared = changes.compared if changes else Compared(reader.users, reader.users, kept=0, removed=0)
-        return _Begun(scorer, reader, types, identity, compared, changes, unknown, int((bias > -np.inf).sum()))
+        work = ShardWork(model=model, scorer=scorer, reader=reader, types=types, id_form=id_form, identity=identity)
+        return _Begun(work, compared, changes, unknown, int((bias > -np.inf).sum()))
 
     def notes(self, opened: Source, staging: Staging, begun: _Begun) -> tuple[str, ...]:
         """What a person must know of the job before it scores, one line each."""
@@ -148,8 +143,8 @@ class _Job:
             self._denied_note(begun),
             staging.note,
             begun.changes and begun.changes.note,
-            user_columns_note(begun.reader, self.user_table),
-            begun.reader.strange_levels,
+            user_columns_note(begun.work.reader, self.user_table),
+            begun.work.reader.strange_levels,
         )
         return tuple(note for note in told if note)
 
@@ -161,8 +156,9 @@ class _Job:
         return f"--deny {self.request.deny}: holds the whole catalog ({catalog}), so the result is empty"
 
     def late_notes(self, run: ShardRun, begun: _Begun) -> tuple[str, ...]:
-        """What shows once everybody is scored: that many or all get fewer items than were asked for, and that ids which
-        are written otherwise than the fit's make all users cold."""
+        """What shows only once everybody is scored: that users get fewer items than were asked for, or none at all, and
+        that everybody is cold, as when ids are written in another way than in the fit.
+        """
         if not run.rows and begun.items_left and not begun.compared.kept:
             return (
                 f"nobody gets an item, for each user has {all_of(begun.items_left, 'item')} that may be "
@@ -176,13 +172,11 @@ class _Job:
             return None
         return short_lists_note(
             run.short_lists,
-            begun.compared.scored,
-            self.settings.k,
+            begun.compared,
+            self.settings,
+            self.request.rules,
             left=begun.items_left,
             catalog=self.model.n_items,
-            rules=self.request.rules,
-            repeats=self.settings.repeats,
-            kept=begun.compared.kept > 0,
         )
 
     def _cold_note(self, run: ShardRun, begun: _Begun) -> str | None:
@@ -216,7 +210,7 @@ def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: f
 def _tell_begin(tell: Tell | None, begun: _Begun, notes: tuple[str, ...]) -> None:
     if tell is None:
         return
-    tell("users", **begun.compared._asdict(), shards=begun.reader.shards)
+    tell("users", **begun.compared._asdict(), shards=begun.work.reader.shards)
     for note in notes:
         tell("warning", text=note)
     for name, count in begun.unknown.items():

@@ -13,7 +13,9 @@ from selfrec.words import listed, plural
 
 if TYPE_CHECKING:
     from selfrec.model_folder.reading import Model
+    from selfrec.settings.tables import ScoringSettings
     from selfrec.side_columns import SideTable
+    from selfrec.source.fingerprints import Compared
 
 
 def column_notes(model: Model, opened: Source) -> list[str]:
@@ -45,11 +47,11 @@ def reader_notes(model: Model, opened: Source, reader: HistoryReader) -> tuple[s
 
 
 def short_lists_note(
-    short: int, users: int, k: int, *, left: int, catalog: int, rules: ItemRules, repeats: bool, kept: bool
+    short: int, compared: Compared, settings: ScoringSettings, rules: ItemRules, *, left: int, catalog: int
 ) -> str | None:
-    """How many users got fewer than k items, why, and what to do about it.
+    """How many users got fewer than k items, why, and what to do about it; None where `short`, their number, is 0.
 
-    users: those scored; kept: whether there are others. left: items of the catalog that the rules leave.
+    left: items of the catalog that the rules leave. catalog: items of the catalog.
     """
     if not short:
         return None
@@ -57,13 +59,13 @@ def short_lists_note(
     named = [f"--{name} {place}" for name, place, _ in lists if place is not None]
     leave = f"{' and '.join(named)} {'leaves' if len(named) == 1 else 'leave'}" if named else "the catalog has"
     items = f"{left:,} of {plural(catalog, 'item')}" if left < catalog else plural(catalog, "item")
-    seen = "" if repeats else ", and what a user has already is left out"
+    seen = "" if settings.repeats else ", and what a user has already is left out"
     ways = [
         *(f"a {other} --{name}" for name, place, other in lists if place is not None),
         "a lower -k",
-        *([] if repeats else ["--repeats"]),
+        *([] if settings.repeats else ["--repeats"]),
     ]
     return (
-        f"{short:,} of {plural(users, 'user')}{' scored' if kept else ''} got fewer than {plural(k, 'item')}: {leave} "
-        f"{items}{seen}; for full lists, {listed(ways, 'or')}"
+        f"{short:,} of {plural(compared.scored, 'user')}{' scored' if compared.kept else ''} got fewer than "
+        f"{plural(settings.k, 'item')}: {leave} {items}{seen}; for full lists, {listed(ways, 'or')}"
     )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import numpy as np
@@ -125,7 +125,7 @@ def write_part(path: Path, table: pa.Table, note: PartNote) -> None:
     sync(path.parent)
 
 
-def open_writer(path: Path, schema: pa.Schema) -> Any:
+def open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """A Parquet writer for result rows. The Arrow schema is left out, so that dictionaries read as plain columns."""
     return pq.ParquetWriter(
         path,

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -37,26 +38,29 @@ class _Read(NamedTuple):
     done: PartNote | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShardWork:
+    """What all shards of one run have in common."""
+
+    model: Model
+    scorer: Scorer
+    reader: HistoryReader
+    types: tuple[str, str]
+    """SQL types of user and item ids."""
+    id_form: IdForm
+    """The form of the ids in a part."""
+    identity: str
+    """Hash of all that a part depends on beside its users (see identity_of)."""
+
+
 class ShardRun:
     """Scores the shards of a reader into the parts of a staging folder."""
 
-    def __init__(
-        self,
-        model: Model,
-        scorer: Scorer,
-        reader: HistoryReader,
-        staging: Staging,
-        types: tuple[str, str],
-        id_form: IdForm,
-        identity: str,
-        progress: Progress | None,
-        tell: Tell | None = None,
-    ) -> None:
-        """types: SQL types of user and item ids."""
+    def __init__(self, work: ShardWork, staging: Staging, progress: Progress | None, tell: Tell | None = None) -> None:
         self.rows = self.cold_users = self.short_lists = self.resumed_shards = self.resumed_users = 0
-        self._model, self._scorer, self.reader, self.staging = model, scorer, reader, staging
-        self._user_type, self._id_form, self._identity = types[0], id_form, identity
-        self._item_ids = id_values(model.catalog.item_ids, types[1], id_form)
+        self._model, self._scorer, self.reader, self.staging = work.model, work.scorer, work.reader, staging
+        self._user_type, self._id_form, self._identity = work.types[0], work.id_form, work.identity
+        self._item_ids = id_values(work.model.catalog.item_ids, work.types[1], work.id_form)
         self._progress, self._tell = progress, tell
         self._done = 0
         self._lock = threading.Lock()

@@ -10,7 +10,6 @@ import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -271,7 +270,7 @@ class TableTarget:
                 return
 
 
-def _types(ids: Any) -> list[str]:
+def _types(ids: object) -> list[str]:
     """SQL types of the columns of a result with ids of these types."""
     user, item = ids if isinstance(ids, list) and len(ids) == 2 else ("", "")
     return [user, "INTEGER", item, "FLOAT"]

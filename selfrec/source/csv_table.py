@@ -11,6 +11,7 @@ from selfrec.source.files import Files
 from selfrec.source.mapping import exact_types, is_time
 from selfrec.source.partitions import Partitions
 from selfrec.source.quoting import identifier
+from selfrec.source.session import column_types
 
 _TABLE = "selfrec_csv"
 _TYPED = f"{_TABLE}_typed"
@@ -24,19 +25,19 @@ def read_csv(
     Raises DuckDB's errors.
     """
     ids = (settings.user_column, settings.item_column)
-    guessed = _types(connection, files.sql(ids, ids, partitions.types))
+    guessed = column_types(connection, files.sql(ids, ids, partitions.types))
     exact = exact_types({name: of for name, of in guessed.items() if name not in partitions.types}, settings)
     time = find_column(exact, settings.timestamp_column or columns.TIMESTAMP)
     try:
         _fill(connection, files, partitions, settings, exact)
     except duckdb.ConversionException:
-        # Days written like 31/12/2026: DuckDB finds how, and then takes nothing else in their place.
+        # Days written like 31/12/2026 are read only where DuckDB is left to find both their format and their type.
         left = {name: of for name, of in exact.items() if name != time}
         _fill(connection, files, partitions, settings, left)
     notes = []
     if time is not None and is_time(guessed[time]):
         notes = _day_or_month(connection, time, files.sniffed_sql(ids))
-    types = _types(connection, _TABLE)
+    types = column_types(connection, _TABLE)
     casts = {name: "BIGINT" for name in find_columns(types, ids) if _all_integers(connection, name)}
     casts |= {name: _label_type(connection, name) for name, of in exact.items() if of == types[name] == "VARCHAR"}
     listed = ", ".join(f"CAST({identifier(name)} AS {of}) AS {identifier(name)}" for name, of in casts.items())
@@ -55,10 +56,6 @@ def _fill(
 ) -> None:
     ids = (settings.user_column, settings.item_column)
     connection.execute(f"CREATE TEMP TABLE {_TABLE} AS SELECT * FROM {files.sql(ids, ids, partitions.types, exact)}")
-
-
-def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
 
 
 def _day_or_month(connection: duckdb.DuckDBPyConnection, name: str, sniffed: str) -> list[str]:
@@ -90,7 +87,7 @@ def _all_integers(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 
 def _label_type(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """What labels are that begin with whole numbers: a cast to these would make a later 1.5 another label."""
+    """The type of labels that begin as whole numbers: as integers, a 1.5 further down would become another label."""
     column = identifier(name)
     if _all(connection, name, f"TRY_CAST({column} AS BIGINT) = TRY_CAST({column} AS DOUBLE)"):
         return "BIGINT"

@@ -18,7 +18,8 @@ from selfrec.source.reading import map_items
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
 from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_USERS
-from selfrec.source.side_tables import StagedTable, by_code, kinds_of, learn, stage, strange_levels, told
+from selfrec.source.side_places import NOWHERE, SidePlaces
+from selfrec.source.side_tables import Side, StagedTable, by_code, kinds_of, learn, stage, strange_levels, told
 from selfrec.source.split_parts import PartReader
 from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
 
@@ -63,23 +64,14 @@ class Dataset:
 def load_dataset(
     path: str,
     config: Config,
+    places: SidePlaces = NOWHERE,
     *,
-    items: str | None = None,
-    user_features: str | None = None,
-    item_features: str | None = None,
-    catalog: Catalog | None = None,
-    user_table: SideTable | None = None,
     threads: int | None = None,
     temp_directory: str | None = None,
 ) -> Dataset:
-    """Read, clean and split a source.
+    """Read, clean and split a source to fit a model on it.
 
-    items: where item columns (titles, ...) stand: a Parquet or CSV path, `shop.duckdb::products`, or a table
-    of the same DuckDB file; its key is called like the source's item column, or item_id. All columns of a simple
-    type are kept.
-    user_features, item_features: where the columns of users and items stand that the parts may learn from.
-    catalog: number the items as this catalog does (to measure a model) instead of building one; then there is no
-    k-core. user_table: the user columns as that model reads them. threads, temp_directory: DuckDB's.
+    threads, temp_directory: DuckDB's.
 
     Rules on single events and on bots come first; then the split; then repeats are folded and the k-core is taken of
     the rows the model learns from. Held-out users need not be in the k-core: whoever has an item of the catalog to be
@@ -88,51 +80,76 @@ def load_dataset(
     Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
     with open_source(path, config.source, threads=threads, temp_directory=temp_directory) as source:
-        if items is not None and catalog is None:
-            check_items(source, items)
-        users, its_items = _staged(source, config, user_features, item_features, user_table)
+        if places.items is not None:
+            check_items(source, places.items)
+        # Side tables are checked before the long work begins.
+        users = _staged(source, "user", places.user_features, config.features.user_columns)
+        items = _staged(source, "item", places.item_features, config.features.item_columns)
         with reading(source.name):
             cleaned = clean(source, config)
             split = split_events(cleaned, config)
-        learned = tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
-        if catalog is None:
-            with reading(source.name):
-                check_last_items(cleaned, split, config.split)
-                fold_and_core(cleaned, learned, config)
-            built = build_catalog(cleaned, config, items)
-        else:
-            built = catalog
-            with reading(source.name):
-                map_items(source, catalog)
-                use_catalog(cleaned)
-        notes = list(source.mapping.guesses)
-        if users is not None and user_table is not None and (strange := strange_levels(users, user_table)):
-            notes.append(strange)
-        if users is not None and user_table is None:
-            user_table = _learned(users, user_features, cleaned, config)
-        columns = None if users is None or user_table is None else _user_columns(users, user_table, cleaned)
-        item_table, numbers = None, None
-        if catalog is None:
-            _tell_unread(cleaned, config, user=user_features, item=item_features)
-        if its_items is not None:
-            item_table = _learned(its_items, item_features, cleaned, config)
-            numbers = by_code(its_items, item_table, len(built), f"(SELECT item_id, number AS code FROM {FIT_CATALOG})")
-        data = _assemble(source, cleaned, split, config, built, learned, columns, fixed=catalog is not None)
-        return replace(data, user_table=user_table, item_table=item_table, item_features=numbers, notes=tuple(notes))
+            check_last_items(cleaned, split, config.split)
+            fold_and_core(cleaned, _learned_parts(config), config)
+        catalog = build_catalog(cleaned, config, places.items)
+        user_table, user_columns, item_table, item_features = None, None, None, None
+        if users is not None:
+            user_table = _learned(users, places.user_features, cleaned, config)
+            user_columns = _user_columns(users, user_table, cleaned)
+        _tell_unread(cleaned, config, user=places.user_features, item=places.item_features)
+        if items is not None:
+            item_table = _learned(items, places.item_features, cleaned, config)
+            codes = f"(SELECT item_id, number AS code FROM {FIT_CATALOG})"
+            item_features = by_code(items, item_table, len(catalog), codes)
+        data = _assemble(cleaned, split, config, catalog, user_columns, fixed=False)
+        return replace(
+            data,
+            user_table=user_table,
+            item_table=item_table,
+            item_features=item_features,
+            notes=tuple(source.mapping.guesses),
+        )
 
 
-def _staged(
-    source: Source, config: Config, users: str | None, items: str | None, user_table: SideTable | None
-) -> tuple[StagedTable | None, StagedTable | None]:
-    """The tables of user and item columns, checked before the long work begins."""
-    place = users if users is not None or user_table is None else user_table.place
-    its_users = None
-    if place is not None and user_table is not None:
-        its_users = stage(source, "user", place, key=user_table.key, kinds=kinds_of(user_table))
-    elif place is not None:
-        its_users = stage(source, "user", place, wanted=config.features.user_columns)
-    its_items = None if items is None else stage(source, "item", items, wanted=config.features.item_columns)
-    return its_users, its_items
+def load_for_model(
+    path: str,
+    config: Config,
+    catalog: Catalog,
+    user_table: SideTable | None = None,
+    *,
+    threads: int | None = None,
+) -> Dataset:
+    """Read, clean and split a source as a model's fit did, to measure the model on it.
+
+    Items are numbered as in the model's catalog instead of a new one, so there is no k-core, and a part may be empty.
+    user_table: the user columns as the model reads them; None where it reads none. threads: DuckDB's.
+
+    Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
+    """
+    with open_source(path, config.source, threads=threads) as source:
+        users = None
+        if user_table is not None:
+            users = stage(source, "user", user_table.place, key=user_table.key, kinds=kinds_of(user_table))
+        with reading(source.name):
+            cleaned = clean(source, config)
+            split = split_events(cleaned, config)
+            map_items(source, catalog)
+            use_catalog(cleaned)
+        notes, user_columns = list(source.mapping.guesses), None
+        if users is not None and user_table is not None:
+            if strange := strange_levels(users, user_table):
+                notes.append(strange)
+            user_columns = _user_columns(users, user_table, cleaned)
+        data = _assemble(cleaned, split, config, catalog, user_columns, fixed=True)
+        return replace(data, user_table=user_table, notes=tuple(notes))
+
+
+def _staged(source: Source, side: Side, place: str | None, wanted: tuple[str, ...]) -> StagedTable | None:
+    return None if place is None else stage(source, side, place, wanted=wanted)
+
+
+def _learned_parts(config: Config) -> tuple[Part, ...]:
+    """The parts whose rows the model may learn from in the end."""
+    return tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
 
 
 def _tell_unread(cleaned: Cleaned, config: Config, **places: str | None) -> None:
@@ -167,19 +184,11 @@ def _more_rows(split: Split) -> str:
 
 
 def _assemble(
-    source: Source,
-    cleaned: Cleaned,
-    split: Split,
-    config: Config,
-    catalog: Catalog,
-    learned: tuple[Part, ...],
-    user_columns: Float32 | None,
-    *,
-    fixed: bool,
+    cleaned: Cleaned, split: Split, config: Config, catalog: Catalog, user_columns: Float32 | None, *, fixed: bool
 ) -> Dataset:
     """Read the parts. `fixed`: the catalog was handed in."""
+    source, report = cleaned.source, cleaned.report
     reader = PartReader(cleaned, config, len(catalog), user_columns)
-    report = cleaned.report
     train, cut = reader.training((Part.TRAIN,), core_only=not fixed)
     if not fixed:
         left = len(train.items) + cut
@@ -187,7 +196,7 @@ def _assemble(
         report.drop("older than the newest max_history", cut, hint="raise cleaning.max_history")
     refit = train
     if config.training.refit != "none":
-        refit, _ = reader.training(learned, core_only=not fixed)
+        refit, _ = reader.training(_learned_parts(config), core_only=not fixed)
     validation, line = reader.holdout(split, Part.VALIDATION)
     report.lines.append(line)
     if not len(validation) and not fixed:

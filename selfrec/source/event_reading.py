@@ -78,7 +78,7 @@ class EventReader:
         return listed
 
     def _sql(self, of_user: dict[str, str], users: str | None) -> str:
-        """Where users are named, their events alone, joined."""
+        """The SELECT; where `users` names some, of their events alone, by a join."""
         joined = f"JOIN (SELECT * RENAME (user_id AS listed_id) FROM {users}) AS users ON listed_id = user_id "
         listed = f" AND user_id IN (SELECT user_id FROM {LISTED_USERS})" if self._listed_only else ""
         return (

@@ -1,7 +1,7 @@
 """How much memory DuckDB holds while it has little to do.
 
-What it once took it keeps, up to its limit: the rows of its tables and the blocks of the source it has read. Under a
-narrow limit tables stand on disk and blocks are let go, in no more time [measured].
+DuckDB keeps what it once took, up to its limit: rows of its tables, and blocks of the source that it has read. Under a
+narrow limit the tables move to disk and the blocks are dropped, in no more time [measured].
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import duckdb
 Result = TypeVar("Result")
 
 USUAL = 256
-"""MiB that a scoring job allows unless told otherwise. Who allows more wants it used."""
+"""MiB that a scoring job allows by default. Whoever allows more wants it to be used."""
 READING = 64
 """MiB for reading a source row by row: the least that scoring.memory_megabytes may say."""
 LISTING = 128
@@ -35,7 +35,7 @@ class MemoryLimit:
         self._refused = False
 
     def narrow(self, mebibytes: int) -> None:
-        """For queries that need little. Without effect once one needed more, or where more than usual is allowed."""
+        """For queries that need little. No effect once one needed more, or where more than USUAL is allowed."""
         if not self._refused and mebibytes < _mebibytes(self._full) <= USUAL:
             self._set(f"{mebibytes}MiB")
             self._narrow = True
@@ -61,7 +61,7 @@ class MemoryLimit:
 
 
 def _want_of_memory(error: BaseException) -> bool:
-    """Whether DuckDB had too little, in its own words or in ours."""
+    """Whether DuckDB had too little memory, by its own error or by ours that was raised from it."""
     return isinstance(error, duckdb.OutOfMemoryException) or isinstance(error.__cause__, duckdb.OutOfMemoryException)
 
 

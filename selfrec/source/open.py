@@ -22,7 +22,7 @@ from selfrec.source.headers import file_columns
 from selfrec.source.mapping import Mapping, is_number, map_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
-from selfrec.source.session import ATTACHED, attach, lock_down, reading, start_session
+from selfrec.source.session import ATTACHED, attach, column_types, lock_down, reading, start_session
 from selfrec.words import plural
 
 _VIEW = "selfrec_events"
@@ -191,11 +191,6 @@ def iso_time(epoch: float | None) -> str | None:
         return (datetime(1970, 1, 1) + timedelta(seconds=epoch)).isoformat() + "Z"
     except OverflowError:
         return f"{epoch:.0f} s"
-
-
-def column_types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    """Columns of a relation (quoted SQL) and their SQL type names, in order."""
-    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
 
 
 _VIEWS = "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = $name AND NOT internal"

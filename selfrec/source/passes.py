@@ -17,7 +17,7 @@ from selfrec.source.streaming import Stream
 Result = TypeVar("Result")
 
 _ROWS = 1_000_000
-"""That are taken from DuckDB at a time."""
+"""Rows that are taken from DuckDB at a time."""
 
 
 class Passes:

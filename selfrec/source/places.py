@@ -15,10 +15,10 @@ from selfrec.source.column_names import find_columns
 from selfrec.source.files import csv_header, find_files
 from selfrec.source.headers import file_columns
 from selfrec.source.ids import id_type
-from selfrec.source.open import Source, column_types, find_table, list_tables
+from selfrec.source.open import Source, find_table, list_tables
 from selfrec.source.partitions import find_partitions
 from selfrec.source.quoting import identifier
-from selfrec.source.session import attach, lock_down, reading, start_session
+from selfrec.source.session import attach, column_types, lock_down, reading, start_session
 
 _MEGABYTES = 256
 _BATCH_ROWS = 65_536

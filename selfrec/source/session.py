@@ -89,6 +89,11 @@ def lock_down(connection: duckdb.DuckDBPyConnection, files: Sequence[str] = ()) 
     connection.execute("SET lock_configuration = true")
 
 
+def column_types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """Columns of a relation (quoted SQL) and their SQL type names, in order."""
+    return {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+
+
 def first_sentence(error: BaseException) -> str:
     """What a DuckDB error says before it goes on about possible fixes, positions and settings."""
     text = str(error).split("\n\n")[0].split("\nPossible ")[0].split("\nColumn ")[0]

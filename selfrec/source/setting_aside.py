@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +44,7 @@ class SetAside:
         self._written: list[list[_Written]] = [[] for _ in range(shards)]
         self._schema = schema.remove(schema.get_field_index(SHARD))
         self._bytes = 0
-        self._file: Any = None
+        self._file: IO[bytes] | None = None
 
     def fill(self, batches: Iterable[pa.RecordBatch]) -> SetAside:
         """Add all of them; where most rows are in the file then, all of them are. Raises OSError."""
@@ -90,11 +90,12 @@ class SetAside:
         self._bytes = 0
 
     def _read(self, written: _Written) -> pa.RecordBatch:
+        assert self._file is not None
         self._file.seek(written.place)
         return pa.ipc.read_record_batch(pa.py_buffer(self._file.read(written.length)), self._schema)
 
 
-def _file_in(folder: Path | None) -> Any:
+def _file_in(folder: Path | None) -> IO[bytes]:
     """A file without a name, which leaves no folder behind that was not there."""
     made = folder is not None and not folder.exists()
     if folder is not None:

@@ -136,9 +136,9 @@ def _random(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) ->
 
 
 def _give_back(cleaned: Cleaned, validation_users: int) -> None:
-    """Hide rows to choose on only of users who will be asked; those of others are worth more in training.
+    """Give validation rows back to training, where they are worth more, but for those of the users who are scored.
 
-    Only where rows are drawn by chance: of the newest rows, those of other users would tell what was popular then.
+    Only where rows are drawn by chance: the newest rows of other users would tell what was popular at that time.
     """
     cleaned.source.connection.execute(
         f"""
@@ -178,30 +178,12 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
         SELECT ticks, (sum(count(*)) OVER (ORDER BY ticks DESC))::BIGINT AS later
         FROM {FIT_EVENTS} WHERE strength > 0 AND ticks > 0 GROUP BY ticks"""
     )
-    [(total,)] = connection.execute(f"SELECT count(*) FROM {FIT_EVENTS} WHERE strength > 0").fetchall()
     cuts: dict[Part, int] = {}
     hidden = 0
     for part, share in ((Part.TEST, split.test), (Part.VALIDATION, split.validation)):
         if share == 0:
             continue
-        # A test cut leaves an earlier moment to cut for validation.
-        latest = (
-            "WHERE later < $total"
-            if part is Part.VALIDATION
-            else ("WHERE later < (SELECT max(later) FROM fit_moments WHERE later < $total)")
-        )
-        found = connection.execute(
-            f"SELECT ticks, later FROM fit_moments {latest} AND later > $hidden "
-            "ORDER BY abs(later - $hidden - $wanted), ticks DESC LIMIT 1",
-            {"total": total, "hidden": hidden, "wanted": share * total},
-        ).fetchall()
-        if not found:
-            [(moments,)] = connection.execute("SELECT count(*) FROM fit_moments").fetchall()
-            raise EmptyDataError(
-                f"{cleaned.source.name}: split.kind = 'temporal' finds only {plural(moments, 'different time')}, too "
-                "few to cut; set split.kind = 'random'"
-            )
-        cuts[part], hidden = found[0]
+        cuts[part], hidden = _cut(cleaned, part, share, hidden)
     cases = " ".join(
         f"WHEN ticks >= {cuts[part]} THEN {int(part)}" for part in (Part.TEST, Part.VALIDATION) if part in cuts
     )
@@ -210,6 +192,35 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
         f"(CASE {cases} ELSE {int(Part.TRAIN)} END)::UTINYINT AS part FROM {FIT_EVENTS}"
     )
     return cuts
+
+
+def _cut(cleaned: Cleaned, part: Part, share: float, hidden: int) -> tuple[int, int]:
+    """Where a part begins: the first of its ticks, and how many events there are from it on.
+
+    share: of all events, which the part should have beside the `hidden` ones after it. Reads fit_moments. Raises
+    EmptyDataError where there are too few different times.
+    """
+    connection = cleaned.source.connection
+    [(total,)] = connection.execute(f"SELECT count(*) FROM {FIT_EVENTS} WHERE strength > 0").fetchall()
+    # A test cut leaves an earlier moment to cut for validation.
+    latest = (
+        "WHERE later < $total"
+        if part is Part.VALIDATION
+        else "WHERE later < (SELECT max(later) FROM fit_moments WHERE later < $total)"
+    )
+    found = connection.execute(
+        f"SELECT ticks, later FROM fit_moments {latest} AND later > $hidden "
+        "ORDER BY abs(later - $hidden - $wanted), ticks DESC LIMIT 1",
+        {"total": total, "hidden": hidden, "wanted": share * total},
+    ).fetchall()
+    if not found:
+        [(moments,)] = connection.execute("SELECT count(*) FROM fit_moments").fetchall()
+        raise EmptyDataError(
+            f"{cleaned.source.name}: split.kind = 'temporal' finds only {plural(moments, 'different time')}, too "
+            "few to cut; set split.kind = 'random'"
+        )
+    ticks, later = found[0]
+    return ticks, later
 
 
 def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:

@@ -23,7 +23,8 @@ class Stream:
             except StopIteration:
                 return
             except (OSError, pa.ArrowException) as error:
-                # Arrow hands on the words alone: those of a bad row could be taken for a full disk.
+                # A stream hands on the words of DuckDB's error and not its class, so that only the words tell a lack of
+                # memory. Left as an OSError, an error about a bad row would be taken for a full disk.
                 kind = duckdb.OutOfMemoryException if "Out of Memory" in str(error) else duckdb.Error
                 raise kind(str(error)) from error
             yield batch

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import optuna
 
 MUTATED = 2
-"""Options that a draw changes at a time, beside the best trial so far: a step that can be understood."""
-
+"""Most options in which a proposal differs from the best trial so far: a step that can be understood."""
 
 FIXED = "fixed"
 """Where a study keeps what its trials have in common."""
@@ -64,7 +63,7 @@ class LocalSampler:
 
 
 class OptunaSampler:
-    """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011), in a journal file that can be gone on with."""
+    """Optuna's tree-structured Parzen estimator (Bergstra et al. 2011); a later search goes on from its journal."""
 
     def __init__(
         self, space: Sequence[Dimension], seed: int, journal: Path | None, fixed: Mapping[str, Any] | None = None

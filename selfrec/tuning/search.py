@@ -14,7 +14,7 @@ from selfrec.tuning.space import Options
 NDCG = "ndcg@20"
 
 REPEATS = 200
-"""Proposals in a row that were all tried before: then there is nothing new."""
+"""After so many proposals in a row that were all tried before, the search ends: nothing is left to try."""
 
 
 @dataclass(frozen=True)
@@ -55,36 +55,43 @@ def _as_they_are(options: Options) -> str:
     return repr(sorted(options.items()))
 
 
-def search(
-    run: Callable[[Options], Measured | None],
-    sampler: Sampler,
-    *,
-    trials: int | None,
-    seconds: float | None,
-    told: Callable[[Trial], None] = lambda trial: None,
-    effect: Callable[[Options], str] = _as_they_are,
-    earlier: Sequence[Ended] = (),
-    keep: Callable[[Sequence[Ended]], None] = lambda ended: None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Search:
-    """Try options until `trials` are done or the next one would likely outlast `seconds`.
+@dataclass(frozen=True, kw_only=True)
+class SearchRequest:
+    """How long a search goes on, which trials count as the same, and what is done with each."""
+
+    trials: int | None = None
+    """Trials at most, besides the configuration as it stands; as many as there are when None."""
+    seconds: float | None = None
+    """No trial begins that would likely outlast this; any time when None."""
+    effect: Callable[[Options], str] = _as_they_are
+    """Options of one effect train one model: what was tried, under whatever name, is not tried again."""
+    earlier: Sequence[Ended] = ()
+    """What `keep` was given last in a search that was killed. A sampler that proposes the same options again finds
+    those trials here, with the seconds they took."""
+    keep: Callable[[Sequence[Ended]], None] = lambda ended: None
+    """Given all trials so far after each one that was run."""
+    told: Callable[[Trial], None] = lambda trial: None
+    """Told each trial, earlier ones too."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds."""
+
+
+def search(run: Callable[[Options], Measured | None], sampler: Sampler, request: SearchRequest) -> Search:
+    """Try the sampler's options one after the other until the request's limits are reached.
 
     run(options) trains the pipeline and measures it on the validation part; None means that there is nothing to
     measure on, and the search ends. The best mean NDCG@20 wins, but the configuration as it stands is left only for
     trials that beat it by more than one standard error of the paired difference: the validation part is looked at
-    many times. A trial that fails is reported and passed over. Options of one effect(options) train one model: what
-    was tried, under whatever name, is not tried again.
-
-    keep(trials so far) is called after each one that was run; `earlier` is what it was given last in a search that
-    was killed. A sampler that proposes the same again finds them there, with the seconds they took.
+    many times. A trial that fails is reported and passed over, unless it is the configuration as it stands.
     """
     ended: list[Ended] = []
     known: dict[str, float | None] = {}
     options: Options | None = {}
+    earlier, effect = request.earlier, request.effect
     while options is not None:
         number = len(ended)
         before = earlier[number] if number < len(earlier) and earlier[number].trial.options == options else None
-        one = _tried(run, number, options, clock) if before is None else before
+        one = _tried(run, number, options, request.clock) if before is None else before
         ended.append(one)
         known[effect(options)] = one.trial.metrics.get(NDCG)
         if one.measured is not None:
@@ -92,14 +99,15 @@ def search(
         elif number == 0:
             break
         if before is None:
-            keep(ended)
-        told(one.trial)
-        options = None if _over(ended, trials, seconds) else _untried(sampler, number + 1, known, effect)
+            request.keep(ended)
+        request.told(one.trial)
+        options = None if _over(ended, request) else _untried(sampler, number + 1, known, effect)
     return Search([one.trial for one in ended], _winner(ended))
 
 
-def _over(ended: Sequence[Ended], trials: int | None, seconds: float | None) -> bool:
+def _over(ended: Sequence[Ended], request: SearchRequest) -> bool:
     """Whether the trials are used up, or one that takes as long as the longest would outlast the budget."""
+    trials, seconds = request.trials, request.seconds
     took = [one.trial.seconds for one in ended]
     return (seconds is not None and sum(took) + max(took) > seconds) or (trials is not None and len(ended) > trials)
 

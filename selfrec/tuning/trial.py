@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from selfrec.histories import Holdout
@@ -16,20 +18,29 @@ from selfrec.settings.tables import Config
 from selfrec.source.dataset import Dataset
 
 
-def run_trial(
-    config: Config, dataset: Dataset, validation: Holdout | None, records: Records, device: torch.device
-) -> Measured | None:
-    """What the pipeline of this configuration reaches; None without validation rows."""
-    if validation is None:
-        return None
-    parts = PartTrainer(
-        config=config,
-        records=records,
-        catalog=dataset.catalog,
-        work_folder=WorkFolder(None),
-        listener=Silent(),
-        notify=lambda part, epoch, metrics: None,
-        device=device,
-        item_features=dataset.item_features,
-    )
-    return StageTrainer(parts, popularity_prior(dataset.catalog)).select(dataset.train, validation).measured
+@dataclass(frozen=True, kw_only=True)
+class TrialRunner:
+    """What all trials of one search have in common."""
+
+    dataset: Dataset
+    validation: Holdout | None
+    """The rows that trials are measured on; None where there are none."""
+    records: Records
+    device: torch.device
+
+    def run(self, config: Config) -> Measured | None:
+        """What the pipeline of this configuration reaches; None without validation rows."""
+        if self.validation is None:
+            return None
+        dataset = self.dataset
+        parts = PartTrainer(
+            config=config,
+            records=self.records,
+            catalog=dataset.catalog,
+            work_folder=WorkFolder(None),
+            listener=Silent(),
+            notify=lambda part, epoch, metrics: None,
+            device=self.device,
+            item_features=dataset.item_features,
+        )
+        return StageTrainer(parts, popularity_prior(dataset.catalog)).select(dataset.train, self.validation).measured

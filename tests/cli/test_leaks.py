@@ -16,8 +16,8 @@ import pytest
 from safetensors import safe_open
 
 from tests.cli.conftest import Cli, write_shop
-from tests.faults.jobs import Job, done, leftovers
-from tests.scoring.shops import next_item_model
+from tests.faults.jobs import Job, done
+from tests.scoring.shops import leftovers, next_item_model
 
 USERS, ITEMS = 61, 18
 """No size of a network is a multiple of 61, so a tensor with a row a user would show."""

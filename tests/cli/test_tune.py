@@ -12,6 +12,7 @@ import pytest
 from selfrec.cli.fit_display import print_trials
 from selfrec.errors import TargetError
 from selfrec.fit_job.job import fit
+from selfrec.fit_job.request import FitRequest
 from selfrec.model_folder.manifest import SearchRow
 from selfrec.pipeline.listener import Silent
 from selfrec.settings.config import load_config
@@ -114,7 +115,7 @@ def test_a_fit_killed_in_its_search_goes_on_from_the_trials_it_had(tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         fit(shop, str(killed), config, listener=KilledAfter(1))
     watched = KilledAfter(None)
-    fit(shop, str(killed), config, listener=watched, resume=True)
+    fit(shop, str(killed), config, FitRequest(resume=True), listener=watched)
     first, second = manifest(whole), manifest(killed)
     assert watched.ran == [{*in_short(row["options"]).split(", ")} for row in first["search"][2:]]
     assert [row["options"] for row in second["search"]] == [row["options"] for row in first["search"]]

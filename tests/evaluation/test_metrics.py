@@ -64,25 +64,21 @@ def test_an_item_outside_the_catalog_counts_and_is_never_hit() -> None:
     assert values["ndcg@3"][0] < 1
 
 
-def test_users_without_hidden_items_have_no_value_and_are_left_out_of_means() -> None:
-    lists, hidden = ranked([1, 2], [3, 4]), targets([1], [])
-    values = metrics.user_metrics(lists, hidden, ks=(2,))
+def test_users_without_hidden_items_have_no_value() -> None:
+    values = metrics.user_metrics(ranked([1, 2], [3, 4]), targets([1], []), ks=(2,))
+    assert values["recall@2"][0] == 1.0
     assert all(math.isnan(value[1]) for value in values.values())
-    means = metrics.ranking_metrics(lists, hidden, ks=(2,))
-    assert means["recall@2"] == 1.0
-    assert means["coverage@2"] == pytest.approx(2 / N)
 
 
-def test_no_user_has_hidden_items() -> None:
-    means = metrics.ranking_metrics(ranked([1, 2]), targets([]), ks=(2,))
-    assert set(means.values()) == {0.0}
-    assert metrics.ranking_metrics(np.zeros((0, 2), np.int64), targets(), ks=(2,))["ndcg@2"] == 0.0
+def test_no_users() -> None:
+    values = metrics.user_metrics(np.zeros((0, 2), np.int64), targets(), ks=(2,))
+    assert [len(value) for value in values.values()] == [0] * len(metrics.RELEVANCE)
 
 
 @pytest.mark.parametrize("lists", [ranked([EMPTY, EMPTY]), np.zeros((1, 0), dtype=np.int64)])
 def test_empty_lists_are_misses(lists: Int64) -> None:
-    means = metrics.ranking_metrics(lists, targets([1]), ks=(2,))
-    assert set(means.values()) == {0.0}
+    values = metrics.user_metrics(lists, targets([1]), ks=(2,))
+    assert {float(value[0]) for value in values.values()} == {0.0}
 
 
 def test_a_k_beyond_the_list_counts_missing_slots_as_empty() -> None:

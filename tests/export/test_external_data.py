@@ -20,7 +20,7 @@ from selfrec.graph.moving import with_data_at
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.settings.export import ExportSettings
 from tests.export.test_forms import N_ITEMS, TEXT_IDS, TOP_K, model_of, session
-from tests.model_folder.test_model_folder import rehash
+from tests.model_folder.altered import rehash
 from tests.shapes import exported
 
 

@@ -84,8 +84,3 @@ def refused(job: Job, code: int, *says: str) -> None:
     assert job.err.count("\n") == 1, job.err
     assert "unexpected" not in job.err, job.err
     assert [word for word in says if word not in job.err] == [], job.err
-
-
-def leftovers(folder: Path) -> list[str]:
-    """Work folders and partial files."""
-    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))

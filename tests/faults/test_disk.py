@@ -19,9 +19,9 @@ import pytest
 from selfrec.model_folder.reading import open_model
 from tests.cli.conftest import QUICK, write_shop
 from tests.cli.test_bad_input import snapshot
-from tests.faults.jobs import Job, done, leftovers, refused
+from tests.faults.jobs import Job, done, refused
 from tests.faults.test_kills import OLD, Polling, make_old
-from tests.scoring.shops import next_item_model
+from tests.scoring.shops import leftovers, next_item_model
 
 MEGABYTE = 1_000_000
 SIZE = 24

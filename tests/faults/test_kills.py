@@ -22,8 +22,8 @@ import pytest
 from selfrec.errors import ModelError
 from selfrec.model_folder.reading import open_model
 from tests.cli.conftest import QUICK, write_shop
-from tests.faults.jobs import Job, done, leftovers
-from tests.scoring.shops import next_item_model
+from tests.faults.jobs import Job, done
+from tests.scoring.shops import leftovers, next_item_model
 
 KILLS = int(os.environ.get("SELFREC_KILLS", "3"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)

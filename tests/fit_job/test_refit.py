@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from selfrec.fit_job.job import fit, worth_a_refit
+from selfrec.fit_job.job import fit
+from selfrec.fit_job.rows import worth_a_refit
 from selfrec.pipeline.listener import Silent
 from selfrec.settings.tables import Config
 from selfrec.source.dataset import load_dataset

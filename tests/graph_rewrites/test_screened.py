@@ -25,7 +25,7 @@ from selfrec.scoring.batches import Piece
 from selfrec.scoring.kernel import Lists, Scorer
 from selfrec.scoring.sessions import Feeds, Found
 from selfrec.settings.tables import ScoringSettings
-from tests.model_folder.test_model_folder import rehash
+from tests.model_folder.altered import rehash
 from tests.shapes import exported
 
 N, D, K = 4000, 16, 10

@@ -20,19 +20,13 @@ from selfrec.model_folder.reading import open_model
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.summary import peak_memory
 from selfrec.settings.tables import ScoringSettings
-from tests.model_folder.test_model_folder import edit_graph, edit_manifest, rehash
+from tests.model_folder.altered import edit_graph, edit_manifest, rehash
 from tests.scoring.shops import next_item_model
 
 ROOT = Path(__file__).resolve().parents[2]
 GIGABYTE = 2**30
 
 Change = Callable[[onnx.ModelProto], object]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    next_item_model(tmp_path / "model")
-    return tmp_path / "model"
 
 
 def before_all(*nodes: onnx.NodeProto, **stored: object) -> Change:

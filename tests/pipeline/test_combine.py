@@ -7,7 +7,7 @@ import torch
 
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.combine import search_weight
+from selfrec.pipeline.combine import Pair, search_weight
 
 USERS = 10
 HOLDOUT = Holdout(Histories.from_rows([[0]] * USERS, 60), Histories.from_rows([[59]] * USERS, 60))
@@ -20,9 +20,8 @@ def weight(before: torch.Tensor, new: torch.Tensor, holdout: Holdout = HOLDOUT, 
         return scores.expand(len(batch.history), -1)
 
     cpu = torch.device("cpu")
-    return search_weight(
-        lambda batch: score(before, batch), lambda batch: score(new, batch), holdout, cpu, forced=forced
-    ).weight
+    pair = Pair(lambda batch: score(before, batch), lambda batch: score(new, batch), holdout)
+    return search_weight(pair, cpu, forced=forced).weight
 
 
 @pytest.mark.parametrize("rounding", [0.0, 1e-7])

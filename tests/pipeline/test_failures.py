@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from selfrec.errors import PluginError
 from selfrec.host.records import ExtraInput, PartRecord
@@ -21,156 +21,41 @@ from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.probing import probe
 from selfrec.pipeline.stages import StageTrainer
-from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, Ranker, Sizes, UserBatch
+from selfrec.plugin import EpochOptions, FeatureExtractor, Generator, Ranker, Sizes
 from selfrec.testing import checkerboard, checkerboard_holdout
+from tests.pipeline.broken_parts import (
+    Complains,
+    Detached,
+    Diverges,
+    Draws,
+    Falls,
+    FewerCandidates,
+    LooksAround,
+    NarrowFeatures,
+    NoLoss,
+    NotFinite,
+    Number,
+    Short,
+    Sparse,
+    TwoWidths,
+    Vector,
+    WithPadding,
+    WritesInto,
+    complaining,
+    doubles_weights,
+    falling,
+    infinite,
+    leaving,
+    lists,
+    outgrown,
+    reads_a_column,
+    refusing,
+    silent,
+)
 from tests.pipeline.test_stages import trainer
-from tests.toys import AgeRanker, Dense, Factors, NoOptions, Toys, keep_as_built
+from tests.toys import AgeRanker, Dense, NoOptions, Toys, keep_as_built
 
 OPTIONS: dict[str, Any] = {"summary": "a toy", "options": EpochOptions}
-
-
-class Short(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return super().generate(batch, features)[:, 1:]
-
-
-class Number(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Any:
-        return 3.0
-
-
-class NotFinite(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return super().generate(batch, features) / 0
-
-
-class Falls(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        raise KeyError("colour")
-
-
-class Draws(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return nn.functional.dropout(super().generate(batch, features))
-
-
-class LooksAround(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        scores = super().generate(batch, features)
-        return scores - scores.mean(0)
-
-
-class WritesInto(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        batch.weights[:, :1] *= 2
-        features.zero_()
-        return super().generate(batch, features)
-
-
-class NoLoss(Dense):
-    training_loss = None
-
-
-class Vector(Dense):
-    def training_loss(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return self.layer(features).sum(1)
-
-
-class Detached(Dense):
-    def training_loss(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return torch.tensor(1.0)
-
-
-class Diverges(Dense):
-    def training_loss(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return self.layer.weight.sum() * float("nan")
-
-
-class TwoWidths(nn.Module):
-    def __init__(self, sizes: Sizes) -> None:
-        super().__init__()
-        self.items = sizes.items
-
-    def query(self, batch: UserBatch, features: Tensor) -> Tensor:
-        return batch.weights.new_zeros(len(batch.history), 3)
-
-    def item_factors(self) -> Tensor:
-        return torch.zeros(self.items, 4)
-
-
-class WithPadding(TwoWidths):
-    """Its table of factors has the row of padding too."""
-
-    def item_factors(self) -> Tensor:
-        return torch.zeros(self.items + 1, 4)
-
-
-class Sparse(nn.Module):
-    """Gives what it is told."""
-
-    def __init__(self, given: Any) -> None:
-        super().__init__()
-        self.given = given
-
-    def sparse_scores(self, batch: UserBatch, features: Tensor) -> Any:
-        return self.given(len(batch.history)) if callable(self.given) else self.given
-
-
-class NarrowFeatures(Factors):
-    width = 9
-
-
-class FewerCandidates(AgeRanker):
-    def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
-        return super().rank(batch, features, candidates, scores).double()
-
-
-def falling(module: nn.Module, fitting: Fitting) -> None:
-    raise ZeroDivisionError("no\nusers")
-
-
-def leaving(module: nn.Module, fitting: Fitting) -> None:
-    raise SystemExit(0)
-
-
-def refusing(sizes: Sizes) -> nn.Module:
-    raise ValueError("20 items are\ntoo few")
-
-
-def silent(module: nn.Module, fitting: Fitting) -> None:
-    for _ in fitting.epochs(module, 2):
-        pass
-
-
-def infinite(module: nn.Module, fitting: Fitting) -> None:
-    with torch.no_grad():
-        module.layer.weight.fill_(float("inf"))
-
-
-def complaining(module: nn.Module, fitting: Fitting) -> None:
-    raise PluginError("needs times; use another part")
-
-
-def outgrown(module: nn.Module, fitting: Fitting) -> None:
-    raise MemoryError("Unable to allocate 728. TiB")
-
-
-def lists(module: nn.Module, fitting: Fitting) -> None:
-    module.register_buffer("pairs", torch.eye(2).to_sparse())
-
-
-def doubles_weights(module: nn.Module, fitting: Fitting) -> None:
-    torch.from_numpy(fitting.histories.weights).mul_(2)
-    fitting.histories.items.sort()
-
-
-class Complains(Dense):
-    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
-        raise PluginError("needs times; use another part")
-
-
-def reads_a_column(module: nn.Module, fitting: Fitting) -> None:
-    fitting.catalog.texts("title")
 
 
 def generator(build: Callable[[Sizes], Any] = Dense, trainer: Any = None) -> Generator:
@@ -381,9 +266,8 @@ def fit(record: PartRecord) -> StageTrainer:
 def test_a_failure_in_training(record: PartRecord, wanted: str) -> None:
     with pytest.raises(PluginError) as raised:
         fit(record)
-    assert (
-        re.sub(r" \(\w+\.py, line \d+\)", "", str(raised.value)) == wanted
-    )  # tests/host/test_plugin_lines.py has the lines.
+    # The lines of the plugin's code are in tests/host/test_plugin_lines.py.
+    assert re.sub(r" \(\w+\.py, line \d+\)", "", str(raised.value)) == wanted
 
 
 def told_of(inputs: frozenset[ExtraInput]) -> Part:

@@ -8,7 +8,7 @@ import torch
 
 from selfrec.histories import Histories, Holdout
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.combine import search_weight
+from selfrec.pipeline.combine import Pair, search_weight
 from selfrec.pipeline.measure import Measured, better
 from selfrec.pipeline.nearness import far_half
 
@@ -60,10 +60,8 @@ def test_weight_is_searched_among_those_that_keep_far_items() -> None:
         return scores.expand(users, -1)
 
     def weight(far: Histories | None) -> float:
-        found = search_weight(
-            lambda batch: score(base), lambda batch: score(pushing), holdout, torch.device("cpu"), forced=False, far=far
-        )
-        return found.weight
+        pair = Pair(lambda batch: score(base), lambda batch: score(pushing), holdout)
+        return search_weight(pair, torch.device("cpu"), forced=False, far=far).weight
 
     assert weight(None) > 0
     far = hidden.keep(hidden.items == 3)
@@ -87,9 +85,8 @@ def test_half_of_the_gain_is_enough_where_test_rows_may_lie_farther_off(soon: in
         return scores
 
     def weight(*, least: bool) -> float:
-        given = Holdout(shown, hidden)
-        cpu = torch.device("cpu")
-        return search_weight(before, lambda batch: new.expand(10, -1), given, cpu, forced=False, least=least).weight
+        pair = Pair(before, lambda batch: new.expand(10, -1), Holdout(shown, hidden))
+        return search_weight(pair, torch.device("cpu"), forced=False, least=least).weight
 
     assert weight(least=True) == pytest.approx(wanted * SPREAD, rel=0.05)
     assert weight(least=False) == pytest.approx(0.2 * SPREAD, rel=0.05)

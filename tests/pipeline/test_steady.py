@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from selfrec.histories import Histories, Holdout
-from selfrec.pipeline.combine import RATIOS, steady_weight
+from selfrec.pipeline.combine import RATIOS, Pair, steady_weight
 from selfrec.pipeline.generated import joined
 from selfrec.pipeline.measure import ScoreAll
 from selfrec.plugin import UserBatch
@@ -56,9 +56,9 @@ def chosen_then(*items: int) -> Holdout:
     ],
 )
 def test_the_weight_loses_least_where_it_loses_most(windows: Sequence[list[int]], ratio: float) -> None:
-    sides = [(first(1), first(2), chosen_then(*items)) for items in windows]
-    assert steady_weight(sides, torch.device("cpu"), forced=False) == pytest.approx(ratio)
-    assert steady_weight(sides, torch.device("cpu"), forced=True) == pytest.approx(ratio or RATIOS[1])
+    pairs = [Pair(first(1), first(2), chosen_then(*items)) for items in windows]
+    assert steady_weight(pairs, torch.device("cpu"), forced=False) == pytest.approx(ratio)
+    assert steady_weight(pairs, torch.device("cpu"), forced=True) == pytest.approx(ratio or RATIOS[1])
 
 
 def at(days: float, items: Sequence[int]) -> Histories:

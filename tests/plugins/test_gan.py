@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -240,19 +237,6 @@ def test_graph_is_the_module(options: dict[str, Any]) -> None:
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
     axes = ({0: batch, 1: length}, {0: batch, 1: length}, {0: batch})
     assert_same_in_onnx(Scores(module), inputs, ["history", "weights", "features"], axes)
-
-
-def test_import_is_light() -> None:
-    code = "import sys, selfrec_gan, selfrec_mlp, selfrec_popularity; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("users", "size"), [(3, 1), (120, 30), (121, 31), (512, 128), (100_000, 128)])

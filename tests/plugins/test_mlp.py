@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -339,11 +338,3 @@ def test_ages_in_any_order_are_finite() -> None:
     nn.init.normal_(part.module.out.weight)
     batch = batch_of([[1, 2]], ITEMS)._replace(ages=torch.tensor([[0.0, 1e6]]))
     assert torch.isfinite(part.rank(batch, none(batch), torch.tensor([[0, 3, 4]]), torch.ones(1, 3, 1))).all()
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)

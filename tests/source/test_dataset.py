@@ -20,7 +20,8 @@ from selfrec.catalog import Catalog
 from selfrec.errors import ColumnError, EmptyDataError, SourceError
 from selfrec.histories import Histories
 from selfrec.settings.tables import Config
-from selfrec.source.dataset import Dataset, load_dataset
+from selfrec.source.dataset import Dataset, load_dataset, load_for_model
+from selfrec.source.side_places import SidePlaces
 from tests.source.tables import DAY, ids, lines, lists, loose, make_table
 
 COLUMNS = {"user_id": "INTEGER", "item_id": "INTEGER", "timestamp": "DOUBLE", "weight": "DOUBLE"}
@@ -207,7 +208,7 @@ def test_item_columns(tmp_path: Path) -> None:
     make_table(tmp_path / "other.duckdb", PRODUCTS, [("c", "Cake", 1, None, 1)], "p")
     config = loose(split={"validation": 0.4, "test": 0.0})
     for place in ("products", f"{path}::products", str(tmp_path / "products.parquet")):
-        data = load_dataset(path, config, items=place)
+        data = load_dataset(path, config, SidePlaces(items=place))
         assert data.catalog.table.column_names == ["item_number", "item_id", "popularity", "title", "price"]
         # Of two rows of one item, the first by text; null where the item is not there.
         assert data.catalog.table.column("title").to_pylist() == ["Apple", "Bread", None]
@@ -215,7 +216,7 @@ def test_item_columns(tmp_path: Path) -> None:
         assert notes[0].endswith("tags, popularity")
         assert notes[1].endswith("has 2 of 3 items; 1 in several rows that differ: one of them is taken")
         assert [data.catalog.name(number) for number in range(3)] == ["Apple", "Bread", "c"]
-    data = load_dataset(path, config, items=f"{tmp_path}/other.duckdb::p")
+    data = load_dataset(path, config, SidePlaces(items=f"{tmp_path}/other.duckdb::p"))
     assert data.catalog.name(2) == "Cake"
 
 
@@ -224,7 +225,7 @@ def test_item_columns_of_any_name_and_rows_that_are_the_same(tmp_path: Path) -> 
     names = ("item_text", "differ", "found", "c0", "number", 'a"b')
     rows = [(item, *(f"{item} {name}" for name in names)) for item in "aab"]
     make_table(Path(path), dict.fromkeys(("item_id", *names), "VARCHAR"), rows, "products")
-    data = load_dataset(path, loose(split={"validation": 0.4, "test": 0.0}), items="products")
+    data = load_dataset(path, loose(split={"validation": 0.4, "test": 0.0}), SidePlaces(items="products"))
     assert data.catalog.table.column_names[3:] == list(names)
     for name in names:
         assert data.catalog.table.column(name).to_pylist() == [f"a {name}", f"b {name}", None]
@@ -247,7 +248,7 @@ def test_item_column_errors(tmp_path: Path) -> None:
         ("tagged", "no item column beside 'item_id'"),
     ]:
         with pytest.raises(SourceError, match=words):
-            load_dataset(path, config, items=items)
+            load_dataset(path, config, SidePlaces(items=items))
 
 
 def test_a_catalog_that_is_handed_in_numbers_the_items(tmp_path: Path) -> None:
@@ -261,7 +262,7 @@ def test_a_catalog_that_is_handed_in_numbers_the_items(tmp_path: Path) -> None:
             "popularity": pa.array([1, 1, 1], pa.float32()),
         }
     )
-    data = load_dataset(path, loose(cleaning={"min_users_per_item": 9}), catalog=Catalog(table))
+    data = load_for_model(path, loose(cleaning={"min_users_per_item": 9}), Catalog(table))
     assert data.catalog.table is table
     assert [sorted(i for i in row if i) for row in ids(data, data.test.inputs)] == [
         sorted(item for item in row if item in ("a", "e")) for row in ids(own, own.test.inputs)
@@ -270,13 +271,13 @@ def test_a_catalog_that_is_handed_in_numbers_the_items(tmp_path: Path) -> None:
         row[0] if row[0] in ("a", "e") else None for row in ids(own, own.test.targets)
     ]
     # The model's own catalog gives the data set back.
-    again = load_dataset(path, loose(), catalog=own.catalog)
+    again = load_for_model(path, loose(), own.catalog)
     assert lists(again.test.inputs) == lists(own.test.inputs)
     assert lists(again.refit) == lists(own.refit)
     wrong = Catalog(table.set_column(1, "item_id", pa.array(["x", "y", "z"])))
     numbers = make_table(tmp_path / "numbers.duckdb", {"user_id": "INTEGER", "item_id": "INTEGER"}, [(1, 1), (1, 2)])
     with pytest.raises(SourceError, match="item ids are INTEGER, but no id of the model is"):
-        load_dataset(numbers, loose(), catalog=wrong)
+        load_for_model(numbers, loose(), wrong)
 
 
 def test_the_report_adds_up(tmp_path: Path) -> None:

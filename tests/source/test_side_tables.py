@@ -14,6 +14,7 @@ from selfrec.side_columns import SideTable
 from selfrec.source.dataset import Dataset, load_dataset
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader
+from selfrec.source.side_places import SidePlaces
 from selfrec.source.side_tables import qualified
 from tests.source.tables import lines, loose, make_table
 
@@ -41,7 +42,7 @@ def shop(tmp_path: Path) -> str:
 def load(shop: str, **more: Any) -> Dataset:
     config = more.pop("config", {})
     places = {"user_features": "people", "item_features": "products", **more}
-    return load_dataset(shop, loose(**CONFIG, **config), **places)
+    return load_dataset(shop, loose(**CONFIG, **config), SidePlaces(**places))
 
 
 class TestFit:

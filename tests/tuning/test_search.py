@@ -21,7 +21,7 @@ from selfrec.plugin import PartOptions, searched
 from selfrec.settings.config import load_config
 from selfrec.settings.search import Dimension, dimensions_of, in_short
 from selfrec.tuning.samplers import LocalSampler, OptunaSampler, Sampler
-from selfrec.tuning.search import Ended, search
+from selfrec.tuning.search import Ended, SearchRequest, search
 from selfrec.tuning.space import Options, in_effect, space_of, with_options
 
 SPACE = [Dimension("generator.toy.depth", (1, 2, 3)), Dimension("generator.toy.width", (8, 16))]
@@ -43,7 +43,7 @@ def depth_counts(options: Options) -> Measured:
 
 
 def test_the_best_trial_wins() -> None:
-    found = search(depth_counts, LocalSampler(SPACE, 0), trials=5, seconds=None)
+    found = search(depth_counts, LocalSampler(SPACE, 0), SearchRequest(trials=5))
     assert len(found.trials) == 6
     assert found.trials[0].options == {}
     assert found.options["generator.toy.depth"] == 3
@@ -51,7 +51,7 @@ def test_the_best_trial_wins() -> None:
 
 
 def test_all_of_a_small_space_is_tried_once() -> None:
-    found = search(depth_counts, LocalSampler(SPACE, 3), trials=1000, seconds=None)
+    found = search(depth_counts, LocalSampler(SPACE, 3), SearchRequest(trials=1000))
     keys = [repr(sorted(trial.options.items())) for trial in found.trials]
     assert len(keys) == len(set(keys)) <= (3 + 1) * (2 + 1)
 
@@ -62,9 +62,7 @@ def test_what_trains_the_same_model_is_tried_once(sampler: Callable[[list[Dimens
     found = search(
         depth_counts,
         sampler(SPACE, 1),
-        trials=20,
-        seconds=None,
-        effect=lambda options: str(options.get("generator.toy.depth", 1)),
+        SearchRequest(trials=20, effect=lambda options: str(options.get("generator.toy.depth", 1))),
     )
     assert sorted(trial.options.get("generator.toy.depth", 1) for trial in found.trials) == [1, 2, 3]
     assert found.options["generator.toy.depth"] == 3
@@ -76,18 +74,18 @@ def test_a_failure_is_not_tried_again() -> None:
             raise PluginError("generator 'toy': NaN")
         return measured(0.1)
 
-    found = search(run, LocalSampler(SPACE, 0), trials=20, seconds=None, effect=lambda options: str(bool(options)))
+    found = search(run, LocalSampler(SPACE, 0), SearchRequest(trials=20, effect=lambda options: str(bool(options))))
     assert [trial.failed for trial in found.trials] == ["", "generator 'toy': NaN"]
 
 
 def test_one_seed_gives_the_same_trials() -> None:
-    first, second = (search(depth_counts, LocalSampler(SPACE, 5), trials=4, seconds=None) for _ in range(2))
+    first, second = (search(depth_counts, LocalSampler(SPACE, 5), SearchRequest(trials=4)) for _ in range(2))
     assert [t.options for t in first.trials] == [t.options for t in second.trials]
 
 
 def test_a_search_that_was_killed_goes_on_from_its_trials() -> None:
     kept: list[list[Ended]] = []
-    whole = search(depth_counts, LocalSampler(SPACE, 5), trials=5, seconds=None, keep=lambda all: kept.append([*all]))
+    whole = search(depth_counts, LocalSampler(SPACE, 5), SearchRequest(trials=5, keep=lambda all: kept.append([*all])))
     assert [len(all) for all in kept] == [1, 2, 3, 4, 5, 6]
 
     ran: list[Options] = []
@@ -96,7 +94,7 @@ def test_a_search_that_was_killed_goes_on_from_its_trials() -> None:
         ran.append(options)
         return depth_counts(options)
 
-    again = search(run, LocalSampler(SPACE, 5), trials=5, seconds=None, earlier=kept[2])
+    again = search(run, LocalSampler(SPACE, 5), SearchRequest(trials=5, earlier=kept[2]))
     assert again.chosen == whole.chosen
     assert [trial.options for trial in again.trials] == [trial.options for trial in whole.trials]
     assert ran == [trial.options for trial in whole.trials[3:]]
@@ -110,9 +108,9 @@ def test_what_a_killed_search_took_counts_towards_its_budget() -> None:
         return depth_counts(options)
 
     kept: list[list[Ended]] = []
-    limits: dict[str, Any] = {"trials": None, "seconds": 35, "clock": lambda: now[0]}
-    search(run, LocalSampler(SPACE, 0), **limits, keep=lambda all: kept.append([*all]))
-    again = search(run, LocalSampler(SPACE, 0), **limits, earlier=kept[1])
+    limits = SearchRequest(seconds=35, clock=lambda: now[0])
+    search(run, LocalSampler(SPACE, 0), replace(limits, keep=lambda all: kept.append([*all])))
+    again = search(run, LocalSampler(SPACE, 0), replace(limits, earlier=kept[1]))
     assert len(again.trials) == 3
     assert now[0] == 40
 
@@ -126,7 +124,7 @@ def test_a_win_within_chance_changes_nothing() -> None:
             users += np.array([0.01, -0.009, 0.01, -0.009], dtype=np.float32)
         return Measured({"ndcg@20": float(users.mean())}, users)
 
-    found = search(run, LocalSampler(SPACE, 0), trials=3, seconds=None)
+    found = search(run, LocalSampler(SPACE, 0), SearchRequest(trials=3))
     assert found.chosen == 0
     assert found.options == {}
 
@@ -138,12 +136,12 @@ def test_the_budget_ends_it_before_a_trial_that_would_outlast_it() -> None:
         now[0] += 10
         return depth_counts(options)
 
-    found = search(run, LocalSampler(SPACE, 0), trials=None, seconds=35, clock=lambda: now[0])
+    found = search(run, LocalSampler(SPACE, 0), SearchRequest(seconds=35, clock=lambda: now[0]))
     assert [trial.seconds for trial in found.trials] == [10, 10, 10]
 
 
 def test_the_first_trial_runs_whatever_the_budget() -> None:
-    assert len(search(depth_counts, LocalSampler(SPACE, 0), trials=None, seconds=1e-9).trials) == 1
+    assert len(search(depth_counts, LocalSampler(SPACE, 0), SearchRequest(seconds=1e-9)).trials) == 1
 
 
 def test_a_failed_trial_is_told_and_passed_over() -> None:
@@ -152,7 +150,7 @@ def test_a_failed_trial_is_told_and_passed_over() -> None:
             raise PluginError("generator 'toy': NaN")
         return measured(0.1)
 
-    found = search(run, LocalSampler(SPACE, 0), trials=2, seconds=None)
+    found = search(run, LocalSampler(SPACE, 0), SearchRequest(trials=2))
     assert [trial.failed for trial in found.trials] == ["", "generator 'toy': NaN", "generator 'toy': NaN"]
     assert found.chosen == 0
 
@@ -162,11 +160,11 @@ def test_a_failure_of_the_options_as_they_stand_is_a_failure() -> None:
         raise PluginError("broken")
 
     with pytest.raises(PluginError, match="broken"):
-        search(run, LocalSampler(SPACE, 0), trials=2, seconds=None)
+        search(run, LocalSampler(SPACE, 0), SearchRequest(trials=2))
 
 
 def test_nothing_to_measure_on_ends_the_search() -> None:
-    found = search(lambda options: None, LocalSampler(SPACE, 0), trials=5, seconds=None)
+    found = search(lambda options: None, LocalSampler(SPACE, 0), SearchRequest(trials=5))
     assert len(found.trials) == 1
     assert found.options == {}
 
@@ -286,7 +284,7 @@ def test_every_declared_value_is_a_valid_option() -> None:
 
 def test_a_study_goes_on_from_its_best(tmp_path: Path) -> None:
     journal = tmp_path / "study.log"
-    first = search(depth_counts, OptunaSampler(SPACE, 0, journal), trials=6, seconds=None)
+    first = search(depth_counts, OptunaSampler(SPACE, 0, journal), SearchRequest(trials=6))
     assert first.options["generator.toy.depth"] == 3
     again = OptunaSampler(SPACE, 1, journal)
     assert again.propose(1)["generator.toy.depth"] == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from selfrec.cli.options import model_argument, settings_options, source_argumen
 from selfrec.cli.output import counted, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
+
+if TYPE_CHECKING:
+    from selfrec.scoring.audience import Audience
 
 
 @selfrec_command(name="audience")
@@ -60,12 +63,16 @@ def command(
         users_found = [one._asdict() for one in found.users]
         print_json({"item": item_id, "users": users_found, **counts, "notes": list(found.notes)})
         return
+    _print(state, found)
+
+
+def _print(state: State, found: Audience) -> None:
+    from selfrec.words import plural
+
     if found.users:
         rows = [(one.rank, one.user_id, f"{one.score:.4f}") for one in found.users]
         print_table(("rank", "user_id", "score"), rows, right=[0, 2])
     print_notes(found.notes)
-    from selfrec.words import plural
-
     told = f"of {plural(found.asked, 'user')}, {found.seen:,} had it already and {found.cold:,} had no history"
     if found.users:
         state.note(told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,9 @@ from selfrec.cli.options import length_option, model_argument, settings_options,
 from selfrec.cli.output import note_nothing_left, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
+
+if TYPE_CHECKING:
+    from selfrec.scoring.explain import Explanation
 
 
 @selfrec_command(name="explain")
@@ -55,6 +58,11 @@ def command(
         return
     if not found.history:
         click.echo(f"user {user!r} has no item of the catalog in {source}: these are the most popular items", err=True)
+    _print(found)
+
+
+def _print(found: Explanation) -> None:
+    """The list, with names only where items have any."""
     rows = [
         (
             one.recommendation.rank,

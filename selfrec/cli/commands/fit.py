@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.log_fit import LoggedFit
-from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
+from selfrec.cli.options import (
+    ConfigOptions,
+    SideTables,
+    config_options,
+    settings_options,
+    side_options,
+    source_argument,
+)
 from selfrec.cli.output import print_notes
 from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
@@ -16,16 +23,6 @@ from selfrec.settings.tables import SourceSettings
 
 if TYPE_CHECKING:
     from selfrec.model_folder.manifest import Manifest
-
-
-class HandedOn(TypedDict):
-    """What the job gets as it was typed."""
-
-    items: str | None
-    user_features: str | None
-    item_features: str | None
-    resume: bool
-    warm_start: str | None
 
 
 @selfrec_command(name="fit")
@@ -61,7 +58,9 @@ def command(
     configuration: ConfigOptions,
     source_options: dict[str, Any],
     budget: str | None,
-    **handed_on: Unpack[HandedOn],
+    resume: bool,
+    warm_start: str | None,
+    **side_tables: Unpack[SideTables],
 ) -> None:
     """Fit a model on a table of events.
 
@@ -70,13 +69,16 @@ def command(
     """
     from selfrec.cli.fit_display import fit_display
     from selfrec.extras import extra_needed
+    from selfrec.source.side_places import SidePlaces
 
     with extra_needed("selfrec fit"):
         from selfrec.fit_job.job import fit
+        from selfrec.fit_job.request import FitRequest
 
     config = configuration.load(source_options, *([] if budget is None else [f"search.budget={budget}"]))
+    request = FitRequest(places=SidePlaces(**side_tables), resume=resume, warm_start=warm_start)
     with fit_display(state) as display:
-        model = fit(source, out, config, **handed_on, listener=LoggedFit(display, log))
+        model = fit(source, out, config, request, listener=LoggedFit(display, log))
     stages = [{"name": stage.name, "chosen": stage.chosen, **stage.metrics} for stage in model.manifest.stages]
     for note in model.notes:
         log("warning", text=note)

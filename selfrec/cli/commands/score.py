@@ -137,5 +137,5 @@ def _print(summary: RunSummary) -> None:
 
 
 def _speed(users_per_second: float) -> str:
-    """Two digits at the least: of one user in 3 s it is not 0."""
+    """With two digits at least, so that one user in 3 s is not 0 users per second."""
     return f"{users_per_second:,.0f}" if users_per_second >= 10 else f"{users_per_second:.2g}"

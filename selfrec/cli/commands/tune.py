@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import click
 
-from selfrec.cli.options import ConfigOptions, config_options, settings_options, side_options, source_argument
+from selfrec.cli.options import (
+    ConfigOptions,
+    SideTables,
+    config_options,
+    settings_options,
+    side_options,
+    source_argument,
+)
 from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
 from selfrec.settings.tables import SourceSettings
-
-
-class HandedOn(TypedDict):
-    """What the job gets as it was typed."""
-
-    items: str | None
-    user_features: str | None
-    item_features: str | None
 
 
 @selfrec_command(name="tune")
@@ -49,7 +48,7 @@ def command(
     budget: str | None,
     study: str | None,
     force: bool,
-    **handed_on: Unpack[HandedOn],
+    **side_tables: Unpack[SideTables],
 ) -> None:
     """Search for options, into a configuration file.
 
@@ -63,6 +62,7 @@ def command(
     from selfrec.extras import extra_needed
     from selfrec.model_folder.outside import check_outside
     from selfrec.settings.dump import config_toml
+    from selfrec.source.side_places import SidePlaces
     from selfrec.words import plural
 
     with extra_needed("selfrec tune"):
@@ -75,7 +75,7 @@ def command(
     limits += [f"search.budget={'1h' if budget is None else budget}"] if budget is not None or trials is None else []
     config = configuration.load(source_options, *limits)
     with fit_display(state) as display:
-        found, rows = tune(source, config, **handed_on, study=study, listener=display)
+        found, rows = tune(source, config, SidePlaces(**side_tables), study=study, listener=display)
     click.echo()
     print_trials(rows)
     reached = next(row for row in rows if row.chosen).metrics["ndcg@20"]

@@ -96,12 +96,16 @@ WHOLE = "the contract wants a whole number"
 def test_text_in_the_place_of_a_number(record: Generator, told: str, line: str) -> None:
     with pytest.raises(PluginError) as raised:
         Bench(record).fit()
-    assert str(raised.value) == f"generator 'odd': {told}".replace("HERE", f"test_numbers.py, line {line_of(line)}")
+    assert str(raised.value) == f"generator 'odd': {told}".replace(
+        "HERE", f"test_plugin_numbers.py, line {line_of(line)}"
+    )
 
 
 def test_batches_of_no_users_are_refused() -> None:
     """A loop over none of them would train nothing, and nobody would know."""
-    with pytest.raises(PluginError, match=r"the size of its batches is -1 \(test_numbers.py, line \d+\); the contract"):
+    with pytest.raises(
+        PluginError, match=r"the size of its batches is -1 \(test_plugin_numbers.py, line \d+\); the contract"
+    ):
         Bench(of(Rounds, by_size), {"size": -1}).fit()
 
 
