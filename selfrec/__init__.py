@@ -13,10 +13,15 @@ Importing selfrec is cheap; what a function needs is imported when it is called.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from selfrec.api import Model, Recommendation, fit, load
+
+if sys.platform == "win32":
+    # Locks, atomic swaps and what a killed job leaves are those of POSIX.
+    raise ImportError("selfrec runs on Linux and macOS; on Windows, install it in WSL")
 
 __all__ = ["Model", "Recommendation", "__version__", "fit", "load"]
 

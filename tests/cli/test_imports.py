@@ -42,3 +42,12 @@ def test_commands_on_one_model_leave_pandas_alone(command: str, model: Path, sho
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(line, capture_output=True, text=True, check=False, env=surroundings)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_windows_is_told_at_once() -> None:
+    code = "import sys; sys.platform = 'win32'; import selfrec"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: selfrec runs on Linux and macOS; on Windows, install it in WSL"
+    )
