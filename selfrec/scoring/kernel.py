@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +18,7 @@ from selfrec.scoring.batches import SLOTS, SLOTS_IN_PIECES, Batch, Piece, Slots,
 from selfrec.scoring.lengths import check_length
 from selfrec.scoring.running import GraphRunner
 from selfrec.scoring.sessions import Feeds
+from selfrec.scoring.workers import Workers
 from selfrec.settings.tables import ScoringSettings
 
 if TYPE_CHECKING:
@@ -68,13 +65,9 @@ class Scorer:
         self.k = settings.k
         self.repeats = settings.repeats
         self._model = model
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = os.getpid()
-        self._queues: set[_Queue] = set()
-        self._stopped = False
         self._batch_bytes = settings.batch_megabytes * 1_000_000
         self.threads = settings.threads or available_cores()
+        self._workers: Workers[Batch] = Workers(self.threads)
         # A few dozen tensors of a batch's size a thread; a graph that wants more is no recommender of this size.
         working = _LIVE_TENSORS * self.threads * max(self._batch_bytes, 4 * model.n_items)
         self._bias = np.zeros(model.n_items, dtype=np.float32) if item_bias is None else item_bias
@@ -120,7 +113,7 @@ class Scorer:
             asked = np.flatnonzero(~done)
             most = SLOTS if self.runner.pooled is None else SLOTS_IN_PIECES
             batches = plan_batches(lengths[asked], excluded[asked], n_items, self._batch_bytes, most)
-            self._run_all(
+            self._workers.run_all(
                 partial(run, screened=screened), [replace(batch, users=asked[batch.users]) for batch in batches]
             )
         return lists
@@ -139,44 +132,9 @@ class Scorer:
         check_numbers(histories.items, n_items)
         check_numbers(exclude.items, n_items)
 
-    def _run_all(self, run: Callable[[Batch], None], batches: list[Batch]) -> None:
-        queue = _Queue(batches)
-        with self._lock:
-            self._queues.add(queue)
-            if self._stopped:
-                queue.close()
-        try:
-            if self.threads == 1 or (len(batches) <= 1 and self._pool is None):
-                queue.drain(run)
-            else:
-                pending = [self._workers().submit(queue.drain, run) for _ in range(min(self.threads, len(batches)))]
-                wait(pending)
-                for future in pending:
-                    future.result()
-        except BaseException:
-            queue.close()
-            raise
-        finally:
-            with self._lock:
-                self._queues.discard(queue)
-        if self._stopped:
-            raise RuntimeError("the scorer was stopped")
-
     def stop(self) -> None:
         """Have every call that is under way end after the batches that run now, with a RuntimeError. For good."""
-        with self._lock:
-            self._stopped = True
-            for queue in self._queues:
-                queue.close()
-
-    def _workers(self) -> ThreadPoolExecutor:
-        """The same for all calls: where two come at a time, a core that finds no more of the one begins the other."""
-        with self._lock:
-            # A fork has none of the threads.
-            if self._pool is None or self._process != os.getpid():
-                self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="selfrec-score")
-                self._process = os.getpid()
-            return self._pool
+        self._workers.stop()
 
     def _feeds(self, batch: Batch, slots: Slots, exclude: Slots, features: Float32 | None) -> Feeds:
         places = slots.places(batch.users, batch.rows, batch.length)
@@ -231,28 +189,3 @@ class Scorer:
 
     def _wrong(self, what: str) -> ModelError:
         return ModelError(f"model {str(self._model.path)!r} {what}; fit it again")
-
-
-class _Queue:
-    """Batches that several threads take from."""
-
-    def __init__(self, batches: Iterable[Batch]) -> None:
-        self._batches, self._lock = deque(batches), threading.Lock()
-
-    def drain(self, run: Callable[[Batch], None]) -> None:
-        """Run batches until there are none; a failure leaves none to the other threads."""
-        while (batch := self._next()) is not None:
-            try:
-                run(batch)
-            except BaseException:
-                self.close()
-                raise
-
-    def close(self) -> None:
-        """Leave no batch to anyone."""
-        with self._lock:
-            self._batches.clear()
-
-    def _next(self) -> Batch | None:
-        with self._lock:
-            return self._batches.popleft() if self._batches else None
