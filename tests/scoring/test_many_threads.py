@@ -12,7 +12,7 @@ import pytest
 from selfrec.errors import ModelError
 from selfrec.histories import Histories
 from selfrec.model_folder.reading import Model
-from selfrec.scoring import kernel
+from selfrec.scoring import workers
 from selfrec.scoring.job import score_table
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.running import GraphRunner
@@ -111,7 +111,7 @@ def test_an_interrupt_leaves_no_batches_to_run(model: Model, monkeypatch: pytest
         raise KeyboardInterrupt
 
     monkeypatch.setattr(GraphRunner, "run", run)
-    monkeypatch.setattr(kernel, "wait", interrupt)
+    monkeypatch.setattr(workers, "wait", interrupt)
     with pytest.raises(KeyboardInterrupt):
         scorer.score(rows)
     time.sleep(0.1)
