@@ -26,7 +26,8 @@ class Carrier(NamedTuple):
     item_id: Any
     name: str
     drop: float
-    """> 0, how far the recommendation's score falls without this item; at least so far where it leaves the list."""
+    """> 0, how far the recommendation's score falls without this item; at least so far where it leaves the list, and
+    all of the score where this is the only item."""
 
 
 class Explained(NamedTuple):

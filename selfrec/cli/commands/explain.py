@@ -37,7 +37,7 @@ def command(
     """Show which history items carry each recommendation of a user.
 
     Each item of the history is left out in turn, and the whole graph runs again: `because` names the items without
-    which the recommendation's score falls most, and how far it falls.
+    which the recommendation's score falls most, and how far it falls. An only item carries the whole score.
     """
     from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
