@@ -137,10 +137,11 @@ def gini(counts: Int64) -> float:
 
 
 def mean_popularity(counts: Int64, popularity: npt.ArrayLike) -> float:
-    """Mean number of users who chose the recommended items, over all filled slots of all lists.
+    """Mean popularity of the recommended items, over all filled slots of all lists.
 
     Average recommendation popularity (Yin et al. 2012) with slots weighted alike. counts: int64[N] from
-    `recommended_counts`; popularity: [N] users per item, as in the catalog. 0 when nothing was recommended.
+    `recommended_counts`; popularity: [N] users per item, time-decayed as in the catalog. 0 when nothing was
+    recommended.
     """
     total = counts.sum()
     return float((counts * np.asarray(popularity, dtype=np.float64)).sum() / total) if total else 0.0

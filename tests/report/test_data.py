@@ -77,6 +77,15 @@ def test_history_lengths_by_hand() -> None:
     assert (data.users, data.median) == (20, 3.0)
 
 
+@pytest.mark.parametrize(("shortest", "edges", "counts"), [(5, (4, 8, 16), (5, 6)), (4, (1, 16), (10,))])
+def test_lengths_that_nobody_has_are_in_no_bar(shortest: int, edges: tuple[int, ...], counts: tuple[int, ...]) -> None:
+    """Unless the first bar would then tell of fewer than five users."""
+    rows = [list(range(length)) for length in [7] * shortest + [9] * 6]
+    data = summaries.history_lengths(Histories.from_rows(rows, 10))
+    assert data is not None
+    assert (data.histogram.edges, data.histogram.counts) == (edges, counts)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=40))
 def test_no_bar_stands_for_fewer_than_five_users(lengths: list[int]) -> None:
