@@ -40,6 +40,12 @@ def cutoffs(length: int, ks: Iterable[int] = CUTOFFS) -> tuple[int, ...]:
     return reached or (length,)
 
 
+def main_cutoff(ks: Iterable[int]) -> int:
+    """The k that stands for all of these: 20, or the nearest shorter one, or the shortest there is."""
+    given = sorted(ks)
+    return max((k for k in given if k <= 20), default=given[0])
+
+
 def hits(ranked: Int64, targets: Histories) -> Bool:
     """bool[U, K]: is the item at this rank one of the user's hidden items?
 
