@@ -20,6 +20,7 @@ from selfrec.pipeline.recency import EVEN
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.report.data import (
+    POPULARITY_ALONE,
     CleaningRow,
     Curve,
     Generated,
@@ -78,6 +79,8 @@ def report_data(
 
 def _parts(final: Chosen) -> tuple[str, ...]:
     """The exported parts: a generator with its weight in the sum unless that is 1, and how much old items count."""
+    if not final.generators and final.ranker is None:
+        return (POPULARITY_ALONE,)
     weights = dict(zip((part.key for part in final.generators), final.weights, strict=True))
     named = [
         f"{part.kind} {part.label}" + ("" if weights.get(part.key, 1.0) == 1 else f" x {weights[part.key]:.3g}")

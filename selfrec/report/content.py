@@ -12,7 +12,7 @@ from selfrec.evaluation.groups import TAIL_OF_TASTE
 from selfrec.evaluation.metrics import RELEVANCE
 from selfrec.evaluation.result import LISTS, Evaluation, Group
 from selfrec.report import curves, figures
-from selfrec.report.data import ReportData, StageRow, TrialRow
+from selfrec.report.data import POPULARITY_ALONE, ReportData, StageRow, TrialRow
 from selfrec.report.figures import Panel
 from selfrec.words import plural
 
@@ -120,7 +120,9 @@ def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | No
     span = f", {first} to {last}".replace("-", "\u2011") if first and last else ""
     name = "A recommender" if exported is None else f"The exported pipeline is \u201c{exported.name}\u201d"
     lead = f"{name}, fitted on {plural(data.fingerprint.get('rows', 0), 'event')}{span}."
-    if data.evaluation is not None:
+    if data.parts == (POPULARITY_ALONE,):
+        lead += " Nothing was better on the validation part, so its lists are those of the most popular items."
+    elif data.evaluation is not None:
         k = data.evaluation.main_cutoff
         difference = data.evaluation.overall.difference[f"ndcg@{k}"]
         found = f"NDCG@{k} {_signed(difference.mean)}"

@@ -19,6 +19,9 @@ from selfrec.words import listed
 
 FILE_NAME = "report.json"
 
+POPULARITY_ALONE = "popularity alone"
+"""The one part of a pipeline of which no generator was kept; its extractors are not in the graph."""
+
 
 def _finite(value: Any) -> Any:
     """JSON has no NaN; a figure that is no number is a gap."""

@@ -12,7 +12,7 @@ from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.recency import Recency
-from selfrec.plugin import EpochOptions, Generator, Sizes, UserBatch
+from selfrec.plugin import EpochOptions, FeatureExtractor, Generator, Sizes, UserBatch
 from selfrec.testing import checkerboard
 
 
@@ -36,6 +36,12 @@ def test_parts_have_their_weights_and_the_recency_stands_last() -> None:
     chosen = Chosen(generators=(first, second), weights=(1.0, 0.12345))
     assert _parts(chosen) == ("generator again", "generator other x 0.123")
     assert _parts(replace(chosen, recency=Recency("position", 0.5)))[2:] == ("recency (position ^ -0.5)",)
+
+
+def test_an_extractor_without_a_generator_is_not_in_the_graph() -> None:
+    record = FeatureExtractor(name="own", summary="x", options=EpochOptions, build=lambda options, sizes: Again())
+    extractor = build_part(record, "own", EpochOptions(), Sizes(items=3), 0)
+    assert _parts(Chosen(extractors=(extractor,))) == ("popularity alone",)
 
 
 def test_generators_of_the_same_lists_are_shown_once() -> None:

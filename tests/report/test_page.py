@@ -153,6 +153,12 @@ def test_no_evidence_of_a_difference_is_not_said_to_be_none(low: float | None, h
     assert f"On the test part its lists {told}" in render(DATA.model_copy(update={"evaluation": evaluation}))
 
 
+def test_popularity_is_not_compared_with_itself() -> None:
+    page = render(DATA.model_copy(update={"parts": ("popularity alone",)}))
+    assert "Nothing was better on the validation part, so its lists are those of the most popular items." in page
+    assert "On the test part its lists" not in page
+
+
 def test_mean_popularity_says_that_older_choices_count_less() -> None:
     assert "users an item, older choices counting less</" in PAGE
     untimed = DATA.model_copy(update={"fingerprint": {"rows": 10, "first": None}})
