@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec import columns
 from selfrec.errors import EmptyDataError, SettingsError
-from selfrec.scoring.kernel import Scorer, available_cores
+from selfrec.scoring.kernel import NEVER, available_cores
 from selfrec.scoring.notes import reader_notes
+from selfrec.scoring.one_item import OneItem
 from selfrec.scoring.similar import item_number
 from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -61,8 +61,8 @@ def audience(
 ) -> Audience:
     """The k users of a source with the highest score for an item.
 
-    The graph runs for every user with all other items removed, so the score is the one the item has in that user's
-    list. Scores of different users are compared as the model gives them. Memory holds one shard and the k best.
+    The score is the one that the item has in a user's list (see OneItem). Scores of different users are compared as the
+    model gives them. Memory holds one shard and the k best.
 
     settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
     table of the source or a file.
@@ -74,9 +74,7 @@ def audience(
     number = item_number(model, item_id)
     source = model.config.source if source is None else source
     settings = (model.config.scoring if settings is None else settings).model_copy(update={"k": 1})
-    bias = np.full(model.n_items, -np.inf, dtype=np.float32)
-    bias[number] = 0
-    scorer = Scorer(model, settings, item_bias=bias)
+    item = OneItem(model, number, settings)
     config = model.config.model_copy(update={"source": source, "scoring": settings})
     with open_source(
         source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
@@ -89,7 +87,7 @@ def audience(
         done = cold = seen = 0
         for shard_number in range(reader.shards):
             shard = reader.read(shard_number)
-            scored, cold_here = _scored(model, scorer, shard)
+            scored, cold_here = _scored(model, item, shard)
             cold += cold_here
             seen += len(shard) - cold_here - scored.num_rows
             best = _best(scored if best is None else pa.concat_tables([best, scored]), k)
@@ -102,13 +100,13 @@ def audience(
     return Audience(listed, reader.users, cold, seen, notes)
 
 
-def _scored(model: Model, scorer: Scorer, shard: UserShard) -> tuple[pa.Table, int]:
+def _scored(model: Model, item: OneItem, shard: UserShard) -> tuple[pa.Table, int]:
     """user_id and score of the users who can get the item, and how many of the others are cold."""
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
-    lists = scorer.score(histories, shard.seen(histories))
+    scores = item.scores(histories, shard.seen(histories))
     warm = histories.lengths > 0
-    gets = warm & (lists.items[:, 0] < model.n_items)
-    table = pa.table({columns.USER_ID: shard.user_ids, columns.SCORE: lists.scores[:, 0]})
+    gets = warm & (scores > NEVER)
+    table = pa.table({columns.USER_ID: shard.user_ids, columns.SCORE: scores})
     return table.filter(pa.array(gets)), int((~warm).sum())
 
 
