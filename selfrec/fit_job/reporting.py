@@ -61,6 +61,7 @@ def report_data(
         config=config.model_dump(mode="json"),
         graph=graph_of(recommender.top_k, recommender.extra_inputs),
         parts=_parts(final),
+        popularity_half_lives=stages.parts.half_lives.days(dataset.refit),
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),

@@ -151,7 +151,10 @@ def sections(data: ReportData) -> Iterable[Section]:
     if data.trials:
         yield Section("search", "Search for options", _SEARCH_TEXT, (_trial_table(data.trials),))
     if data.evaluation is not None:
-        text, tables = _test_text(data.evaluation), tuple(_evaluation_tables(data.evaluation, decayed=_decayed(data)))
+        text, tables = (
+            _test_text(data, data.evaluation),
+            tuple(_evaluation_tables(data.evaluation, decayed=_decayed(data))),
+        )
         yield Section("test", "Test", text, tables, tuple(figures.cutoffs(data.evaluation)))
     yield from _data_sections(data)
     drawn = tuple(panel for curve in data.curves for panel in curves.panels(curve))
@@ -278,7 +281,7 @@ def _trial_table(trials: tuple[TrialRow, ...]) -> Table:
     return Table("Trials on the validation part", columns, tuple(rows))
 
 
-def _test_text(evaluation: Evaluation) -> str:
+def _test_text(data: ReportData, evaluation: Evaluation) -> str:
     hidden = plural(evaluation.hidden_items, "hidden item")
     text = f"The exported graph on {plural(evaluation.users, 'test user')} and {hidden}"
     if evaluation.hidden_outside_catalog:
@@ -289,6 +292,8 @@ def _test_text(evaluation: Evaluation) -> str:
         text += f" {plural(evaluation.users_skipped, 'user')} without a hidden item left out."
     if any(group.name == TAIL_OF_TASTE for group in evaluation.groups):
         text += " The tail of taste is the tenth of the users whose history holds the least popular items on average."
+    if data.popularity_in_words:
+        text += f" {data.popularity_in_words}"
     return f"{text} Differences are paired by user; intervals by the normal approximation."
 
 

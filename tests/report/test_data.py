@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from selfrec.errors import ModelError
 from selfrec.histories import Histories
 from selfrec.report import summaries
+from selfrec.report.card import model_card
 from selfrec.report.data import Curve, ReportData, StageRow, curve_of, graph_of
+from selfrec.report.page import render
 from tests.report.sample import sample_data
 
 
@@ -65,6 +67,23 @@ def test_graph_names_the_inputs_its_parts_ask_for() -> None:
     assert [tensor.name for tensor in graph.inputs[4:]] == ["ages", "user_features"]
     assert graph.inputs[5].meaning == "user columns (age, income); 0 is unknown"
     assert graph.outputs[0].shape == "[batch, 50]"
+
+
+@pytest.mark.parametrize(
+    ("half_lives", "told"),
+    [
+        ((), ""),
+        ((1.0,), "Popularity has a half-life of 1 day."),
+        ((1234.56,), "Popularity has a half-life of 1,235 days."),
+        ((12.345, 2.469), "Popularity is a mean of half-lives of 12.3 and 2.47 days."),
+    ],
+)
+def test_what_popularity_is_stands_on_the_page_and_the_card(half_lives: tuple[float, ...], told: str) -> None:
+    data = sample_data().model_copy(update={"popularity_half_lives": half_lives})
+    assert data.popularity_in_words == told
+    for text in (render(data), model_card(data)):
+        assert told in text
+        assert ("half-li" in text) == bool(told)
 
 
 def test_history_lengths_by_hand() -> None:
