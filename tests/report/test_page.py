@@ -14,7 +14,7 @@ from selfrec.errors import TargetError
 from selfrec.evaluation.result import Difference
 from selfrec.report import style
 from selfrec.report.card import model_card, write_model_card
-from selfrec.report.data import Curve, Histogram, HistoryLengths, ReportData, StageRow, graph_of
+from selfrec.report.data import Curve, Histogram, HistoryLengths, ReportData, SplitRow, StageRow, graph_of
 from selfrec.report.figures import history_lengths
 from selfrec.report.page import TEMPLATES, render, write_report
 from tests.report.sample import sample_data
@@ -266,6 +266,17 @@ def test_card_holds_the_facts() -> None:
     assert "| autoencoder | 0.1642 | 0.1127 | 0.1904 | yes |" in card
     assert "Items of fewer than 5 users are not in it." in card
     assert "\n\n\n" not in card
+
+
+def test_one_user_is_no_users_on_the_card() -> None:
+    assert DATA.evaluation is not None
+    groups = tuple(group.model_copy(update={"users": 1}) for group in DATA.evaluation.groups)
+    evaluation = DATA.evaluation.model_copy(update={"users": 1, "groups": groups})
+    splits = (SplitRow(name="test", users=1, rows=1),)
+    card = model_card(DATA.model_copy(update={"evaluation": evaluation, "splits": splits}))
+    for text in ("On the test part, 1 user:", "tail of taste (1 user) ", "Split `leave-last`: test 1 user, 1 row."):
+        assert text in card
+    assert not re.search(r"\b1 (users|rows)", card)
 
 
 def test_card_tables_are_whole() -> None:
