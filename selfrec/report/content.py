@@ -105,9 +105,14 @@ def summary(data: ReportData) -> Summary:
         )
         facts += [
             Fact(f"NDCG@{k}, test part", f"{ours:.4f}", f"popularity {theirs:.4f}"),
-            Fact(f"Coverage@{k}", f"{data.evaluation.lists[f'coverage@{k}']:.0%}", "of the catalog recommended"),
+            Fact(f"Coverage@{k}", _percent(data.evaluation.lists[f"coverage@{k}"]), "of the catalog recommended"),
         ]
     return Summary(_lead(data, exported, popularity), facts)
+
+
+def _percent(share: float) -> str:
+    """Coverage of a large catalog is often below one per cent, and not 0."""
+    return f"{share:.0%}" if share >= 0.1 else f"{100 * share:.2g}%"
 
 
 def _in_catalog(data: ReportData) -> str:

@@ -14,6 +14,7 @@ from selfrec.errors import TargetError
 from selfrec.evaluation.result import Difference
 from selfrec.report import style
 from selfrec.report.card import model_card, write_model_card
+from selfrec.report.content import summary
 from selfrec.report.data import Curve, Histogram, HistoryLengths, ReportData, SplitRow, StageRow, graph_of
 from selfrec.report.figures import history_lengths
 from selfrec.report.page import TEMPLATES, render, write_report
@@ -157,6 +158,17 @@ def test_popularity_is_not_compared_with_itself() -> None:
     page = render(DATA.model_copy(update={"parts": ("popularity alone",)}))
     assert "Nothing was better on the validation part, so its lists are those of the most popular items." in page
     assert "On the test part its lists" not in page
+
+
+@pytest.mark.parametrize(
+    ("coverage", "told"), [(0.0, "0%"), (0.0043, "0.43%"), (0.0999, "10%"), (0.1, "10%"), (0.844, "84%"), (1.0, "100%")]
+)
+def test_a_small_coverage_is_not_none(coverage: float, told: str) -> None:
+    assert DATA.evaluation is not None
+    lists = {**DATA.evaluation.lists, "coverage@20": coverage}
+    evaluation = DATA.evaluation.model_copy(update={"lists": lists})
+    facts = {fact.name: fact.value for fact in summary(DATA.model_copy(update={"evaluation": evaluation})).facts}
+    assert facts["Coverage@20"] == told
 
 
 def test_mean_popularity_says_that_older_choices_count_less() -> None:
