@@ -57,6 +57,7 @@ def audience(
     settings: ScoringSettings | None = None,
     source: SourceSettings | None = None,
     users: str | None = None,
+    user_features: str | None = None,
     progress: Progress | None = None,
 ) -> Audience:
     """The k users of a source with the highest score for an item.
@@ -65,7 +66,7 @@ def audience(
     model gives them. Memory holds one shard and the k best.
 
     settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
-    table of the source or a file.
+    table of the source or a file. user_features: as of `explain`.
     Raises SettingsError where the catalog does not have the item or k is below 1, EmptyDataError where there are no
     users, SourceError, ColumnError, ModelError.
     """
@@ -79,7 +80,9 @@ def audience(
     with open_source(
         source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
     ) as opened:
-        reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table_of(model))
+        reader = HistoryReader(
+            opened, config, model.catalog, users=users, user_table=user_table_of(model, user_features)
+        )
         if not reader.users:
             raise EmptyDataError(f"{users or opened.name}: no users to choose among; name a table with user ids")
         notes = reader_notes(model, opened, reader)
