@@ -112,7 +112,7 @@ def _columns(model: Model, dataset: Dataset) -> list[str]:
 def _left_out(dataset: Dataset) -> list[str]:
     """That users or rows are held out and yet not measured."""
     return [
-        f"of {plural(line.rows_before, 'held-out row')} {line.rows_dropped:,} are not measured: {line.note}"
+        f"of {plural(line.rows_before, 'held-out row')} {line.rows_before - line.rows_dropped:,} count: {line.note}"
         for line in dataset.report
         if line.rule == "test part" and line.rows_dropped
     ]
