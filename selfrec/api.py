@@ -136,16 +136,26 @@ class Model:
         *,
         most: int = 3,
         repeats: bool = False,
+        user_features: AnyPath | None = None,
         source_options: Mapping[str, Any] | None = None,
     ) -> Explanation:
         """The list of one user, k long (see `recommend`), with the history items that carry each recommendation.
 
-        Like `selfrec explain`. most: history items named for each. source_options: fields of SourceSettings that differ
-        from the fit's.
+        Like `selfrec explain`. most: history items named for each. user_features: as of `score`. source_options: fields
+        of SourceSettings that differ from the fit's.
         """
         settings = changed(self.config.source, source_options or {}, "source")
         place, length = _source(source), list_length(self.folder, k)
-        return explain(self.folder, place, user, length, most=most, repeats=repeats, source=settings)
+        return explain(
+            self.folder,
+            place,
+            user,
+            length,
+            most=most,
+            repeats=repeats,
+            source=settings,
+            user_features=_text(user_features, "user_features"),
+        )
 
     def audience(
         self,
@@ -154,13 +164,14 @@ class Model:
         k: int = 1000,
         *,
         users: AnyPath | None = None,
+        user_features: AnyPath | None = None,
         source_options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
         **scoring: Any,
     ) -> Audience:
         """The k users whom an item suits best; like `selfrec audience`.
 
-        users: whom to choose among. source_options: as of `explain`. scoring: as of `score`, without k.
+        users: whom to choose among. user_features, source_options: as of `explain`. scoring: as of `score`, without k.
         """
         return audience(
             self.folder,
@@ -170,6 +181,7 @@ class Model:
             settings=changed(self.config.scoring, scoring, "scoring"),
             source=changed(self.config.source, source_options or {}, "source"),
             users=_text(users, "users"),
+            user_features=_text(user_features, "user_features"),
             progress=progress,
         )
 

@@ -227,6 +227,30 @@ class TestEvaluateAndRecommend:
             "no value known to the model in column 'kind' (such as 'EVEN', in the fit 'even'); all unknown" in notes[0]
         )
 
+    def test_explain_and_audience_read_columns_from_another_place(
+        self, shop: Path, model: Path, tmp_path: Path
+    ) -> None:
+        """Where the fit's table is gone, as `--user-features` says that they do; the scores are those of `score`."""
+        events = tmp_path / "events.parquet"
+        with duckdb.connect(str(shop), read_only=True) as connection:
+            connection.execute(f"COPY events TO '{events}'")
+        asked = [("explain", "--user", "house 3", "-k", "5"), ("audience", "--item", "1002")]
+        for verb, *options in asked:
+            assert (
+                "--user-features names another place, or `none`" in selfrec(verb, model, events, *options, fails=1).err
+            )
+        for place in (f"{shop}::people", "none"):
+            lists = scored(model, events, tmp_path / "lists.parquet", "--user-features", place)
+            explained, found = (
+                json.loads(selfrec(verb, model, events, *options, "--user-features", place, "--json").out)
+                for verb, *options in asked
+            )
+            own = [(item["item_id"], pytest.approx(item["score"], abs=1e-5)) for item in explained["items"]]
+            assert own == lists["house 3"]
+            members = {member["user_id"]: member["score"] for member in found["users"]}
+            listed = {user: score for user, row in lists.items() for item, score in row if item == 1002}
+            assert {user: members[user] for user in listed} == pytest.approx(listed, abs=1e-5)
+
     def test_recommend_is_neutral(self, model: Path) -> None:
         """The list of a user of whom nothing but the history is known: the graph with ages and columns of 0."""
         shown = json.loads(selfrec("recommend", model, "--history", "1002,1006,1010", "-k", "4", "--json").out)

@@ -15,7 +15,7 @@ from selfrec.settings.config import changed
 from selfrec.settings.tables import Config, ScoringSettings
 from selfrec.settings.validation import validated
 from selfrec.source.dataset import Dataset, load_for_model
-from selfrec.source.mapping import missed
+from selfrec.source.mapping import gained, missed
 from selfrec.source.side_tables import qualified
 from selfrec.words import plural
 
@@ -48,10 +48,10 @@ def evaluate_held_out(
     table = user_table_of(model, user_features)
     if test is None:
         dataset = _split_again(model, source, config, table)
-        notes = [*_missed(model, dataset), *dataset.notes, *_notes(model, dataset.fingerprint)]
+        notes = [*_columns(model, dataset), *dataset.notes, *_notes(model, dataset.fingerprint)]
     else:
         dataset = _given_apart(model, source, test, config, table)
-        notes = [*_missed(model, dataset), *dataset.notes]
+        notes = [*_columns(model, dataset), *dataset.notes]
     total = len(dataset.test)
     measured = evaluate_model(
         model,
@@ -59,7 +59,7 @@ def evaluate_held_out(
         settings=settings,
         on_users=None if on_users is None else lambda done: on_users(done, total),
     )
-    return measured, [*notes, *_misses(measured, model)]
+    return measured, [*notes, *_left_out(dataset), *_misses(measured, model)]
 
 
 def _split_again(model: Model, source: str, config: Config, table: SideTable | None) -> Dataset:
@@ -69,13 +69,21 @@ def _split_again(model: Model, source: str, config: Config, table: SideTable | N
             f"model {str(model.path)!r} was fitted with split.test = 0, so nothing was held out; give the rows to be "
             "predicted with --test, or fit again with -o split.test=0.1"
         )
-    dataset = load_for_model(source, config, model.catalog, table)
+    dataset = load_for_model(source, _split_of_the_fit(model, config), model.catalog, table)
     if len(dataset.test) == 0:
         raise EmptyDataError(
             f"{source}: no held-out user has an item of the model's catalog to be shown, so there is nothing to "
             "evaluate; name the source the model was fitted on"
         )
     return dataset
+
+
+def _split_of_the_fit(model: Model, config: Config) -> Config:
+    """A split that was left open was by chance where the fit had no times. It stays so where the source has some by
+    now: most of each user's newest items were trained on."""
+    if config.split.kind is not None or model.manifest.columns.timestamp is not None:
+        return config
+    return config.model_copy(update={"split": config.split.model_copy(update={"kind": "random"})})
 
 
 def _given_apart(model: Model, source: str, test: str, config: Config, table: SideTable | None) -> Dataset:
@@ -92,12 +100,22 @@ def _given_apart(model: Model, source: str, test: str, config: Config, table: Si
     return replace(dataset, notes=(*guesses, *dataset.notes))
 
 
-def _missed(model: Model, dataset: Dataset) -> list[str]:
-    """The columns that the source has no more, and how it is split without them."""
-    lines = missed(model.manifest.columns.model_dump(), dataset.columns)
+def _columns(model: Model, dataset: Dataset) -> list[str]:
+    """The columns that the source has no more, how it is split without them, and those that it has by now."""
+    fitted = model.manifest.columns.model_dump()
+    lines = missed(fitted, dataset.columns)
     if lines and model.config.split.kind is None:
         lines.append(f"what is held out is chosen by what there is, now by the split {dataset.split!r}")
-    return lines
+    return [*lines, *gained(fitted, dataset.columns)]
+
+
+def _left_out(dataset: Dataset) -> list[str]:
+    """That users or rows are held out and yet not measured."""
+    return [
+        f"of {plural(line.rows_before, 'held-out row')} {line.rows_before - line.rows_dropped:,} count: {line.note}"
+        for line in dataset.report
+        if line.rule == "test part" and line.rows_dropped
+    ]
 
 
 MANY_MISSES = 0.1

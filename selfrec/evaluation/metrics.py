@@ -40,6 +40,12 @@ def cutoffs(length: int, ks: Iterable[int] = CUTOFFS) -> tuple[int, ...]:
     return reached or (length,)
 
 
+def main_cutoff(ks: Iterable[int]) -> int:
+    """The k that stands for all of these: 20, or the nearest shorter one, or the shortest there is."""
+    given = sorted(ks)
+    return max((k for k in given if k <= 20), default=given[0])
+
+
 def hits(ranked: Int64, targets: Histories) -> Bool:
     """bool[U, K]: is the item at this rank one of the user's hidden items?
 
@@ -120,10 +126,11 @@ def gini(counts: Int64) -> float:
 
 
 def mean_popularity(counts: Int64, popularity: npt.ArrayLike) -> float:
-    """Mean number of users who chose the recommended items, over all filled slots of all lists.
+    """Mean popularity of the recommended items, over all filled slots of all lists.
 
     Average recommendation popularity (Yin et al. 2012) with slots weighted alike. counts: int64[N] from
-    `recommended_counts`; popularity: [N] users per item, as in the catalog. 0 when nothing was recommended.
+    `recommended_counts`; popularity: [N] users per item, time-decayed as in the catalog. 0 when nothing was
+    recommended.
     """
     total = counts.sum()
     return float((counts * np.asarray(popularity, dtype=np.float64)).sum() / total) if total else 0.0

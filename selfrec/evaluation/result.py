@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selfrec.evaluation.metrics import RELEVANCE
+from selfrec.evaluation.metrics import RELEVANCE, main_cutoff
 
 LISTS = ("coverage", "gini", "mean_popularity")
 """Metrics of all lists together, in the order they are shown."""
@@ -66,7 +66,7 @@ class Evaluation(_Frozen):
     @property
     def main_cutoff(self) -> int:
         """20, or the nearest shorter list length, or the shortest there is."""
-        return max((k for k in self.cutoffs if k <= 20), default=self.cutoffs[0])
+        return main_cutoff(self.cutoffs)
 
     @property
     def overall(self) -> Group:

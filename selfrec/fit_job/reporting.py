@@ -20,6 +20,7 @@ from selfrec.pipeline.pipeline_training import AUGMENTED, SELECTION
 from selfrec.pipeline.recency import EVEN
 from selfrec.pipeline.stages import StageTrainer
 from selfrec.report.data import (
+    POPULARITY_ALONE,
     CleaningRow,
     Curve,
     Generated,
@@ -53,6 +54,7 @@ def report_data(fitted: FittedPipeline, evaluation: Evaluation | None) -> Report
         config=config.model_dump(mode="json"),
         graph=graph_of(recommender.top_k, recommender.extra_inputs),
         parts=_parts(fitted.final),
+        popularity_half_lives=stages.parts.half_lives.days(dataset.refit),
         split=dataset.split,
         cleaning=tuple(CleaningRow(**asdict(row)) for row in dataset.report),
         splits=_splits(dataset),
@@ -73,6 +75,8 @@ def report_data(fitted: FittedPipeline, evaluation: Evaluation | None) -> Report
 
 def _parts(final: Chosen) -> tuple[str, ...]:
     """The exported parts: a generator with its weight in the sum unless that is 1, and how much old items count."""
+    if not final.generators and final.ranker is None:
+        return (POPULARITY_ALONE,)
     weights = dict(zip((part.key for part in final.generators), final.weights, strict=True))
     named = [
         f"{part.kind} {part.label}" + ("" if weights.get(part.key, 1.0) == 1 else f" x {weights[part.key]:.3g}")

@@ -8,6 +8,7 @@ from selfrec.errors import TargetError, one_line
 from selfrec.report.content import metric_name
 from selfrec.report.data import ReportData
 from selfrec.report.page import environment
+from selfrec.words import plural
 
 CARD_METRICS = ("ndcg", "recall", "precision", "hit_rate", "mrr", "map")
 
@@ -24,7 +25,7 @@ def write_model_card(data: ReportData, path: Path) -> None:
 def model_card(data: ReportData) -> str:
     """The card as Markdown text, after the sections of Mitchell et al. 2019, "Model cards for model reporting"."""
     template = environment().get_template("model_card.md.j2")
-    template.globals.update(metric_name=metric_name, cell=_cell, card_metrics=CARD_METRICS)
+    template.globals.update(metric_name=metric_name, cell=_cell, plural=plural, card_metrics=CARD_METRICS)
     return template.render(data=data, cleaning=data.config.get("cleaning", {})).rstrip() + "\n"
 
 

@@ -12,7 +12,7 @@ from selfrec.evaluation.groups import TAIL_OF_TASTE
 from selfrec.evaluation.metrics import RELEVANCE
 from selfrec.evaluation.result import LISTS, Evaluation, Group
 from selfrec.report import curves, figures
-from selfrec.report.data import ReportData, StageRow, TrialRow
+from selfrec.report.data import POPULARITY_ALONE, ReportData, StageRow, TrialRow
 from selfrec.report.figures import Panel
 from selfrec.words import plural
 
@@ -105,9 +105,14 @@ def summary(data: ReportData) -> Summary:
         )
         facts += [
             Fact(f"NDCG@{k}, test part", f"{ours:.4f}", f"popularity {theirs:.4f}"),
-            Fact(f"Coverage@{k}", f"{data.evaluation.lists[f'coverage@{k}']:.0%}", "of the catalog recommended"),
+            Fact(f"Coverage@{k}", _percent(data.evaluation.lists[f"coverage@{k}"]), "of the catalog recommended"),
         ]
     return Summary(_lead(data, exported, popularity), facts)
+
+
+def _percent(share: float) -> str:
+    """Coverage of a large catalog is often below one per cent, and not 0."""
+    return f"{share:.0%}" if share >= 0.1 else f"{100 * share:.2g}%"
 
 
 def _in_catalog(data: ReportData) -> str:
@@ -120,15 +125,20 @@ def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | No
     span = f", {first} to {last}".replace("-", "\u2011") if first and last else ""
     name = "A recommender" if exported is None else f"The exported pipeline is \u201c{exported.name}\u201d"
     lead = f"{name}, fitted on {plural(data.fingerprint.get('rows', 0), 'event')}{span}."
-    if data.evaluation is not None:
+    if data.parts == (POPULARITY_ALONE,):
+        lead += " Nothing was better on the validation part, so its lists are those of the most popular items."
+    elif data.evaluation is not None:
         k = data.evaluation.main_cutoff
         difference = data.evaluation.overall.difference[f"ndcg@{k}"]
-        better, sure = "as good as", ""
-        if difference.low is not None and difference.high is not None:
-            sure = f" (NDCG@{k} {_signed(difference.mean)}, "
-            sure += f"95% interval {_signed(difference.low)} to {_signed(difference.high)})"
-            better = "better than" if difference.low > 0 else "worse than" if difference.high < 0 else better
-        lead += f" On the test part its lists are {better} lists of the most popular items{sure}."
+        found = f"NDCG@{k} {_signed(difference.mean)}"
+        # No evidence of a difference is none that there is no difference.
+        told = "cannot be told from"
+        if difference.low is None or difference.high is None:
+            found += ", of one user"
+        else:
+            found += f", 95% interval {_signed(difference.low)} to {_signed(difference.high)}"
+            told = "are better than" if difference.low > 0 else "are worse than" if difference.high < 0 else told
+        lead += f" On the test part its lists {told} lists of the most popular items ({found})."
     elif exported is not None and popularity is not None:
         ours, theirs = exported.metrics.get("ndcg@20"), popularity.metrics.get("ndcg@20")
         if ours is not None and theirs is not None:
@@ -146,7 +156,10 @@ def sections(data: ReportData) -> Iterable[Section]:
     if data.trials:
         yield Section("search", "Search for options", _SEARCH_TEXT, (_trial_table(data.trials),))
     if data.evaluation is not None:
-        text, tables = _test_text(data.evaluation), tuple(_evaluation_tables(data.evaluation))
+        text, tables = (
+            _test_text(data, data.evaluation),
+            tuple(_evaluation_tables(data.evaluation, decayed=_decayed(data))),
+        )
         yield Section("test", "Test", text, tables, tuple(figures.cutoffs(data.evaluation)))
     yield from _data_sections(data)
     drawn = tuple(panel for curve in data.curves for panel in curves.panels(curve))
@@ -273,7 +286,7 @@ def _trial_table(trials: tuple[TrialRow, ...]) -> Table:
     return Table("Trials on the validation part", columns, tuple(rows))
 
 
-def _test_text(evaluation: Evaluation) -> str:
+def _test_text(data: ReportData, evaluation: Evaluation) -> str:
     hidden = plural(evaluation.hidden_items, "hidden item")
     text = f"The exported graph on {plural(evaluation.users, 'test user')} and {hidden}"
     if evaluation.hidden_outside_catalog:
@@ -284,13 +297,15 @@ def _test_text(evaluation: Evaluation) -> str:
         text += f" {plural(evaluation.users_skipped, 'user')} without a hidden item left out."
     if any(group.name == TAIL_OF_TASTE for group in evaluation.groups):
         text += " The tail of taste is the tenth of the users whose history holds the least popular items on average."
+    if data.popularity_in_words:
+        text += f" {data.popularity_in_words}"
     return f"{text} Differences are paired by user; intervals by the normal approximation."
 
 
-def _evaluation_tables(evaluation: Evaluation) -> Iterable[Table]:
+def _evaluation_tables(evaluation: Evaluation, *, decayed: bool) -> Iterable[Table]:
     k = evaluation.main_cutoff
     relevance = tuple(_figures(metric_name(f"{name}@{k}"), evaluation.overall, f"{name}@{k}") for name in RELEVANCE)
-    lists = tuple(_list_figures(evaluation, f"{name}@{k}") for name in LISTS)
+    lists = tuple(_list_figures(evaluation, f"{name}@{k}", decayed=decayed) for name in LISTS)
     headings = ("Metric", "Model", "Popularity", "Difference and its 95% interval")
     yield Table(f"Lists of {k} against the {k} most popular unseen items", _columns(headings), relevance + lists)
     if len(evaluation.groups) > 1:
@@ -307,12 +322,18 @@ def _figures(name: str, group: Group, metric: str, note: str = "") -> Line:
     return Line((Cell(name, note=note), *map(Cell, values), Cell(_signed(difference.mean), note=interval)))
 
 
-def _list_figures(evaluation: Evaluation, metric: str) -> Line:
+def _decayed(data: ReportData) -> bool:
+    """Whether the catalog's popularity counts older choices less, as it does where events have times."""
+    return bool(data.fingerprint.get("first"))
+
+
+def _list_figures(evaluation: Evaluation, metric: str, *, decayed: bool) -> Line:
     ours, theirs = evaluation.lists[metric], evaluation.popularity_lists[metric]
     users = metric.startswith("mean_popularity")
     digits = 1 if users else 4
     values = (f"{ours:,.{digits}f}", f"{theirs:,.{digits}f}", _signed(ours - theirs, digits))
-    return Line((Cell(metric_name(metric), note="users an item" if users else ""), *map(Cell, values)))
+    note = "users an item, older choices counting less" if decayed else "users an item"
+    return Line((Cell(metric_name(metric), note=note if users else ""), *map(Cell, values)))
 
 
 def _columns(names: Iterable[str]) -> tuple[Column, ...]:

@@ -19,6 +19,9 @@ from selfrec.words import listed
 
 FILE_NAME = "report.json"
 
+POPULARITY_ALONE = "popularity alone"
+"""The one part of a pipeline of which no generator was kept; its extractors are not in the graph."""
+
 
 def _finite(value: Any) -> Any:
     """JSON has no NaN; a figure that is no number is a gap."""
@@ -200,7 +203,22 @@ class ReportData(_Frozen):
     item_popularity: PopularityCurve | None = None
     reconstruction: Reconstruction | None = None
     generated: tuple[Generated, ...] = ()
+    popularity_half_lives: tuple[float, ...] = Field(
+        (),
+        description="Days after which a choice counts half in the popularity that lists are compared with, several for "
+        "their mean; none where all choices count alike, and in earlier reports.",
+    )
     evaluation: Evaluation | None = Field(None, description="Of the exported graph on the test part.")
+
+    @property
+    def popularity_in_words(self) -> str:
+        """A sentence on the half-lives; empty where there is none."""
+        days = [f"{days:,.0f}" if days >= 100 else f"{days:.3g}" for days in self.popularity_half_lives]
+        if not days:
+            return ""
+        if len(days) == 1:
+            return f"Popularity has a half-life of {days[0]} day{'' if days[0] == '1' else 's'}."
+        return f"Popularity is a mean of half-lives of {listed(days)} days."
 
     def write(self, folder: Path) -> None:
         """Write report.json into the folder."""

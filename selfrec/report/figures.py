@@ -47,9 +47,9 @@ def history_lengths(data: HistoryLengths) -> Panel:
         ax.set_xlabel("items in the history")
         ax.set_ylabel("users")
         svg = to_svg(drawn, f"Bar chart of users by number of items. {title}.")
-    return Panel(
-        title, svg, f"{plural(data.users, 'user')}, {data.mean:,.1f} items on average. Lengths double from bar to bar."
-    )
+    doubled = all(high == max(1, 2 * low) for low, high in pairwise(edges))
+    steps = "Lengths double from bar to bar" if doubled else "Lengths double, and bars of few users are joined"
+    return Panel(title, svg, f"{plural(data.users, 'user')}, {data.mean:,.1f} items on average. {steps}.")
 
 
 def item_popularity(data: PopularityCurve) -> Panel:
@@ -98,7 +98,7 @@ def _by_cutoff(data: Evaluation, metric: str, name: str) -> Panel:
 
 def reconstruction(data: Reconstruction) -> Panel:
     """Scores of items in a history against all others."""
-    title = f"An item of the history scores above any other item {data.separation:.0%} of the time"
+    title = f"An item of the history scores above another item {data.separation:.0%} of the time"
     with figure("reconstruction", 3.3) as (drawn, (ax,)):
         for histogram, colour in ((data.other, ORANGE), (data.own, BLUE)):
             ax.stairs(histogram.counts, histogram.edges, fill=True, color=colour, alpha=0.25)

@@ -19,7 +19,8 @@ Float64 = npt.NDArray[np.float64]
 
 
 def history_lengths(histories: Histories) -> HistoryLengths | None:
-    """Users by number of items, in bins that double: 1, 2-3, 4-7, ...; None for fewer than 5 users."""
+    """Users by number of items, in bins that double: 1, 2-3, 4-7, ..., from the first that has users on; None for fewer
+    than 5 users."""
     lengths = histories.lengths
     if len(lengths) < FEWEST_USERS:
         return None
@@ -27,6 +28,9 @@ def history_lengths(histories: Histories) -> HistoryLengths | None:
     if lengths.min() > 0:
         edges = edges[1:]
     counts, _ = np.histogram(lengths, edges)
+    first = int(np.flatnonzero(counts)[0])
+    if counts[first] >= FEWEST_USERS:
+        edges, counts = edges[first:], counts[first:]
     kept_edges, kept = _merge_small(edges, counts)
     return HistoryLengths(
         histogram=Histogram(edges=tuple(map(float, kept_edges)), counts=tuple(map(float, kept))),

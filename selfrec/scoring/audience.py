@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from selfrec import columns
 from selfrec.cores import available_cores
 from selfrec.errors import EmptyDataError, SettingsError
-from selfrec.scoring.kernel import Scorer
+from selfrec.scoring.kernel import NEVER
 from selfrec.scoring.notes import reader_notes
+from selfrec.scoring.one_item import OneItem
 from selfrec.scoring.similar import item_number
 from selfrec.scoring.user_columns import user_table_of
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -58,15 +58,16 @@ def audience(
     settings: ScoringSettings | None = None,
     source: SourceSettings | None = None,
     users: str | None = None,
+    user_features: str | None = None,
     progress: Progress | None = None,
 ) -> Audience:
     """The k users of a source with the highest score for an item.
 
-    The graph runs for every user with all other items removed, so the score is the one the item has in that user's
-    list. Scores of different users are compared as the model gives them. Memory holds one shard and the k best.
+    The score is the one that the item has in a user's list (see OneItem). Scores of different users are compared as the
+    model gives them. Memory holds one shard and the k best.
 
     settings: as of `score`; their k is not read. source: as the model was fitted when None. users: whom to ask, a
-    table of the source or a file.
+    table of the source or a file. user_features: as of `explain`.
     Raises SettingsError where the catalog does not have the item or k is below 1, EmptyDataError where there are no
     users, SourceError, ColumnError, ModelError.
     """
@@ -75,32 +76,32 @@ def audience(
     number = item_number(model, item_id)
     source = model.config.source if source is None else source
     settings = (model.config.scoring if settings is None else settings).model_copy(update={"k": 1})
-    bias = np.full(model.n_items, -np.inf, dtype=np.float32)
-    bias[number] = 0
-    scorer = Scorer(model, settings, item_bias=bias)
+    item = OneItem(model, number, settings)
     config = model.config.model_copy(update={"source": source, "scoring": settings})
     with open_source(
         source_path, source, memory_megabytes=settings.memory_megabytes, threads=settings.threads or available_cores()
     ) as opened:
-        reader = HistoryReader(opened, config, model.catalog, users=users, user_table=user_table_of(model))
+        reader = HistoryReader(
+            opened, config, model.catalog, users=users, user_table=user_table_of(model, user_features)
+        )
         if not reader.users:
             raise EmptyDataError(f"{users or opened.name}: no users to choose among; name a table with user ids")
         notes = reader_notes(model, opened, reader)
-        best, cold, seen = _gather(model, scorer, reader, k, progress)
+        best, cold, seen = _gather(model, item, reader, k, progress)
         ids, scores = best.column(columns.USER_ID).to_pylist(), best.column(columns.SCORE).to_pylist()
         listed = [Member(rank, *pair) for rank, pair in enumerate(zip(ids, scores, strict=True), start=1)]
         return Audience(listed, reader.users, cold, seen, notes)
 
 
 def _gather(
-    model: Model, scorer: Scorer, reader: HistoryReader, k: int, progress: Progress | None
+    model: Model, item: OneItem, reader: HistoryReader, k: int, progress: Progress | None
 ) -> tuple[pa.Table, int, int]:
     """user_id and score of the k best of all users, and how many users are cold and have the item already."""
     best: pa.Table | None = None
     done = cold = seen = 0
     for number in range(reader.shards):
         shard = reader.read(number)
-        scored, cold_here = _scored(model, scorer, shard)
+        scored, cold_here = _scored(model, item, shard)
         cold += cold_here
         seen += len(shard) - cold_here - scored.num_rows
         best = _best(scored if best is None else pa.concat_tables([best, scored]), k)
@@ -111,13 +112,13 @@ def _gather(
     return best, cold, seen
 
 
-def _scored(model: Model, scorer: Scorer, shard: UserShard) -> tuple[pa.Table, int]:
+def _scored(model: Model, item: OneItem, shard: UserShard) -> tuple[pa.Table, int]:
     """user_id and score of the users who can get the item, and how many of the others are cold."""
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
-    lists = scorer.score(histories, shard.seen(histories))
+    scores = item.scores(histories, shard.seen(histories))
     warm = histories.lengths > 0
-    gets = warm & (lists.items[:, 0] < model.n_items)
-    table = pa.table({columns.USER_ID: shard.user_ids, columns.SCORE: lists.scores[:, 0]})
+    gets = warm & (scores > NEVER)
+    table = pa.table({columns.USER_ID: shard.user_ids, columns.SCORE: scores})
     return table.filter(pa.array(gets)), int((~warm).sum())
 
 

@@ -20,7 +20,8 @@ class Cause(NamedTuple):
     item: int
     """Item number."""
     drop: float
-    """> 0, the fall of the score without this item; at least that much where the recommendation left the list."""
+    """> 0, the fall of the score without this item; at least that much where the recommendation left the list, and the
+    whole score where nothing is left of the history."""
 
 
 def because(scorer: Scorer, histories: Histories, lists: Lists, most: int = 2) -> list[list[list[Cause]]]:
@@ -38,6 +39,11 @@ def because(scorer: Scorer, histories: Histories, lists: Lists, most: int = 2) -
     mask = np.ones(len(all_of_them.items), dtype=np.bool_)
     mask[own_slot] = False
     without = scorer.score(all_of_them.keep(mask), all_of_them)
+    # Without a history the lists are popularity's, whose scores are on a scale of their own.
+    alone = lengths[owners] == 1
+    without = Lists(
+        np.where(alone[:, None], histories.n_items, without.items), np.where(alone[:, None], -np.inf, without.scores)
+    )
     causes: list[list[list[Cause]]] = []
     for user in range(len(histories)):
         slots = slice(histories.offsets[user], histories.offsets[user + 1])

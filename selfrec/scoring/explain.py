@@ -26,7 +26,8 @@ class Carrier(NamedTuple):
     item_id: Any
     name: str
     drop: float
-    """> 0, how far the recommendation's score falls without this item; at least so far where it leaves the list."""
+    """> 0, how far the recommendation's score falls without this item; at least so far where it leaves the list, and
+    all of the score where this is the only item."""
 
 
 class Explained(NamedTuple):
@@ -60,12 +61,16 @@ def explain(
     most: int = 3,
     repeats: bool = False,
     source: SourceSettings | None = None,
+    user_features: str | None = None,
 ) -> Explanation:
     """The list of one user of a source, each place with at most `most` history items that carry it.
 
     Leave-one-out: the whole graph runs once for each history item, without it. user: an id, or its text.
-    source: as the model was fitted when None. Raises SettingsError for a k that the model cannot give, SourceError
-    where the id is of another type than the source's, ColumnError, ModelError, ValueError for a negative `most`.
+    source: as the model was fitted when None. user_features: where the user columns stand that the model reads, `none`
+    where they are unknown; as in the fit when None.
+
+    Raises SettingsError for a k that the model cannot give, SourceError where the id is of another type than the
+    source's, ColumnError, ModelError, ValueError for a negative `most`.
     """
     if most < 0:
         raise ValueError(f"most is {most}; give the number of causes to show, at least 0")
@@ -74,7 +79,7 @@ def explain(
     shown = Scorer(model, settings, few=True)
     config = model.config.model_copy(update={"source": source, "scoring": settings})
     with open_source(source_path, source) as opened:
-        reader = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model))
+        reader = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model, user_features))
         shard, notes = reader.read_users(pa.array([str(user)])), reader_notes(model, opened, reader)
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
     lists = shown.score(histories, shard.seen(histories))

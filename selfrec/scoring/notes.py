@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from selfrec.scoring.bias import ItemRules
-from selfrec.source.mapping import missed
+from selfrec.source.mapping import gained, missed
 from selfrec.source.open import Source
 from selfrec.source.reading import HistoryReader
 from selfrec.source.stray_times import stray_times
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 
 def column_notes(model: Model, opened: Source) -> list[str]:
-    """The columns that the source has no more, why those of their names are not taken, and what had to be guessed."""
-    lines = missed(model.manifest.columns.model_dump(), opened.columns)
-    return [*lines, *(opened.mapping.notes if lines else []), *opened.mapping.guesses]
+    """The columns that the source has no more, why those of their names are not taken, those that it has by now, and
+    what had to be guessed."""
+    fitted = model.manifest.columns.model_dump()
+    lines = missed(fitted, opened.columns)
+    more = gained(fitted, opened.columns)
+    return [*lines, *(opened.mapping.notes if lines else []), *more, *opened.mapping.guesses]
 
 
 def strays_note(model: Model, opened: Source) -> str | None:

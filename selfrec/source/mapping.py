@@ -119,6 +119,16 @@ def missed(fitted: abc.Mapping[str, str | None], found: abc.Mapping[str, str | N
     ]
 
 
+def gained(fitted: abc.Mapping[str, str | None], found: abc.Mapping[str, str | None]) -> list[str]:
+    """A line where a source has weights and the model was fitted without, for they are read. Both: as of `missed`."""
+    if fitted.get(columns.WEIGHT) is not None or found.get(columns.WEIGHT) is None:
+        return []
+    return [
+        f"the model was fitted without weights, and the source has some (column {found[columns.WEIGHT]!r}): they count "
+        "in the histories; leave the column out in a view if they should not"
+    ]
+
+
 _HOLDS = {
     columns.TIMESTAMP: {"BIGINT": "DOUBLE", "DATE": "TIMESTAMPTZ", "TIMESTAMP": "TIMESTAMPTZ"},
     columns.WEIGHT: {"BIGINT": "DOUBLE"},

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from selfrec.errors import ModelError
 from selfrec.histories import Histories
 from selfrec.report import summaries
+from selfrec.report.card import model_card
 from selfrec.report.data import Curve, ReportData, StageRow, curve_of, graph_of
+from selfrec.report.page import render
 from tests.report.sample import sample_data
 
 
@@ -67,6 +69,23 @@ def test_graph_names_the_inputs_its_parts_ask_for() -> None:
     assert graph.outputs[0].shape == "[batch, 50]"
 
 
+@pytest.mark.parametrize(
+    ("half_lives", "told"),
+    [
+        ((), ""),
+        ((1.0,), "Popularity has a half-life of 1 day."),
+        ((1234.56,), "Popularity has a half-life of 1,235 days."),
+        ((12.345, 2.469), "Popularity is a mean of half-lives of 12.3 and 2.47 days."),
+    ],
+)
+def test_what_popularity_is_stands_on_the_page_and_the_card(half_lives: tuple[float, ...], told: str) -> None:
+    data = sample_data().model_copy(update={"popularity_half_lives": half_lives})
+    assert data.popularity_in_words == told
+    for text in (render(data), model_card(data)):
+        assert told in text
+        assert ("half-li" in text) == bool(told)
+
+
 def test_history_lengths_by_hand() -> None:
     rows = [list(range(length)) for length in [1] * 6 + [2, 3, 3, 3, 3] + [5] * 4 + [9] * 5]
     data = summaries.history_lengths(Histories.from_rows(rows, 10))
@@ -75,6 +94,15 @@ def test_history_lengths_by_hand() -> None:
     assert data.histogram.edges == (1, 2, 8, 16)
     assert data.histogram.counts == (6, 9, 5)
     assert (data.users, data.median) == (20, 3.0)
+
+
+@pytest.mark.parametrize(("shortest", "edges", "counts"), [(5, (4, 8, 16), (5, 6)), (4, (1, 16), (10,))])
+def test_lengths_that_nobody_has_are_in_no_bar(shortest: int, edges: tuple[int, ...], counts: tuple[int, ...]) -> None:
+    """Unless the first bar would then tell of fewer than five users."""
+    rows = [list(range(length)) for length in [7] * shortest + [9] * 6]
+    data = summaries.history_lengths(Histories.from_rows(rows, 10))
+    assert data is not None
+    assert (data.histogram.edges, data.histogram.counts) == (edges, counts)
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from selfrec.errors import TargetError
+from selfrec.evaluation.result import Difference
 from selfrec.report import style
 from selfrec.report.card import model_card, write_model_card
-from selfrec.report.data import Curve, Histogram, HistoryLengths, ReportData, StageRow, graph_of
+from selfrec.report.content import summary
+from selfrec.report.data import Curve, Histogram, HistoryLengths, ReportData, SplitRow, StageRow, graph_of
 from selfrec.report.figures import history_lengths
 from selfrec.report.page import TEMPLATES, render, write_report
 from tests.report.sample import sample_data
@@ -129,8 +131,60 @@ def test_titles_say_what_one_sees() -> None:
         "the discriminator is right on 54% of real and 51% of generated rows",
         "NDCG@20 is 44% above that of popularity",
         "Half of the users have 15 items or fewer",
+        "An item of the history scores above another item ",
     ):
         assert text in PAGE
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (0.01, 0.03, "are better than {} (NDCG@20 +0.0200, 95% interval +0.0100 to +0.0300)."),
+        (-0.01, 0.05, "cannot be told from {} (NDCG@20 +0.0200, 95% interval \u22120.0100 to +0.0500)."),
+        (None, None, "cannot be told from {} (NDCG@20 +0.0200, of one user)."),
+    ],
+)
+def test_no_evidence_of_a_difference_is_not_said_to_be_none(low: float | None, high: float | None, told: str) -> None:
+    assert DATA.evaluation is not None
+    overall = DATA.evaluation.overall
+    difference = {**overall.difference, "ndcg@20": Difference(mean=0.02, low=low, high=high)}
+    groups = (overall.model_copy(update={"difference": difference}),)
+    evaluation = DATA.evaluation.model_copy(update={"groups": groups})
+    told = told.format("lists of the most popular items")
+    assert f"On the test part its lists {told}" in render(DATA.model_copy(update={"evaluation": evaluation}))
+
+
+def test_popularity_is_not_compared_with_itself() -> None:
+    page = render(DATA.model_copy(update={"parts": ("popularity alone",)}))
+    assert "Nothing was better on the validation part, so its lists are those of the most popular items." in page
+    assert "On the test part its lists" not in page
+
+
+@pytest.mark.parametrize(
+    ("coverage", "told"), [(0.0, "0%"), (0.0043, "0.43%"), (0.0999, "10%"), (0.1, "10%"), (0.844, "84%"), (1.0, "100%")]
+)
+def test_a_small_coverage_is_not_none(coverage: float, told: str) -> None:
+    assert DATA.evaluation is not None
+    lists = {**DATA.evaluation.lists, "coverage@20": coverage}
+    evaluation = DATA.evaluation.model_copy(update={"lists": lists})
+    facts = {fact.name: fact.value for fact in summary(DATA.model_copy(update={"evaluation": evaluation})).facts}
+    assert facts["Coverage@20"] == told
+
+
+def test_mean_popularity_says_that_older_choices_count_less() -> None:
+    assert "users an item, older choices counting less</" in PAGE
+    untimed = DATA.model_copy(update={"fingerprint": {"rows": 10, "first": None}})
+    assert "users an item</" in render(untimed)
+
+
+def test_history_lengths_say_how_bars_follow_each_other() -> None:
+    for edges, told in (
+        ((16.0, 32.0, 64.0), "Lengths double from bar to bar."),
+        ((0.0, 1.0, 2.0), "Lengths double from bar to bar."),
+        ((1.0, 8.0, 16.0), "Lengths double, and bars of few users are joined."),
+    ):
+        lengths = HistoryLengths(histogram=Histogram(edges=edges, counts=(5, 6)), median=9, mean=9, users=11)
+        assert told in render(minimal(history_lengths=lengths))
 
 
 def test_generators_that_are_alike_are_named_together() -> None:
@@ -224,6 +278,17 @@ def test_card_holds_the_facts() -> None:
     assert "| autoencoder | 0.1642 | 0.1127 | 0.1904 | yes |" in card
     assert "Items of fewer than 5 users are not in it." in card
     assert "\n\n\n" not in card
+
+
+def test_one_user_is_no_users_on_the_card() -> None:
+    assert DATA.evaluation is not None
+    groups = tuple(group.model_copy(update={"users": 1}) for group in DATA.evaluation.groups)
+    evaluation = DATA.evaluation.model_copy(update={"users": 1, "groups": groups})
+    splits = (SplitRow(name="test", users=1, rows=1),)
+    card = model_card(DATA.model_copy(update={"evaluation": evaluation, "splits": splits}))
+    for text in ("On the test part, 1 user:", "tail of taste (1 user) ", "Split `leave-last`: test 1 user, 1 row."):
+        assert text in card
+    assert not re.search(r"\b1 (users|rows)", card)
 
 
 def test_card_tables_are_whole() -> None:

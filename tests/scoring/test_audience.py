@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from selfrec.api import fit
 from selfrec.errors import SettingsError, SourceError
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.audience import audience
@@ -15,6 +16,7 @@ from selfrec.scoring.job import score_table
 from selfrec.scoring.similar import similar
 from selfrec.scoring.targets import parse_target
 from selfrec.settings.tables import CleaningSettings, Config, ScoringSettings
+from tests.cli.conftest import write_shop as write_named_shop
 from tests.scoring.shops import leftovers, next_item_model, write_shop
 
 EVENTS = [("ann", 100), ("bob", 104), ("ann", 103), ("cid", 999)]
@@ -90,6 +92,35 @@ def test_audience(model: Model, shop: str) -> None:
     assert [one.user_id for one in repeats.users] == ["ann", "bob"]
     with pytest.raises(SettingsError, match="not in the catalog"):
         audience(model, shop, 7)
+
+
+@pytest.mark.parametrize("top_k", [5, 20])
+def test_a_ranker_compares_the_item_with_others(tmp_path: Path, top_k: int) -> None:
+    """Scored with all other items removed, an item would have nothing to stand out from."""
+    shop = write_named_shop(tmp_path / "shop.duckdb")
+    options = {
+        "pipeline.extractors": [],
+        "pipeline.generators": ["itemknn", "popularity"],
+        "pipeline.ranker": "mlp",
+        "pipeline.keep": "all",
+        "pipeline.candidates": 10,
+        "pipeline.top_k": top_k,
+        "ranker.mlp.epochs": 2,
+    }
+    model = fit(shop, tmp_path / "model", options=options)
+    model.score(shop, to=tmp_path / "lists.parquet", k=top_k)
+    with duckdb.connect() as connection:
+        lists = connection.execute(f"FROM '{tmp_path}/lists.parquet'").fetchall()
+    listed = {user: score for user, _, item, score in lists if item == "i3"}
+    last = {user: score for user, rank, _, score in lists if rank == top_k}
+    found = model.audience(shop, "i3")
+    scores = {one.user_id: one.score for one in found.users}
+    assert listed
+    assert listed.keys() <= scores.keys()
+    assert len(scores) == 60 - found.seen
+    assert {user: scores[user] for user in listed} == pytest.approx(listed)
+    assert all(scores[user] <= last[user] for user in scores.keys() - listed.keys())
+    assert (len(listed) < len(scores)) == (top_k == 5)
 
 
 def test_audience_among_listed_users(model: Model, shop: str) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.synthetic import write_model_folder
+from selfrec.export.graph import to_graph
 from selfrec.histories import Histories
-from selfrec.model_folder.reading import Model
+from selfrec.model_folder.reading import Model, open_model
 from selfrec.scoring.because import because
 from selfrec.scoring.kernel import Scorer
 from selfrec.settings.tables import ScoringSettings
 from tests.scoring.shops import next_item_model
+from tests.shapes import recommender
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,17 @@ def test_a_cold_user_has_no_causes(model: Model) -> None:
     assert because(scorer, histories, scorer.score(histories)) == [[[], [], [], []]]
     nobody = Histories.from_rows([], 6)
     assert because(scorer, nobody, scorer.score(nobody)) == []
+
+
+def test_a_history_of_one_item_carries_the_whole_score(tmp_path: Path) -> None:
+    """What popularity gives those without a history is on another scale, and no measure of what the item does."""
+    write_model_folder(tmp_path / "model", to_graph(recommender("one factored", 60, 10).eval()), n_items=60, top_k=10)
+    scorer = longest(open_model(tmp_path / "model"))
+    histories = Histories.from_rows([[7]], 60)
+    lists = scorer.score(histories)
+    assert scorer.score(Histories.from_rows([[]], 60)).scores[0, 0] > lists.scores[0, 0] > 0
+    for place, score in zip(because(scorer, histories, lists)[0], lists.scores[0].tolist(), strict=True):
+        assert place == ([(7, score)] if score > 0 else [])
 
 
 def test_empty_places_have_no_causes(model: Model) -> None:

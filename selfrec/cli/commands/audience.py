@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfrec.cli.options import model_argument, settings_options, source_argument
+from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
 from selfrec.cli.output import counted, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import ScoringSettings, SourceSettings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--item", "item_id", metavar="ID", required=True, help="The item's id.")
 @click.option("-k", default=1000, show_default=True, type=click.IntRange(min=1), metavar="N", help="How many users.")
 @click.option("--users", metavar="TABLE", help="Choose among these users: a table of the source, or a file.")
+@user_features_option
 @settings_options(ScoringSettings, "scoring", without={"k"}, stored=True)
 @settings_options(SourceSettings, "source_options", stored=True)
 @json_option
@@ -31,6 +32,7 @@ def command(
     item_id: str,
     k: int,
     users: str | None,
+    user_features: str | None,
     scoring: dict[str, Any],
     source_options: dict[str, Any],
     as_json: bool,
@@ -56,6 +58,7 @@ def command(
             settings=changed(opened.config.scoring, scoring, "scoring"),
             source=changed(opened.config.source, source_options, "source"),
             users=users,
+            user_features=user_features,
             progress=advance,
         )
     if as_json:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfrec.cli.options import length_option, model_argument, settings_options, source_argument
+from selfrec.cli.options import (
+    length_option,
+    model_argument,
+    settings_options,
+    source_argument,
+    user_features_option,
+)
 from selfrec.cli.output import note_nothing_left, print_json, print_notes, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
 from selfrec.settings.tables import SourceSettings
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     "--most", default=3, show_default=True, type=click.IntRange(min=1), metavar="N", help="Causes shown of each."
 )
 @click.option("--repeats", is_flag=True, help="Let items of the history be recommended.")
+@user_features_option
 @settings_options(SourceSettings, "source_options", stored=True)
 @json_option
 def command(
@@ -34,13 +41,14 @@ def command(
     k: int | None,
     most: int,
     repeats: bool,
+    user_features: str | None,
     source_options: dict[str, Any],
     as_json: bool,
 ) -> None:
     """Show which history items carry each recommendation of a user.
 
     Each item of the history is left out in turn, and the whole graph runs again: `because` names the items without
-    which the recommendation's score falls most, and how far it falls.
+    which the recommendation's score falls most, and how far it falls. An only item carries the whole score.
     """
     from selfrec.model_folder.order import check_source
     from selfrec.model_folder.reading import open_model
@@ -51,7 +59,16 @@ def command(
     check_source(source, model)
     opened = open_model(model)
     settings = changed(opened.config.source, source_options, "source")
-    found = explain(opened, source, user, list_length(opened, k), most=most, repeats=repeats, source=settings)
+    found = explain(
+        opened,
+        source,
+        user,
+        list_length(opened, k),
+        most=most,
+        repeats=repeats,
+        source=settings,
+        user_features=user_features,
+    )
     if as_json:
         items = [one.as_dict() for one in found.items]
         print_json({"user": user, "history": found.history, "items": items, "notes": list(found.notes)})

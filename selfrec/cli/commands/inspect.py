@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from selfrec.cli.fit_display import STAGE_FIGURES, figure, print_stages
+from selfrec.cli.fit_display import figure, print_stages
 from selfrec.cli.options import model_argument
 from selfrec.cli.output import print_json, print_pairs, print_table
 from selfrec.cli.state import State, json_option, selfrec_command
@@ -80,9 +80,14 @@ def _pipeline(model: Model) -> str:
 
 def _print_metrics(model: Model) -> None:
     print_stages(model.manifest)
-    tested = {name: value for name, value in model.manifest.test_metrics.items() if name in STAGE_FIGURES}
-    if tested:
-        click.echo("\non the test part: " + ", ".join(f"{name} {figure(value)}" for name, value in tested.items()))
+    tested = model.manifest.test_metrics
+    cutoffs = [int(at) for name in tested if (at := name.removeprefix("ndcg@")).isdecimal()]
+    if cutoffs:
+        from selfrec.evaluation.metrics import main_cutoff
+
+        k = main_cutoff(cutoffs)
+        names = [f"{metric}@{k}" for metric in ("ndcg", "recall")]
+        click.echo("\non the test part: " + ", ".join(f"{name} {figure(tested.get(name))}" for name in names))
 
 
 def _privacy(model: Model) -> str:
