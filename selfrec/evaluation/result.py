@@ -73,6 +73,14 @@ class Evaluation(_Frozen):
         """The group of all users."""
         return self.groups[0]
 
+    def of_many(self, least: int) -> Evaluation:
+        """Without the groups where one of them has fewer than `least` users: what the others have and all have would
+        tell of these few.
+        """
+        if all(group.users >= least for group in self.groups[1:]):
+            return self
+        return self.model_copy(update={"groups": self.groups[:1]})
+
     def to_json(self) -> str:
         """JSON text, indented; `Evaluation.model_validate_json` reads it back."""
         return self.model_dump_json(indent=2)

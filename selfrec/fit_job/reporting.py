@@ -39,6 +39,9 @@ from selfrec.source.dataset import Dataset
 SAMPLE_USERS = 300
 """Users whose scores the figures of reconstructed and generated histories sum up."""
 
+LEAST_USERS = 5
+"""Of a group whose figures are told: the folder goes to others, who shall learn nothing of a single user."""
+
 SAMPLE_SCORES = 30_000_000
 """Most scores the sample may have, so that a large catalog means fewer users."""
 
@@ -68,7 +71,7 @@ def report_data(fitted: FittedPipeline, evaluation: Evaluation | None) -> Report
         item_popularity=popularity_curve(dataset.refit.item_counts()),
         reconstruction=_reconstruction(stages.tried, sample),
         generated=_generated(stages.tried, sample),
-        evaluation=evaluation,
+        evaluation=None if evaluation is None else evaluation.of_many(LEAST_USERS),
         refitted=fitted.final is not fitted.chosen,
     )
 
