@@ -13,7 +13,7 @@ from selfrec.scoring.job import score_table
 from selfrec.scoring.request import ScoringRequest
 from selfrec.scoring.summary import RunSummary
 from selfrec.scoring.targets import parse_target
-from tests.scoring.shops import read_rows, write_shop
+from tests.scoring.shops import next_item_model, read_rows, write_shop
 from tests.scoring.test_changed import EVENTS, K2, counts, edit
 
 
@@ -77,3 +77,21 @@ def test_a_constraint_that_new_rows_break_says_what_to_do(model: Model, shop: st
     summary = run(model, shop, resume=True)
     assert (counts(summary), summary.resumed_shards) == ((4, 1, 3, 0), 1)
     assert [row[0] for row in rows_of(shop)] == [name for name in ("ann", "bob", "cid", "dan") for _ in "12"]
+
+
+def test_the_last_run_is_the_one_noted_last_whatever_the_clock_said(model: Model, shop: str) -> None:
+    """A clock that was ahead and is set back: runs by the right time come before those by the wrong one."""
+    run(model, shop)
+    edit(shop, "UPDATE selfrec_runs SET started = TIMESTAMP '2099-01-01', finished = TIMESTAMP '2099-01-02'")
+    edit(shop, "INSERT INTO interactions VALUES ('ann', 101, TIMESTAMP '2026-03-01')")
+    second = run(model, shop)
+    assert (counts(second), second.notes) == ((3, 1, 2, 0), ())
+    third = run(model, shop)
+    assert (counts(third), third.notes) == ((3, 0, 3, 0), ())
+
+
+def test_a_model_of_more_items_is_no_other_list_of_items(model: Model, shop: str, tmp_path: Path) -> None:
+    """What --deny and the like say of each item has another length then."""
+    run(model, shop)
+    grown = next_item_model(tmp_path / "grown", 8)
+    assert run(grown, shop).notes == ("everybody was scored: changed since the last run: the model",)
