@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.cli.bad_case import Case, bare_model, cut_in_half, events, linked, made
 from tests.cli.bad_fits import FIT
+from tests.cli.bad_nights import NIGHTS
 
 EVALUATE = [
     Case("evaluate nowhere shop.duckdb", 1, ("nowhere", "no such model folder", "selfrec fit")),
@@ -398,4 +399,4 @@ SWAPPED = [
     Case("fit model --out new", 2, ("model: is a model folder, no source", "DuckDB file")),
 ]
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED, *TABLE_OR_PATH]
+CASES = [*FIT, *NIGHTS, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED, *TABLE_OR_PATH]
