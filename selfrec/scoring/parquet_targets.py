@@ -37,7 +37,6 @@ from selfrec.scoring.result_parts import (
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.source.files import is_named
 
-
 _PART = re.compile(r"part-\d{5,}-[0-9a-f]{12}\.parquet")
 
 
