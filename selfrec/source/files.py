@@ -135,8 +135,9 @@ def find_files(path: str) -> Files:
 def _refuse_streams(found: list[str]) -> None:
     """Files are read more than once: a pipe would be empty the second time, or be waited for without end."""
     for name in found:
-        mode = Path(name).stat().st_mode if Path(name).exists() else stat.S_IFREG
-        if not stat.S_ISREG(mode):
+        if not Path(name).exists():
+            raise SourceError(f"{name}: is a link to a file that is not there; mend it, or narrow the glob to others")
+        if not stat.S_ISREG(Path(name).stat().st_mode):
             raise SourceError(f"{name}: is a pipe or device, which cannot be read twice; write it to a file, name that")
 
 

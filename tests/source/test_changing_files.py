@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from selfrec.errors import SourceError
 from selfrec.settings.tables import Config
 from selfrec.source.open import open_source
 from selfrec.source.reading import HistoryReader
@@ -49,3 +50,18 @@ def test_an_event_older_than_the_oldest_has_an_unknown_time(tmp_path: Path, frac
 def test_an_event_of_another_century_has_an_unknown_time(tmp_path: Path) -> None:
     found = read_changed(tmp_path / "events.parquet", EVENTS, [*EVENTS, (2, "a", 200 * 365 * DAY)], "BIGINT")
     assert found == {1: [(0, 1, 2), (1, 1, 0)], 2: [(0, 1, 0), (2, 1, 1)]}
+
+
+@pytest.mark.parametrize("days", ["day-*.parquet", "day-1.parquet"])
+def test_a_file_that_goes_is_named(tmp_path: Path, days: str) -> None:
+    path = tmp_path / "day-1.parquet"
+    write(path, EVENTS)
+    with open_source(str(tmp_path / days), Config().source) as source:
+        reader = HistoryReader(source, Config(), ABC)
+        path.unlink()
+        with pytest.raises(SourceError) as caught:
+            reader.read(0)
+    assert (
+        str(caught.value)
+        == f"{tmp_path / days}: {path} is not there, or not any more; check the path, and run it again"
+    )
