@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fnmatch
 import glob
@@ -55,6 +56,21 @@ class Files:
         """A table function of what DuckDB finds out about the first CSV file. wanted: as in `sql`."""
         _, delimiter = csv_header(self.paths[0], wanted)
         return f"sniff_csv({literal(glob.escape(self.paths[0]))}, header = true, delim = {literal(delimiter)})"
+
+    def check_distinct(self) -> None:
+        """Refuse one file under two names, such as a link to the newest one beside it: its rows would count twice.
+        Raises SourceError.
+        """
+        seen: dict[tuple[int, int], str] = {}
+        for path in self.paths:
+            with contextlib.suppress(OSError):  # It is gone; reading it says so.
+                status = os.stat(path)
+                first = seen.setdefault((status.st_dev, status.st_ino), path)
+                if first != path:
+                    raise SourceError(
+                        f"{path}: is the same file as {first}, whose rows would count twice; narrow the glob to one of "
+                        "them"
+                    )
 
     @property
     def allowed(self) -> list[str]:

@@ -307,6 +307,7 @@ def _file_relation(
 ) -> tuple[str, list[str], dict[str, dict[str, str]]]:
     """What reads the files, what a person should know of it, and the columns of each file."""
     ids = (settings.user_column, settings.item_column)
+    files.check_distinct()
     partitions = find_partitions(connection, files, ids)
     partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
     by_file = _columns_by_file(connection, files, ids, partitions)

@@ -61,6 +61,12 @@ NIGHTS = [
         also=linked("day-3.parquet", "nowhere.parquet"),
     ),
     Case(
+        f"{DAYS} -k 3",
+        1,
+        ("day-last.parquet: is the same file as day-2.parquet", "count twice", "narrow the glob"),
+        also=lambda folder: (days(ONE, ONE)(folder), linked("day-last.parquet", "day-2.parquet")(folder)),
+    ),
+    Case(
         "score model 'day-*.csv' --to lists.parquet",
         1,
         ("day-*.csv: cannot be read (day-2.csv: ", "Line: 3 ", "2,i"),
