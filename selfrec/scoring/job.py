@@ -64,9 +64,14 @@ def score_table(
             )
             _write_shards(run, target)
             late = job.late_notes(run, begun)
+            changed = opened.changed_file()
+        companion = begun.changes.companion if begun.changes else None
+        if changed is not None:
+            companion = companion and companion.of_no_state()
+            late += (f"{changed}: changed while it was read, so that lists may be of several states; run it again",)
         row = _run_row(run, job, _source_name(source_path, opened, source), begun.compared, started)
         parts = staging.complete(begun.reader.shards)
-        published = target.publish(parts, begun.types, row, begun.changes.companion if begun.changes else None)
+        published = target.publish(parts, begun.types, row, companion)
         staging.finish()
     if tell is not None:
         tell("written", target=target.name, rows=published.rows)

@@ -72,6 +72,10 @@ class Files:
                         "them"
                     )
 
+    def states(self) -> dict[str, tuple[int, ...] | None]:
+        """What tells whether a file is still the same and as it was, by its path; None where it is not there."""
+        return {path: _state(path) for path in self.paths}
+
     @property
     def allowed(self) -> list[str]:
         """What a locked session must be allowed to read: the paths as they are and as DuckDB is told them."""
@@ -115,6 +119,14 @@ class Files:
             f"read_csv({self.listed}, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
             f"comment = '', union_by_name = true, {folders}{types_option})"
         )
+
+
+def _state(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def find_files(path: str) -> Files:

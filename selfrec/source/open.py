@@ -74,6 +74,10 @@ class Source:
     """All columns of the source and their SQL types."""
     tables: tuple[tuple[str, str], ...] = ()
     """(schema, name) of all tables and views of a DuckDB source."""
+    parquet: Files | None = None
+    """Its files where they are read anew by every query. A DuckDB file is held, CSV files are read once."""
+    states: dict[str, tuple[int, ...] | None] = field(default_factory=dict, repr=False)
+    """How these files were found."""
     row_by_row: bool = True
     """Whether its rows are read as they stand; False for a view, which may need memory for sums and joins."""
 
@@ -147,6 +151,11 @@ class Source:
             "last": iso_time(self.span.last),
             "content": f"duckdb-{duckdb.__version__}:{int(content):016x}",
         }
+
+    def changed_file(self) -> str | None:
+        """A file that is another one, or changed, since the source was opened."""
+        now = {} if self.parquet is None else self.parquet.states()
+        return next((path for path, state in now.items() if state != self.states[path]), None)
 
     def table_sql(self, name: str) -> str | None:
         """Quoted SQL name of a table or view of a DuckDB source, given as `name` or `schema.name`."""
@@ -229,6 +238,8 @@ def _quoted(schema: str, table: str) -> str:
 def _source(
     path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
 ) -> Source:
+    parquet = files if files.kind == "parquet" else None
+    states = {} if parquet is None else parquet.states()
     tables: tuple[tuple[str, str], ...] = ()
     views: set[str] = set()
     guesses: list[str] = []
@@ -263,6 +274,8 @@ def _source(
         raw_sql=raw,
         types=types,
         tables=tables,
+        parquet=parquet,
+        states=states,
         row_by_row=raw not in views,
     )
 
