@@ -212,6 +212,7 @@ class Model:
         Raises SelfrecError; the result that stood there is then still there.
         """
         place, settings = _source(source), scoring_settings(self.folder, scoring)
+        _check_seconds(wait)
         target = parse_target(place, into=_text(into, "into"), to=None if to is None else _written(to, "to"), wait=wait)
         request = ScoringRequest(
             source=changed(self.config.source, source_options or {}, "source"),
@@ -275,6 +276,12 @@ def _written(place: AnyPath, name: str) -> str:
     if wrong is not None:
         raise SettingsError(f"{name}: {wrong}")
     return text
+
+
+def _check_seconds(wait: object) -> None:
+    """Raises SettingsError for what is no time to wait. NaN is beyond no bound."""
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
+        raise SettingsError(f"wait is {wait!r}; give a number of seconds, at least 0")
 
 
 def _text(place: AnyPath | None, name: str) -> str | None:

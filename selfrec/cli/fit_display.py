@@ -11,6 +11,7 @@ import click
 from selfrec.cli.output import print_table, progress
 from selfrec.cli.state import State
 from selfrec.cli.stopping import go_on
+from selfrec.errors import TargetError
 from selfrec.host.printing import Results, kept_off_stdout
 from selfrec.settings.search import in_short
 
@@ -89,8 +90,14 @@ class FitDisplay:
         """Let stdout be written while no bar is drawn over it."""
         if self._bars is not None:
             self._bars.stop()
-        with self._results():
-            yield
+        try:
+            with self._results():
+                yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # A file of the model, which other errors of a fit are about, has nothing to do with it.
+            raise TargetError(f"the output: {error.strerror}; check where it is written to, and the disk") from error
         if self._bars is not None:
             self._bars.start()
 

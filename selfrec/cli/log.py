@@ -214,6 +214,10 @@ def _open(path: str) -> int:
         try:
             with open(path, "rb") as file:
                 first = file.read(len(_FIRST))
+                file.seek(-1, os.SEEK_END)
+                if first == _FIRST and file.read(1) != b"\n":
+                    # A job before this one was cut off in a line, by a full disk or a power cut: it costs no other.
+                    os.write(handle, b"\n")
         except OSError as error:
             os.close(handle)
             raise _refused(path, one_line(error)) from error

@@ -38,7 +38,7 @@ def joined_sources(shown: str, hidden: str, config: Config) -> Iterator[tuple[st
             if (first.user_type, first.item_type) != (second.user_type, second.item_type):
                 raise SourceError(
                     f"{hidden}: its ids are {second.user_type} and {second.item_type}, those of {shown} "
-                    f"{first.user_type} and {first.item_type}; cast them in a view"
+                    f"{first.user_type} and {first.item_type}; cast them in a view or in the files"
                 )
             given = {name for name in _OPTIONAL if first.columns[name] or second.columns[name]}
             _write(path, [(first, "train"), (second, "test")], given)

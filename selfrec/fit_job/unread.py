@@ -32,7 +32,7 @@ def _why(side: str, table: SideTable, able: Iterable[Part], least: str) -> str:
     if not table.labels:
         return (
             f"--{side}-features: no column of {table.place!r} has a value that {of}{least} or more have, so there is "
-            "nothing to learn from; group the values in a view"
+            "nothing to learn from; group the values in a view or in the files"
         )
     names = sorted({part.name for part in able})
     if names:

@@ -91,10 +91,10 @@ def settings_of(
     weighting = weighting_of(source, config)
     cleaning = config.cleaning.model_dump(mode="json")
     settings: dict[str, Any] = {
-        "the model": [model.sha256, files],
+        _MODEL: [model.sha256, files],
         "-k": config.scoring.k,
         "--repeats": config.scoring.repeats,
-        "--deny, --allow or --boost": hashlib.sha256(bias.tobytes()).hexdigest(),
+        _LISTS: hashlib.sha256(bias.tobytes()).hexdigest(),
         "how events are weighed": [
             config.events,
             {name: cleaning[name] for name in ("exclude_events", "fold", "half_life_days", "missing_weight")},
@@ -116,6 +116,8 @@ def settings_of(
     return settings
 
 
+_MODEL = "the model"
+_LISTS = "--deny, --allow or --boost"
 _ENGINES = "the engines"
 _MICROSECONDS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_MS", "TIMESTAMP_S")
 """Types of times that are whole microseconds, as ticks are."""
@@ -133,4 +135,6 @@ def _why_everybody(model: Model, earlier: dict[str, Any], now: dict[str, Any]) -
     if upgraded is not None:
         return upgraded
     changed = [name for name in {**now, **earlier} if earlier.get(name) != now.get(name)]
+    if _MODEL in changed:  # Another catalog is another hash of what the lists say of each item, also without lists.
+        changed = [name for name in changed if name != _LISTS]
     return f"changed since the last run: {'; '.join(changed)}" if changed else None

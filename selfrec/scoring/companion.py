@@ -9,7 +9,7 @@ another run. A run without --changed-only leaves none.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,11 @@ class Companion:
     def files(self) -> list[Path]:
         """Files that a database session must be allowed to read."""
         return [self.fingerprints, *([self.stale] if self.stale else [])]
+
+    def of_no_state(self) -> Companion:
+        """The same, of a source that changed while it was read: no list can be told to be what a fingerprint says, so
+        that the next run has to score everybody."""
+        return replace(self, settings=self.settings | {"the source, while it was read": True})
 
     def basis(self, run_id: str, rows: int) -> Basis:
         """For the result as it stands in the end."""

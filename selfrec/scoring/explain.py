@@ -50,6 +50,8 @@ class Explanation(NamedTuple):
     items: list[Explained]
     notes: tuple[str, ...] = ()
     """What a person should know of how the source was read, one line each."""
+    known: bool = True
+    """Whether the source has the user at all; a cold user may be in it with other items than the catalog's."""
 
 
 def explain(
@@ -81,6 +83,7 @@ def explain(
     with open_source(source_path, source) as opened:
         reader = HistoryReader(opened, config, model.catalog, user_table=user_table_of(model, user_features))
         shard, notes = reader.read_users(pa.array([str(user)])), reader_notes(model, opened, reader)
+        known = len(shard.items) > 0 or reader.have_rows(shard.user_ids)
     histories = shard.histories(model.n_items, model.config.cleaning.max_history)
     lists = shown.score(histories, shard.seen(histories))
     longest = Scorer(model, settings.model_copy(update={"k": model.top_k}), few=True)
@@ -90,4 +93,4 @@ def explain(
         Explained(line, [Carrier(ids[one.item].as_py(), catalog.name(one.item), one.drop) for one in causes[place]])
         for place, line in enumerate(named(model, lists, 0))
     ]
-    return Explanation(len(histories.items), items, notes)
+    return Explanation(len(histories.items), items, notes, known)

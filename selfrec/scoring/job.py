@@ -15,7 +15,7 @@ from selfrec.errors import EmptyDataError, TargetError, one_line
 from selfrec.model_folder.reading import Model
 from selfrec.scoring.bias import item_bias
 from selfrec.scoring.changes import Changes, find_changes, settings_of
-from selfrec.scoring.companion import Earlier
+from selfrec.scoring.companion import Companion, Earlier
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.notes import column_notes, short_lists_note, strays_note, user_columns_note
 from selfrec.scoring.request import EVERYBODY, ScoringRequest
@@ -62,10 +62,11 @@ def score_table(
             _tell_begin(tell, begun, notes)
             run = ShardRun(begun.work, staging, progress, tell)
             _write_shards(run, target)
-            late = job.late_notes(run, begun)
+            changed = opened.changed_file()
+            late = job.late_notes(run, begun) + _change_notes(changed)
         row = _run_row(run, job, _source_name(source_path, opened, source), begun.compared, started)
         parts = staging.complete(begun.work.reader.shards)
-        published = target.publish(parts, begun.work.types, row, begun.changes.companion if begun.changes else None)
+        published = target.publish(parts, begun.work.types, row, _companion(begun.changes, changed))
         staging.finish()
     if tell is not None:
         tell("written", target=target.name, rows=published.rows)
@@ -187,6 +188,20 @@ class _Job:
             "no user has a history in the catalog, so everybody gets the most popular items; check that the item "
             f"column has ids such as {known!r}, and that events are called as in the fit"
         )
+
+
+def _change_notes(changed: str | None) -> tuple[str, ...]:
+    """changed: a file of the source that is not as it was when the source was opened."""
+    if changed is None:
+        return ()
+    return (f"{changed}: changed while it was read, so that lists may be of several states; run it again",)
+
+
+def _companion(changes: Changes | None, changed: str | None) -> Companion | None:
+    """What goes with the result, if anything does."""
+    if changes is None:
+        return None
+    return changes.companion if changed is None else changes.companion.of_no_state()
 
 
 def _run_row(run: ShardRun, job: _Job, source: str, compared: Compared, began: float) -> RunRow:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +36,25 @@ from selfrec.scoring.result_parts import (
 )
 from selfrec.scoring.summary import Published, RunRow
 from selfrec.source.files import is_named
+
+_PART = re.compile(r"part-\d{5,}-[0-9a-f]{12}\.parquet")
+
+
+def _is_part(path: Path) -> bool:
+    return _PART.fullmatch(path.name) is not None and result_columns(path) == RESULT_COLUMNS
+
+
+def check_outside_results(path: Path) -> None:
+    """Refuse a place in a folder of parts: the next run into that folder would find something else in it. Raises
+    TargetError."""
+    for folder in path.resolve().parents:
+        with contextlib.suppress(OSError):  # Not every folder above may be looked into.
+            names = (entry.name for entry in os.scandir(folder))
+            if any(_PART.fullmatch(name) and _is_part(folder / name) for name in names):
+                raise TargetError(
+                    f"{path}: is in {folder}, a folder of parts of another result, which would be refused from then "
+                    "on; choose a place outside of it"
+                )
 
 
 @dataclass(frozen=True)
@@ -162,10 +183,7 @@ class FolderTarget(_PathTarget):
         if is_worked_in(self.path):
             raise TargetError(f"{self.path}: no result can take the place of the working folder; choose another folder")
         for path in self.path.iterdir():
-            if (
-                not re.fullmatch(r"part-\d{5,}-[0-9a-f]{12}\.parquet", path.name)
-                or result_columns(path) != RESULT_COLUMNS
-            ):
+            if not _is_part(path):
                 raise TargetError(
                     f"{self.path}: holds {path.name!r}, which is no part of a result; choose another folder"
                 )

@@ -110,9 +110,9 @@ class TableTarget:
         if not columns_of(connection, companion_table(self.table)):
             return "the result there was not made with --changed-only"
         [(rows,)] = connection.execute(f"SELECT count(*) FROM {in_target(self.table)}").fetchall()
+        # By the order of noting: a clock may have been ahead, and set back since.
         last = connection.execute(
-            f"SELECT run_id FROM {in_target(columns.RUNS)} WHERE lower(result) = lower(?) "
-            "ORDER BY finished DESC LIMIT 1",
+            f"SELECT run_id FROM {in_target(columns.RUNS)} WHERE lower(result) = lower(?) ORDER BY rowid DESC LIMIT 1",
             [self.table],
         ).fetchone()
         companion = in_target(companion_table(self.table))

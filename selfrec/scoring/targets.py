@@ -9,7 +9,7 @@ from typing import Protocol
 from selfrec.errors import SettingsError, TargetError
 from selfrec.model_folder.outside import check_outside
 from selfrec.scoring.companion import Companion, Earlier
-from selfrec.scoring.parquet_targets import FileTarget, FolderTarget
+from selfrec.scoring.parquet_targets import FileTarget, FolderTarget, check_outside_results
 from selfrec.scoring.path_like import PathLikeTarget, check_no_table, looks_like_path, meant
 from selfrec.scoring.result_parts import IdForm
 from selfrec.scoring.summary import Published, RunRow
@@ -55,7 +55,7 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     """The target of `--into TABLE`, `--into FILE.duckdb::TABLE`, `--to FILE.parquet` or `--to FOLDER`.
 
     wait: seconds to wait for a database that another process has open, where that is longer than the usual minute.
-    Raises SettingsError, TargetError for a place in a model folder, which the next fit takes away.
+    Raises SettingsError, TargetError for a place in a model folder, which the next fit takes away, or in a result.
     """
     if (into is None) == (to is None):
         raise SettingsError("name one target: --into TABLE, or --to FILE.parquet or a folder")
@@ -65,6 +65,7 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         if not path.name:
             raise TargetError(f"{to}: no result can take the place of the root folder; choose another folder")
         check_outside(path)
+        check_outside_results(path)
         if path.name.lower().endswith((".parquet", ".pq")):
             return FileTarget(path)
         if path.name.lower().endswith((".csv", ".tsv", ".json", ".csv.gz")) and not path.is_dir():
@@ -85,6 +86,7 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
     if Path(database).is_dir():
         raise TargetError(f"--into {into}: {database} is a folder; name a DuckDB file, FILE.duckdb::{table}")
     check_outside(Path(database))
+    check_outside_results(Path(database))
     # Who names the database does mean a table.
     kind = PathLikeTarget if not separator and looks_like_path(table) else TableTarget
     return kind(Path(database).resolve(), table, wait_seconds=max(WAIT_SECONDS, wait))

@@ -58,7 +58,8 @@ def changed(settings: SettingsT, given: Mapping[str, Any], where: str) -> Settin
 def read_toml(path: Path) -> Table:
     """The tables of a TOML file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark of its encoding.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"configuration {str(path)!r} cannot be read ({one_line(error)}); `selfrec init` writes one"

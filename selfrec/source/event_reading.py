@@ -71,8 +71,7 @@ class EventReader:
         clock, last = self._weighting.clock, self._source.span.last
         listed = {"number": "items.number"}
         if clock is not None:
-            small = last is not None and clock.ticks(last) < 1 << 32
-            listed["ticks"] = f"({clock.sql('epoch')})::{'UINTEGER' if small else 'BIGINT'}"
+            listed["ticks"] = clock.sql("epoch", small=last is not None and clock.ticks(last) < 1 << 32)
         if not self._weighting.uniform:
             listed["strength"] = self._weighting.strength
         return listed

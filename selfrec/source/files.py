@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import fnmatch
 import glob
@@ -56,6 +57,25 @@ class Files:
         _, delimiter = csv_header(self.paths[0], wanted)
         return f"sniff_csv({literal(glob.escape(self.paths[0]))}, header = true, delim = {literal(delimiter)})"
 
+    def check_distinct(self) -> None:
+        """Refuse one file under two names, such as a link to the newest one beside it: its rows would count twice.
+        Raises SourceError.
+        """
+        seen: dict[tuple[int, int], str] = {}
+        for path in self.paths:
+            with contextlib.suppress(OSError):  # It is gone; reading it says so.
+                status = os.stat(path)
+                first = seen.setdefault((status.st_dev, status.st_ino), path)
+                if first != path:
+                    raise SourceError(
+                        f"{path}: is the same file as {first}, whose rows would count twice; narrow the glob to one of "
+                        "them"
+                    )
+
+    def states(self) -> dict[str, tuple[int, ...] | None]:
+        """What tells whether a file is still the same and as it was, by its path; None where it is not there."""
+        return {path: _state(path) for path in self.paths}
+
     @property
     def allowed(self) -> list[str]:
         """What a locked session must be allowed to read: the paths as they are and as DuckDB is told them."""
@@ -101,6 +121,14 @@ class Files:
         )
 
 
+def _state(path: str) -> tuple[int, ...] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def find_files(path: str) -> Files:
     """The files behind a path or a quoted glob; a file that exists is taken at its word."""
     if not path:
@@ -135,8 +163,9 @@ def find_files(path: str) -> Files:
 def _refuse_streams(found: list[str]) -> None:
     """Files are read more than once: a pipe would be empty the second time, or be waited for without end."""
     for name in found:
-        mode = Path(name).stat().st_mode if Path(name).exists() else stat.S_IFREG
-        if not stat.S_ISREG(mode):
+        if not Path(name).exists():
+            raise SourceError(f"{name}: is a link to a file that is not there; mend it, or narrow the glob to others")
+        if not stat.S_ISREG(Path(name).stat().st_mode):
             raise SourceError(f"{name}: is a pipe or device, which cannot be read twice; write it to a file, name that")
 
 

@@ -36,9 +36,16 @@ class Clock:
     per_second: int
     """1 where all times are whole seconds, else 1,000,000."""
 
-    def sql(self, epoch: str) -> str:
-        """SQL of the BIGINT tick of an epoch (DOUBLE, null when unknown)."""
-        return f"coalesce(1 + round(({epoch} - ({self.first!r})) * {self.per_second})::BIGINT, 0)"
+    def sql(self, epoch: str, *, small: bool = False) -> str:
+        """SQL of the tick of an epoch (DOUBLE, null when unknown): BIGINT, or where all are small UINTEGER.
+
+        In a file that changed since its times were looked through, older ones are unknown, and so are those too late
+        for a UINTEGER: ticks below 0 would fall into the bits of users and items where events are sorted.
+        """
+        tick = f"1 + round(({epoch} - ({self.first!r})) * {self.per_second})::BIGINT"
+        if small:  # As quick as a plain cast, unlike greatest().
+            return f"coalesce(TRY_CAST({tick} AS UINTEGER), 0::UINTEGER)"
+        return f"greatest(coalesce({tick}, 0), 0)"
 
     def epochs(self, ticks: Int64) -> Float64:
         """float64 epoch seconds; an unknown time counts as the oldest."""

@@ -62,21 +62,37 @@ class Mapping:
         return f"SELECT {', '.join([*listed, *extra])} FROM {relation}"
 
 
-def map_columns(what: str, types: dict[str, str], settings: SourceSettings) -> Mapping:
-    """Resolve the columns of a source; `what` names it in errors, `types` are its columns and SQL types."""
-    user, user_type = _id(what, types, settings.user_column, "--user-column")
-    item, item_type = _id(what, types, settings.item_column, "--item-column")
+CAST_IN_A_VIEW = "cast it in a view"
+CAST_IN_FILES = "cast it in the files or in a DuckDB table made of them"
+"""Files have no view: a session that reads them reads no database, and one that reads a database no files."""
+
+
+def map_columns(
+    what: str,
+    types: dict[str, str],
+    settings: SourceSettings,
+    *,
+    cast: str = CAST_IN_A_VIEW,
+    shown: abc.Mapping[str, str] | None = None,
+) -> Mapping:
+    """Resolve the columns of a source; `what` names it in errors, `types` are its columns and SQL types.
+
+    cast: what to do about a type that cannot be used. shown: what to call the types of some columns.
+    """
+    told = _Told(what, types | dict(shown or {}), cast)
+    user, user_type = _id(told, types, settings.user_column, "--user-column")
+    item, item_type = _id(told, types, settings.item_column, "--item-column")
     notes: list[str] = []
     # A column that is named for one purpose is not taken for another because of its name.
     named = {user, item, settings.timestamp_column, settings.event_column, settings.weight_column}
     free = {name: sql_type for name, sql_type in types.items() if name not in named}
-    time = _optional(what, types, free, settings.timestamp_column, columns.TIMESTAMP, notes)
+    time = _optional(told, types, free, settings.timestamp_column, columns.TIMESTAMP, notes)
     others = {name for name in free if is_time(types[name])}
     if time is None and others:
         named_so = ", ".join(map(repr, sorted(others)))
         notes.append(f"no column is used for times; where {named_so} tells them, name it with --timestamp-column")
-    event = _optional(what, types, free, settings.event_column, columns.EVENT, notes)
-    weight = _optional(what, types, free, settings.weight_column, columns.WEIGHT, notes)
+    event = _optional(told, types, free, settings.event_column, columns.EVENT, notes)
+    weight = _optional(told, types, free, settings.weight_column, columns.WEIGHT, notes)
     return Mapping(
         columns={
             columns.USER_ID: user,
@@ -165,13 +181,22 @@ def require_column(what: str, types: dict[str, str], name: str, option: str) -> 
     raise ColumnError(f"{what} has no column {name!r}; name one with {option}{hint}. Its columns: {_listed(types)}")
 
 
-def _id(what: str, types: dict[str, str], name: str, option: str) -> tuple[str, str]:
-    column = require_column(what, types, name, option)
+@dataclass(frozen=True)
+class _Told:
+    """How errors speak of the source."""
+
+    what: str
+    types: dict[str, str]
+    cast: str
+
+
+def _id(told: _Told, types: dict[str, str], name: str, option: str) -> tuple[str, str]:
+    column = require_column(told.what, types, name, option)
     kept = id_type(types[column])
     if kept is None:
         raise ColumnError(
-            f"{what}: column {column!r} is {types[column]}; ids are integers, text or UUID: "
-            f"name another with {option}, or cast it in a view"
+            f"{told.what}: column {column!r} is {told.types[column]}; ids are integers, text or UUID: "
+            f"name another with {option}, or {told.cast}"
         )
     return column, kept
 
@@ -181,7 +206,7 @@ def _id_sql(name: str, found: str, kept: str) -> str:
 
 
 def _optional(
-    what: str, types: dict[str, str], free: dict[str, str], name: str | None, default: str, notes: list[str]
+    told: _Told, types: dict[str, str], free: dict[str, str], name: str | None, default: str, notes: list[str]
 ) -> str | None:
     """The column named, which must exist and fit; or the default one where it is free and fits."""
     usable, wanted = _USABLE[default]
@@ -190,14 +215,14 @@ def _optional(
         if len(alike) != 1:
             return None
         if not usable(types[alike[0]]):
-            notes.append(f"column {alike[0]!r} is {types[alike[0]]}, not {wanted}: not used; cast it in a view")
+            notes.append(f"column {alike[0]!r} is {told.types[alike[0]]}, not {wanted}: not used; {told.cast}")
             return None
         return alike[0]
-    column = require_column(what, types, name, f"--{default}-column")
+    column = require_column(told.what, types, name, f"--{default}-column")
     if not usable(types[column]):
         raise ColumnError(
-            f"{what}: column {column!r} is {types[column]}; the {default} column holds {wanted}: "
-            f"name another with --{default}-column, or cast it in a view"
+            f"{told.what}: column {column!r} is {told.types[column]}; the {default} column holds {wanted}: "
+            f"name another with --{default}-column, or {told.cast}"
         )
     return column
 

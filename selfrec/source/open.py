@@ -19,10 +19,11 @@ from selfrec.source.column_names import find_column
 from selfrec.source.csv_table import read_csv
 from selfrec.source.files import Files, find_files
 from selfrec.source.headers import file_columns
-from selfrec.source.mapping import Mapping, is_number, map_columns
+from selfrec.source.mapping import CAST_IN_A_VIEW, CAST_IN_FILES, Mapping, is_number, map_columns
 from selfrec.source.partitions import Partitions, find_partitions
 from selfrec.source.quoting import identifier
 from selfrec.source.session import ATTACHED, attach, column_types, lock_down, reading, start_session
+from selfrec.source.time_columns import check_kinds, several_kinds, text_times
 from selfrec.words import plural
 
 _VIEW = "selfrec_events"
@@ -73,6 +74,10 @@ class Source:
     """All columns of the source and their SQL types."""
     tables: tuple[tuple[str, str], ...] = ()
     """(schema, name) of all tables and views of a DuckDB source."""
+    parquet: Files | None = None
+    """Its files where they are read anew by every query. A DuckDB file is held, CSV files are read once."""
+    states: dict[str, tuple[int, ...] | None] = field(default_factory=dict, repr=False)
+    """How these files were found."""
     row_by_row: bool = True
     """Whether its rows are read as they stand; False for a view, which may need memory for sums and joins."""
 
@@ -111,10 +116,11 @@ class Source:
         with reading(self.name):
             [(rows, known, first, last, whole, times, *odd)] = self.connection.execute(sql).fetchall()
         far, least_far, digits, least_digits = odd
+        where = (CAST_IN_A_VIEW if self.tables else CAST_IN_FILES).removeprefix("cast it ")
         # A few may be mistakes; and zeros, for want of a time, stand among milliseconds as well.
         wrong = [
-            (far, least_far, f"no time in seconds; divide it in a view ({_in_seconds(least_far or 0)})"),
-            (digits, least_digits, f"a date in digits; make it one in a view (strptime({column}::VARCHAR, '%Y%m%d'))"),
+            (far, least_far, f"no time in seconds; divide it {where} ({_in_seconds(least_far or 0)})"),
+            (digits, least_digits, f"a date in digits; make it one {where} (strptime({column}::VARCHAR, '%Y%m%d'))"),
         ]
         for count, least, what in wrong:
             if count > times / 2:
@@ -145,6 +151,11 @@ class Source:
             "last": iso_time(self.span.last),
             "content": f"duckdb-{duckdb.__version__}:{int(content):016x}",
         }
+
+    def changed_file(self) -> str | None:
+        """A file that is another one, or changed, since the source was opened."""
+        now = {} if self.parquet is None else self.parquet.states()
+        return next((path for path, state in now.items() if state != self.states[path]), None)
 
     def table_sql(self, name: str) -> str | None:
         """Quoted SQL name of a table or view of a DuckDB source, given as `name` or `schema.name`."""
@@ -222,10 +233,12 @@ def _quoted(schema: str, table: str) -> str:
 def _source(
     path: str, files: Files, connection: duckdb.DuckDBPyConnection, settings: SourceSettings, wait: float
 ) -> Source:
+    parquet = files if files.kind == "parquet" else None
+    states = {} if parquet is None else parquet.states()
     tables: tuple[tuple[str, str], ...] = ()
     views: set[str] = set()
     guesses: list[str] = []
-    by_file: dict[str, list[str]] = {}
+    by_file: dict[str, dict[str, str]] = {}
     if files.kind == "duckdb":
         attach(connection, files.paths[0], wait=wait)
         tables = list_tables(connection)
@@ -240,9 +253,13 @@ def _source(
             raw, guesses, by_file = _file_relation(connection, path, files, settings)
     with reading(what):
         types = column_types(connection, raw)
-    mapping = map_columns(what, types, settings)
+    cast = CAST_IN_A_VIEW if tables else CAST_IN_FILES
+    mapping = map_columns(what, types, settings, cast=cast, shown=_shown(types, settings, by_file))
+    check_kinds(what, mapping.columns[columns.TIMESTAMP], by_file)
     mapping.guesses.extend([*guesses, *_lacking(mapping, by_file)])
     with reading(what):
+        if raw not in views:
+            mapping.notes.extend(_texts_of_times(connection, raw, types, mapping, cast))
         connection.execute(f"CREATE TEMP VIEW {identifier(_VIEW)} AS {mapping.select(raw)}")
     return Source(
         path=path,
@@ -252,8 +269,32 @@ def _source(
         raw_sql=raw,
         types=types,
         tables=tables,
+        parquet=parquet,
+        states=states,
         row_by_row=raw not in views,
     )
+
+
+def _shown(types: dict[str, str], settings: SourceSettings, by_file: dict[str, dict[str, str]]) -> dict[str, str]:
+    """What to call the types of columns that are not of one kind in all files, as far as they may be used."""
+    wanted = (settings.timestamp_column or columns.TIMESTAMP, settings.weight_column or columns.WEIGHT)
+    found = {name: several_kinds(name, by_file) for name in wanted if find_column(types, name) is not None}
+    return {str(find_column(types, name)): kinds for name, kinds in found.items() if kinds is not None}
+
+
+def _texts_of_times(
+    connection: duckdb.DuckDBPyConnection, raw: str, types: dict[str, str], mapping: Mapping, cast: str
+) -> Iterator[str]:
+    """A line on text that looks like times, where no other column is or might be used for them."""
+    if mapping.columns[columns.TIMESTAMP] is not None or mapping.notes:
+        return
+    used = set(mapping.columns.values())
+    texts = [name for name, sql_type in types.items() if sql_type == "VARCHAR" and name not in used]
+    for name in text_times(connection, raw, texts)[:1]:
+        yield (
+            f"no column is used for times; where the text in {name!r} tells them, {cast}, and name it with "
+            "--timestamp-column"
+        )
 
 
 def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> str:
@@ -271,9 +312,10 @@ def _named_table(path: str, tables: tuple[tuple[str, str], ...], name: str) -> s
 
 def _file_relation(
     connection: duckdb.DuckDBPyConnection, path: str, files: Files, settings: SourceSettings
-) -> tuple[str, list[str], dict[str, list[str]]]:
+) -> tuple[str, list[str], dict[str, dict[str, str]]]:
     """What reads the files, what a person should know of it, and the columns of each file."""
     ids = (settings.user_column, settings.item_column)
+    files.check_distinct()
     partitions = find_partitions(connection, files, ids)
     partitions.check(path, (*ids, settings.timestamp_column, settings.event_column, settings.weight_column))
     by_file = _columns_by_file(connection, files, ids, partitions)
@@ -290,8 +332,8 @@ def _file_relation(
 
 def _columns_by_file(
     connection: duckdb.DuckDBPyConnection, files: Files, ids: tuple[str, str], partitions: Partitions
-) -> dict[str, list[str]]:
-    """The columns of each file, those in its folders' names included.
+) -> dict[str, dict[str, str]]:
+    """The columns of each file and, of Parquet files, their SQL types; those in its folders' names included.
 
     A file without an id column would be read as rows without ids. Where none has it, it is misnamed: said later.
     """
@@ -301,14 +343,15 @@ def _columns_by_file(
             continue
         without = [path for path, header in headers.items() if find_column(header, wanted) is None]
         if 0 < len(without) < len(headers):
+            found = ", ".join(map(repr, list(headers[without[0]])[:20]))
             raise ColumnError(
                 f"{without[0]}: has no column {wanted!r}, which others beside it have; leave it out of the glob, or "
-                f"mend its header. Its columns: {', '.join(map(repr, headers[without[0]][:20]))}"
+                f"mend its header. {f'Its columns: {found}' if found else 'It is empty'}"
             )
-    return {path: [*header, *partitions.types] for path, header in headers.items()}
+    return {path: header | partitions.types for path, header in headers.items()}
 
 
-def _lacking(mapping: Mapping, by_file: dict[str, list[str]]) -> Iterator[str]:
+def _lacking(mapping: Mapping, by_file: dict[str, dict[str, str]]) -> Iterator[str]:
     """A line on each column that some of the files do not have."""
     for name in (columns.TIMESTAMP, columns.EVENT, columns.WEIGHT):
         column = mapping.columns[name]

@@ -154,6 +154,16 @@ class HistoryReader:
         found = known.column("user_id").combine_chunks()
         return self._shard(found, self._fold(events, len(found)), self._user_features(len(found), _ASKED))
 
+    def have_rows(self, ids: pa.Array) -> bool:
+        """Whether the source has a row of any of these users (carried type), with an item of the catalog or without."""
+        with (
+            self._turn,
+            reading(self._source.name),
+            self._numbered(ids, np.ones(len(ids), dtype=np.bool_)) as users,
+        ):
+            sql = f"SELECT count(*) FROM (FROM {self._source.relation_sql} SEMI JOIN {users} USING (user_id) LIMIT 1)"
+            return bool(self._passes.table(sql).column(0)[0].as_py())
+
     def _listed(self) -> ListedUsers:
         """All users, read when somebody first asks. Raises duckdb.Error, SourceError."""
         if self._users is None:

@@ -108,10 +108,23 @@ def reading(what: str) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise SourceError(
             f"{what}: does not fit the memory allowed ({first_sentence(error)}); allow more (--memory-megabytes) or, "
-            "to fit, name a view of fewer rows"
+            "to fit, name a view or files of fewer rows"
         ) from error
     except duckdb.Error as error:
-        raise SourceError(f"{what}: cannot be read ({first_sentence(error)}); {_next_step(error)}") from error
+        gone = _GONE.search(str(error))
+        if gone and not os.path.lexists(gone[1]):
+            raise SourceError(
+                f"{what}: {gone[1]} is not there, or not any more; check the path, and run it again"
+            ) from error
+        file = _FILE.search(str(error))
+        where = f"{file[1]}: " if file and file[1] != what else ""
+        raise SourceError(f"{what}: cannot be read ({where}{first_sentence(error)}); {_next_step(error)}") from error
+
+
+_GONE = re.compile(r'Cannot access file "(.+?)/\*\*/\*\.\w+"')
+"""In DuckDB's words: what is no file may be a folder of files."""
+_FILE = re.compile(r"^  file = (.+)$", re.MULTILINE)
+"""In DuckDB's words: which of several CSV files, among what else was known of it."""
 
 
 def _next_step(error: duckdb.Error) -> str:

@@ -215,14 +215,14 @@ def _kinds(place: Place, key: str, wanted: Sequence[str], side: Side) -> tuple[K
         elif named:
             raise ColumnError(
                 f"{place.name}: column {name!r} is {place.types[name]}; features are numbers, text or booleans: "
-                "cast it in a view"
+                "cast it in a view or in the files"
             )
         else:
             left_out.append(name)
     if not kinds:
         raise ColumnError(
             f"{place.name}: has no column of numbers, text or booleans beside its key {key!r}; "
-            "name another table, or cast its columns in a view"
+            "name another table, or cast its columns in a view or in the files"
         )
     return kinds, left_out
 
@@ -245,7 +245,7 @@ def _check_kinds(place: Place, kinds: Kinds) -> None:
         if now is None or (kind == "numeric" and now != "numeric"):
             raise ColumnError(
                 f"{place.name}: column {name!r} is {place.types[found]}, but the model was fitted on "
-                f"{'numbers' if kind == 'numeric' else 'text'} there; cast it in a view"
+                f"{'numbers' if kind == 'numeric' else 'text'} there; cast it in a view or in the files"
             )
 
 
@@ -266,7 +266,7 @@ def _keyed(source: Source, side: Side, name: str, key: str, sql_type: str) -> in
         if repeated:
             raise SourceError(
                 f"{name}: {side} {repeated[0][0]!r} stands {repeated[0][1]} times in column {key!r}; "
-                "one row an id: choose it in a view"
+                "one row an id: choose it in a view or in the files"
             )
         [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
     return int(rows)
@@ -295,7 +295,7 @@ def _check_levels(staged: StagedTable, name: str, found: int, min_users: int, ma
         raise ColumnError(
             f"{staged.name}: column {name!r} has {plural(found, 'level')} of {plural(min_users, 'user')} or more, more "
             f"than features.max_levels = {max_levels}; name the columns to take in features.{staged.side}_columns, or "
-            "group the levels in a view"
+            "group the levels in a view or in the files"
         )
 
 

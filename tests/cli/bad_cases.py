@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.cli.bad_case import Case, bare_model, events
 from tests.cli.bad_fits import FIT
+from tests.cli.bad_nights import NIGHTS
 from tests.cli.bad_places import INTO_A_MODEL, SWAPPED, TOO_LONG
 from tests.cli.bad_scores import SCORE, TABLE_OR_PATH
 
@@ -107,4 +108,4 @@ OTHERS = [
 ]
 
 
-CASES = [*FIT, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED, *TABLE_OR_PATH]
+CASES = [*FIT, *NIGHTS, *EVALUATE, *SCORE, *OTHERS, *TOO_LONG, *INTO_A_MODEL, *SWAPPED, *TABLE_OR_PATH]

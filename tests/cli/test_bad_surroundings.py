@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.cli.conftest import write_shop
+from tests.cli.conftest import QUICK, write_shop
 from tests.cli.test_bad_input import snapshot
 from tests.program import Ran, selfrec
 
@@ -88,6 +88,19 @@ def test_a_working_folder_that_was_removed(model: Path, tmp_path: Path, args: st
     )  # fmt: skip
     ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
     failed(ran, 1, "the working folder: No such file or directory", "check the path")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_that_takes_nothing_is_not_said_of_the_model(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path / "shop.duckdb")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "selfrec", "fit", shop, "--out", "new", *QUICK],
+            cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+    said = "Error: the output: No space left on device; check where it is written to, and the disk\n"
+    assert (done.returncode, done.stderr.decode()) == (1, said)
+    assert [path.name for path in tmp_path.iterdir()] == ["shop.duckdb"]
 
 
 @contextmanager

@@ -226,6 +226,22 @@ def test_a_log_that_can_no_longer_be_written_does_not_stop_the_job(
     assert names(events(tmp_path / "log")) == ["started"]
 
 
+def test_a_line_that_was_cut_off_costs_no_other(cli: Cli, shop: Path, model: Path, tmp_path: Path) -> None:
+    """As a full disk or a power cut leaves it."""
+    log, job = tmp_path / "log.jsonl", ("score", model, shop, "--into", "lists", "--log-json", tmp_path / "log.jsonl")
+    assert cli(*job).code == 0
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-40])
+    assert cli(*job).code == 0
+    lines = log.read_bytes().splitlines()
+    assert b"\n".join(lines[:5]) == whole[:-40]
+    del lines[4]
+    assert [json.loads(line)["event"] for line in lines] == [
+        *("started", "users", "shard", "written"),
+        *("started", "users", "shard", "written", "finished"),
+    ]
+
+
 def test_what_json_cannot_hold(tmp_path: Path) -> None:
     import numpy as np
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+import selfrec
+from selfrec.errors import SettingsError
 from tests.cli.conftest import USERS, Cli
 
 
@@ -25,6 +28,18 @@ def test_a_table_named_like_a_path(cli: Cli, model: Path, shop: Path, name: str)
     assert _count(shop, name) == USERS
     assert cli("score", model, shop, "--into", name, "-k", "2").code == 0
     assert _count(shop, name) == 2 * USERS
+
+
+@pytest.mark.parametrize("wait", [-1, -0.5, float("nan"), True, "5", None])
+def test_no_time_to_wait_in_python(model: Path, shop: Path, wait: Any) -> None:
+    with pytest.raises(SettingsError) as caught:
+        selfrec.load(model).score(shop, into="lists", wait=wait)
+    assert str(caught.value) == f"wait is {wait!r}; give a number of seconds, at least 0"
+    with duckdb.connect(str(shop), read_only=True) as connection:
+        assert connection.execute("FROM duckdb_tables() SELECT table_name ORDER BY 1").fetchall() == [
+            ("interactions",),
+            ("products",),
+        ]
 
 
 def _count(shop: Path, table: str) -> int:

@@ -86,9 +86,16 @@ def test_a_list_without_a_line_is_said_in_words(cli: Cli, tmp_path: Path) -> Non
 
 
 def test_explain_somebody_unknown(cli: Cli, model: Path, shop: Path) -> None:
-    ran = cli("explain", model, shop, "--user", "4711", "-k", "2", "--json")
-    assert (ran.code, json.loads(ran.out)["history"]) == (0, 0)
-    assert cli("explain", model, shop, "--user", "4711", "-k", "2").err.startswith("user '4711' has no item")
+    """Who is not there at all is told from who has nothing that the catalog has: the one may be a slip of the pen."""
+    with duckdb.connect(str(shop)) as connection:
+        connection.execute("INSERT INTO interactions VALUES (4712, 'other', TIMESTAMP '2026-01-09')")
+    popular = f"in {shop}: these are the most popular items\n"
+    for user, known, says in (("4711", False, "has no row"), ("4712", True, "has no item of the catalog")):
+        ran = cli("explain", model, shop, "--user", user, "-k", "2", "--json")
+        told = json.loads(ran.out)
+        assert (ran.code, told["known"], told["history"]) == (0, known, 0)
+        assert cli("explain", model, shop, "--user", user, "-k", "2").err == f"user '{user}' {says} {popular}"
+    assert json.loads(cli("explain", model, shop, "--user", "7", "--json").out)["known"] is True
     wrong = cli("explain", model, shop, "--user", "ann")
     assert (wrong.code, wrong.out) == (1, "")
     assert len(wrong.err.splitlines()) == 1

@@ -134,6 +134,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load_config(write(tmp_path, "seed = = 1"))
 
 
+def test_a_mark_of_the_encoding_before_the_first_line_is_none_of_it(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "\ufeffseed = 7\r\n")).seed == 7
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

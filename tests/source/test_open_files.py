@@ -192,9 +192,12 @@ def test_what_can_be_read_once_only_is_refused(tmp_path: Path) -> None:
     assert "standard input is no source" in error("-")
 
 
-def test_a_link_to_nowhere_is_no_matter_of_encoding(tmp_path: Path) -> None:
-    (tmp_path / "events.csv").symlink_to("nowhere.csv")
-    assert "cannot be read (No such file or directory); check" in error(tmp_path / "*.csv")
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_link_to_nowhere_is_no_matter_of_encoding_or_of_access(tmp_path: Path, suffix: str) -> None:
+    link = tmp_path / f"events.{suffix}"
+    link.symlink_to("nowhere")
+    says = f"{link}: is a link to a file that is not there; mend it, or narrow the glob to others"
+    assert error(tmp_path / f"*.{suffix}") == says
 
 
 def test_suffixes_in_capitals(tmp_path: Path) -> None:

@@ -71,10 +71,12 @@ def command(
     )
     if as_json:
         items = [one.as_dict() for one in found.items]
-        print_json({"user": user, "history": found.history, "items": items, "notes": list(found.notes)})
+        told = {"user": user, "known": found.known, "history": found.history, "items": items}
+        print_json(told | {"notes": list(found.notes)})
         return
     if not found.history:
-        click.echo(f"user {user!r} has no item of the catalog in {source}: these are the most popular items", err=True)
+        what = "has no item of the catalog" if found.known else "has no row"
+        click.echo(f"user {user!r} {what} in {source}: these are the most popular items", err=True)
     _print(found)
 
 
