@@ -81,7 +81,8 @@ def parse_target(source_path: str, *, into: str | None = None, to: str | None = 
         if not source_path or Path(source_path).is_dir():
             find_files(source_path)
         database = source_path
-    if not table or not database:
+    # Three colons: the third may belong to either name, and a new file would be the worse guess.
+    if not table or not database or (separator and database.endswith(":")):
         raise SettingsError(f"--into {into!r}: name a table, or FILE.duckdb::TABLE")
     if Path(database).is_dir():
         raise TargetError(f"--into {into}: {database} is a folder; name a DuckDB file, FILE.duckdb::{table}")

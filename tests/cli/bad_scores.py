@@ -202,6 +202,7 @@ SCORE = [
 ]
 
 TABLE_OR_PATH = [
+    Case("score model shop.duckdb --into other.duckdb:::lists", 2, ("name a table, or FILE.duckdb::TABLE",)),
     *(
         Case(f"score model shop.duckdb --into {name}", 2, (f"--into {name}: looks like a path", advice))
         for name, advice in (
