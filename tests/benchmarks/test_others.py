@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import limits, memory, scaling, screen, shortcut, stages, startup
+from benchmarks import busy, limits, memory, scaling, screen, shortcut, stages, startup
 from benchmarks.measure import run
 from selfrec.scoring.processor import exact_form
 
@@ -27,6 +27,15 @@ def test_startup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_is_loaded_is_seen() -> None:
     assert "duckdb" in startup.loaded(["inspect", "no such model"]) or "numpy" in startup.loaded(["inspect", "none"])
+
+
+def test_busy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--users", "60", "--others", "1", "--repeats", "1"]
+    busy.main([*words, "--json", str(tmp_path / "figures.json")])
+    figures = json.loads((tmp_path / "figures.json").read_text())["figures"]
+    ways = ("selfrec", "libgomp's own spins")
+    assert list(figures) == [f"{way}, beside {others}" for others in (0, 1) for way in ways]
+    assert "| selfrec, beside 0 |" in capsys.readouterr().out
 
 
 def test_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
