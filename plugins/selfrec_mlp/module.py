@@ -82,15 +82,14 @@ class CandidateRanker(nn.Module):
         # A runtime may add one row's numbers in another order than the next one's.
         order = standardised(above_lowest(scores).sum(2))
         each = standardised(scores)
-        # One gather for everything known of a candidate, one for everything known of the history.
-        table = torch.cat([self.items, self.columns], dim=1)
-        rows, seen = functional.embedding(candidates, table), functional.embedding(batch.history, table)
-        profiles = torch.stack(self._profiles(batch, seen[:, :, : self.width]), dim=2)
-        likeness = torch.matmul(rows[:, :, : self.width], profiles)
-        inputs = [each, each.square(), likeness, rows[:, :, self.width : self.width + self.known]]
+        profiles = torch.stack(self._profiles(batch, functional.embedding(batch.history, self.items)), dim=2)
+        likeness = torch.matmul(functional.embedding(candidates, self.items), profiles)
+        columns = functional.embedding(candidates, self.columns)
+        inputs = [each, each.square(), likeness, columns[:, :, : self.known]]
         if self.item_columns:
-            own = self.dropped(rows[:, :, -self.item_columns :])
+            own = self.dropped(columns[:, :, -self.item_columns :])
             inputs.append(own)
+            seen = functional.embedding(batch.history, self.columns)
             mean = _mean(seen[:, :, -self.item_columns :], batch.weights)
             inputs.append(torch.matmul(own, mean.unsqueeze(2)))
             if self.crossed:

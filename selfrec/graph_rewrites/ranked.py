@@ -38,10 +38,10 @@ _TYPES: dict[str, np.dtype[Any]] = {
 class Products:
     """Where candidates' rows of a table are multiplied: what is gathered for it is many times what a cache holds."""
 
-    name: str
-    """The products, float32[B, C, G]."""
-    factor: str
-    """What the rows are multiplied by, float32[B, d, G] or the same for all users."""
+    factors: tuple[str, ...]
+    """What the rows are multiplied by: float32[B, d, n] each, or the same for all users."""
+    names: tuple[str, ...]
+    """The product with each, float32[B, C, n]."""
     width: int
     """d."""
 
@@ -62,12 +62,12 @@ class Ranked:
     passed: tuple[str, ...]
     """What is read of the part before."""
     products: Products | None = None
-    """What is worked out apart, of few users at a time; its factor is made in the part before."""
+    """What is worked out apart, of few users at a time; its factors are made in the part before."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """All that has to be known of the part before."""
-        return self.passed if self.products is None else (*self.passed, self.products.factor)
+        return self.passed if self.products is None else (*self.passed, *self.products.factors)
 
     def graph(self, types: Mapping[str, str]) -> Edited | None:
         """Takes items, scores, what is passed, the products and inputs; gives the lists. None where it cannot take what
@@ -79,18 +79,19 @@ class Ranked:
             return None
         kinds: dict[str, np.dtype[Any]] = {self.items: _NUMBER, self.scores: _REAL}
         kinds |= {name: _TYPES[types[name]] for name in self.passed}
-        kinds |= {} if self.products is None else {self.products.name: _REAL}
+        kinds |= {} if self.products is None else dict.fromkeys(self.products.names, _REAL)
         surface = [piece for name, kind in kinds.items() for piece in entry(name, (kind, None))]
         return part_of(self.whole, surface, given=kinds)[0]
 
     def product_graph(self) -> Edited | None:
-        """Takes items and the products' factor; gives the products."""
+        """Takes items and the products' factors; gives the products."""
         if self.products is None:
             return None
-        kinds: dict[str, Kind] = {self.items: (_NUMBER, None), self.products.factor: (_REAL, None)}
+        real: Kind = (_REAL, None)
+        kinds: dict[str, Kind] = {self.items: (_NUMBER, None), **dict.fromkeys(self.products.factors, real)}
         surface = [piece for name, kind in kinds.items() for piece in entry(name, kind)]
-        surface += output(self.products.name, (_REAL, None))
-        return part_of(self.whole, surface, wanted=[self.products.name], given=kinds)[0]
+        surface += [piece for name in self.products.names for piece in output(name, real)]
+        return part_of(self.whole, surface, wanted=self.products.names, given=kinds)[0]
 
 
 def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
@@ -107,7 +108,7 @@ def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
         if tuple(one.op for one in chosen) in (("TopK",), TWO_STAGES) and len(numbers) == 2 and scores is not None:
             count, last = numbers
             items, products = node.outputs[0], _products(graph, masked, node.outputs[0])
-            passed = _passed(graph, mask, {items, scores, *([products.name] if products else [])})
+            passed = _passed(graph, mask, {items, scores, *(products.names if products else ())})
             if count is not None and last is not None and passed is not None:
                 return Ranked(edited, count, last, items, scores, passed, products)
     return None
@@ -162,18 +163,21 @@ def _gathered(graph: Graph, masked: str, items: str) -> str | None:
 
 
 def _products(graph: Graph, masked: str, items: str) -> Products | None:
-    """The widest product of the rows that these items gather and of what does not depend on the masked scores."""
+    """The widest rows that these items gather, where they are only multiplied by what does not depend on the masked
+    scores.
+    """
     makers = _makers(graph)
     tables = {one.name: one.dims[1] for one in graph.tensors if len(one.dims) == 2 and one.element == FLOAT}
     later = {name for place in depending(graph, [masked]) for name in graph.nodes[place].outputs}
     found: list[Products] = []
-    for node in graph.nodes:
-        rows = makers.get(node.inputs[0]) if node.op == "MatMul" and node.inputs[1] not in later else None
-        if rows is None or rows.op != "Gather" or rows.numbers.get("axis") or rows.inputs[1] != items:
+    for rows in graph.nodes:
+        if rows.op != "Gather" or rows.numbers.get("axis") or rows.inputs[1] != items or rows.inputs[0] not in tables:
             continue
-        alone = sum(rows.outputs[0] in one.inputs for one in graph.nodes) == 1
-        if alone and rows.inputs[0] in tables and node.inputs[1] in makers:
-            found.append(Products(node.outputs[0], node.inputs[1], tables[rows.inputs[0]]))
+        readers = [node for node in graph.nodes if rows.outputs[0] in node.inputs]
+        factors = [node.inputs[1] for node in readers if node.op == "MatMul" and node.inputs[0] == rows.outputs[0]]
+        if len(factors) == len(readers) > 0 and all(name in makers and name not in later for name in factors):
+            names = tuple(node.outputs[0] for node in readers)
+            found.append(Products(tuple(factors), names, tables[rows.inputs[0]]))
     return max(found, key=lambda one: one.width, default=None)
 
 

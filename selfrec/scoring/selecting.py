@@ -15,7 +15,7 @@ from selfrec.histories import Float32, Int64
 from selfrec.scoring.batches import PIECE_BYTES, Piece
 from selfrec.scoring.blocks import Blocks
 from selfrec.scoring.candidates import Bounds, add, mask, picked
-from selfrec.scoring.sessions import Array, Feeds, Found, Sessions, run_in_pieces
+from selfrec.scoring.sessions import Feeds, Found, Sessions, run_in_pieces
 
 if TYPE_CHECKING:
     from selfrec.graph_rewrites.ranked import Products, Ranked
@@ -43,18 +43,18 @@ class Selecting:
             add(values, found[added.items], found[added.values])
         mask(values, masked, never)
         if self._rest is not None:
-            chosen = self._select(values, self._rest.ranked.candidates)
-            return self._rest.run(feeds, values, chosen, found)
-        items = self._select(values, self._k)
-        scores = picked(values, items)
+            return self._rest.run(feeds, *self._select(values, self._rest.ranked.candidates), found)
+        items, scores = self._select(values, self._k)
         order = np.argsort(-scores, axis=1, kind="stable")
         return picked(items, order), picked(scores, order)
 
-    def _select(self, values: Float32, count: int) -> Int64:
-        """int64[B, count] where the highest of float32[B, columns] are, of equal ones the first; in ascending order."""
+    def _select(self, values: Float32, count: int) -> tuple[Int64, Float32]:
+        """int64[B, count] where the highest of float32[B, columns] are, of equal ones the first; in ascending order.
+        float32[B, count] what they are.
+        """
         users, columns = values.shape
         if count == columns:
-            return np.arange(columns, dtype=np.int64)[None].repeat(users, axis=0)
+            return np.arange(columns, dtype=np.int64)[None].repeat(users, axis=0), values
         width = self._blocks.width
         by_block = columns % width == 0 and columns >= _WORTH * width * (count + 1)
         best = self._blocks(values) if by_block else values
@@ -65,11 +65,11 @@ class Selecting:
         rows, last = np.arange(users), scores.argmin(axis=1)
         lowest, kept = scores[rows, last], np.ones(items.shape, dtype=np.bool_)
         kept[rows, last] = False
-        items = items[kept].reshape(users, count)
-        worst = scores[kept].reshape(users, count).min(axis=1)
-        for row in np.flatnonzero(~(worst > lowest)):
+        items, scores = items[kept].reshape(users, count), scores[kept].reshape(users, count)
+        for row in np.flatnonzero(~(scores.min(axis=1) > lowest)):
             items[row] = _best_of(values[row], count)
-        return items
+            scores[row] = values[row, items[row]]
+        return items, scores
 
 
 class Rest:
@@ -79,27 +79,34 @@ class Rest:
         """products: of `ranked.product_graph`."""
         self.ranked, self._session, self._products = ranked, session, products
 
-    def run(self, feeds: Feeds, values: Float32, chosen: Int64, found: Feeds) -> Found:
-        """The lists. values: float32[B, columns] masked scores; chosen: int64[B, C] items in ascending order; found:
-        what is known of the part before.
+    def run(self, feeds: Feeds, chosen: Int64, scores: Float32, found: Feeds) -> Found:
+        """The lists. chosen: int64[B, C] columns of the scores, in ascending order; scores: float32[B, C] theirs,
+        masked; found: what is known of the part before.
         """
         ranked, items = self.ranked, np.minimum(chosen, self.ranked.last)
         given = feeds | {name: found[name] for name in ranked.passed}
-        given |= {ranked.items: items, ranked.scores: picked(values, items)}
+        # Columns past the catalog are masked for everybody, as the one that they become is.
+        given |= {ranked.items: items, ranked.scores: scores}
         if ranked.products is not None and self._products is not None:
-            given[ranked.products.name] = _multiplied(self._products, ranked, ranked.products, items, found)
-        lists, scores = self._session.run(["items", "scores"], given)
-        return lists, scores
+            given |= _multiplied(self._products, ranked.items, items, ranked.products, found)
+        lists, ranked_scores = self._session.run(["items", "scores"], given)
+        return lists, ranked_scores
 
 
-def _multiplied(session: Sessions, ranked: Ranked, products: Products, items: Int64, found: Feeds) -> Array:
-    """The products, of so many users at a time that what is gathered for them stays in the cache."""
-    factor = found[products.factor]
-    # Of three dimensions at most: the products of more have no rows of users in front.
-    alike = factor.ndim < 3 or len(factor) != len(items)
-    rows = len(items) if factor.ndim > 3 else max(1, PIECE_BYTES // (4 * products.width * items.shape[1]))
-    shared, each = ({products.factor: factor}, {}) if alike else ({}, {products.factor: factor})
-    return run_in_pieces(session, [products.name], {ranked.items: items, **each}, shared, rows)[0]
+def _multiplied(session: Sessions, name: str, items: Int64, products: Products, found: Feeds) -> Feeds:
+    """The products by name, of so many users at a time that what is gathered for them stays in the cache.
+
+    name: of int64[B, C] items.
+    """
+    users, candidates = items.shape
+    factors = {factor: found[factor] for factor in products.factors}
+    own = {factor: array for factor, array in factors.items() if array.ndim == 3 and len(array) == users}
+    shared = {factor: array for factor, array in factors.items() if factor not in own}
+    # With more than three dimensions, a product has no rows of users in front.
+    whole = any(array.ndim > 3 for array in factors.values())
+    rows = users if whole else max(1, PIECE_BYTES // (4 * products.width * candidates))
+    arrays = run_in_pieces(session, list(products.names), {name: items, **own}, shared, rows)
+    return dict(zip(products.names, arrays, strict=True))
 
 
 def _best_of(scores: Float32, count: int) -> Int64:

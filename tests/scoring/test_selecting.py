@@ -182,21 +182,29 @@ def cut(graph: onnx.ModelProto) -> Scored | None:
     return scored(Edited(graph.SerializeToString(), {}))
 
 
-class Product(NamedTuple):
+def products_of(graph: onnx.ModelProto) -> Products | None:
+    found = cut(graph)
+    assert found is not None
+    assert found.ranked is not None
+    return found.ranked.products
+
+
+class Multiplied(NamedTuple):
     rows: onnx.NodeProto
-    node: onnx.NodeProto
+    products: list[onnx.NodeProto]
 
 
-def product_of_candidates(graph: onnx.ModelProto) -> Product:
-    """The product of every candidate's factors and its users' queries."""
+def of_candidates(graph: onnx.ModelProto) -> Multiplied:
+    """The products of every candidate's factors and its user's queries."""
     gathers = {node.output[0]: node for node in graph.graph.node if node.op_type == "Gather"}
     tables = {one.name for one in graph.graph.initializer if len(one.dims) == 2 and one.dims[1] == 17}
-    [(rows, node)] = [
+    found = [
         (gathers[node.input[0]], node)
         for node in graph.graph.node
         if node.op_type == "MatMul" and node.input[0] in gathers and gathers[node.input[0]].input[0] in tables
     ]
-    return Product(rows, node)
+    assert len({rows.output[0] for rows, _ in found}) == 1
+    return Multiplied(found[0][0], [product for _, product in found])
 
 
 def noting(sizes: list[int]) -> Callable[..., list[Array]]:
@@ -234,21 +242,23 @@ class TestOfAGraphWithARanker:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, factor: str
     ) -> None:
         graph, n_items = exported("two factored with ranker", 300, 20), 300
-        product = product_of_candidates(graph)
+        rows, products = of_candidates(graph)
+        assert len(products) == 2
         if factor != "of each user":
-            [table] = [one for one in graph.graph.initializer if one.name == product.rows.input[0]]
-            shape = {"of all users": [table.dims[1], 2], "of the batch": [1, table.dims[1], 2]}[factor]
+            [table] = [one for one in graph.graph.initializer if one.name == rows.input[0]]
+            shape = {"of all users": [table.dims[1], 1], "of the batch": [1, table.dims[1], 1]}[factor]
             same = np.random.default_rng(1).normal(size=shape).astype(np.float32)
             graph.graph.initializer.append(onnx.numpy_helper.from_array(same, "same"))
             graph.graph.node.insert(0, onnx.helper.make_node("Neg", ["same"], ["factor"]))
-            product.node.input[1] = "factor"
+            products[1].input[1] = "factor"
         found = cut(graph)
         assert found is not None
         assert found.ranked is not None
-        assert found.ranked.products == Products(product.node.output[0], product.node.input[1], 17)
+        factors, names = ((one.input[1] for one in products), (one.output[0] for one in products))
+        assert found.ranked.products == Products(tuple(factors), tuple(names), 17)
         rest = found.ranked.graph(dict.fromkeys(found.ranked.passed, "tensor(float)"))
         assert rest is not None
-        assert product.rows.input[0].encode() not in rest.content
+        assert rows.input[0].encode() not in rest.content
         write_model_folder(tmp_path / "model", graph, n_items=n_items, top_k=20)
         sizes: list[int] = []
         monkeypatch.setattr(selecting, "PIECE_BYTES", 3 * 4 * 17 * 20)
@@ -260,17 +270,21 @@ class TestOfAGraphWithARanker:
 
     def test_products_of_what_follows_from_the_scores_stay_in_the_graph(self) -> None:
         graph = exported("two factored with ranker", 300, 20)
-        product = product_of_candidates(graph)
+        product = of_candidates(graph).products[0]
         [mask] = [node for node in graph.graph.node if node.op_type == "ScatterElements"]
         [scores] = [node for node in graph.graph.node if node.op_type == "GatherND" and node.input[0] == mask.output[0]]
-        place = list(graph.graph.node).index(product.node)
+        place = list(graph.graph.node).index(product)
         graph.graph.node.insert(place, onnx.helper.make_node("ReduceMax", [scores.output[0]], ["best"]))
-        graph.graph.node.insert(place + 1, onnx.helper.make_node("Mul", [product.node.input[1], "best"], ["factor"]))
-        product.node.input[1] = "factor"
-        found = cut(graph)
-        assert found is not None
-        assert found.ranked is not None
-        assert found.ranked.products is None
+        graph.graph.node.insert(place + 1, onnx.helper.make_node("Mul", [product.input[1], "best"], ["factor"]))
+        product.input[1] = "factor"
+        assert products_of(graph) is None
+
+    def test_so_do_products_whose_rows_are_read_by_others(self) -> None:
+        graph = exported("two factored with ranker", 300, 20)
+        rows, products = of_candidates(graph)
+        place = list(graph.graph.node).index(products[0])
+        graph.graph.node.insert(place, onnx.helper.make_node("Neg", [rows.output[0]], ["negative"]))
+        assert products_of(graph) is None
 
     def test_candidates_that_are_chosen_in_another_way_stay_in_the_graph(self) -> None:
         graph = exported("one with ranker", 300, 20)
