@@ -115,6 +115,24 @@ assert dict(os.environ) == before
     assert f"GOMP_SPINCOUNT = '{spins}'" in run.stderr
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="torch brings libgomp on Linux alone")
+@pytest.mark.parametrize(
+    "loads",
+    [
+        "from selfrec.testing import benches",
+        "from selfrec.plugin import pool",
+        "from selfrec.host.manager import PluginManager\n"
+        "PluginManager.load(points=[EntryPoint('plugin', 'torch', 'selfrec')])",
+    ],
+)
+def test_so_they_do_where_a_plugin_loads_it(loads: str) -> None:
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    code = f"from importlib.metadata import EntryPoint\n{loads}"
+    environment = clean | {"OMP_DISPLAY_ENV": "verbose"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "GOMP_SPINCOUNT = '1000'" in run.stderr
+
+
 def test_the_environment_is_as_before_also_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
