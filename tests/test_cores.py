@@ -62,6 +62,13 @@ V1 = "9:memory:/docker/1a\n4:cpu,cpuacct:/docker/1a\n0::/docker/1a\n"
             None,
             id="version 1, unlimited",
         ),
+        pytest.param(
+            "4:cpuacct,cpu:/docker/1a\n",
+            {"cpu/docker/1a/cpu.cfs_quota_us": "150000", "cpu/docker/1a/cpu.cfs_period_us": "100000"},
+            1.5,
+            id="version 1, in a folder of another name",
+        ),
+        pytest.param("cpu\n\n", {}, None, id="no such lines"),
     ],
 )
 def test_limit_of_a_container(tmp_path: Path, groups: str, files: dict[str, str], limit: float | None) -> None:
