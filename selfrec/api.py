@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -280,7 +281,7 @@ def _written(place: AnyPath, name: str) -> str:
 
 def _check_seconds(wait: object) -> None:
     """Raises SettingsError for what is no time to wait. NaN is beyond no bound."""
-    if isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0:
+    if isinstance(wait, bool) or not isinstance(wait, Real) or not float(wait) >= 0:
         raise SettingsError(f"wait is {wait!r}; give a number of seconds, at least 0")
 
 

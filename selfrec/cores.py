@@ -58,14 +58,19 @@ def _folders(root: Path, line: str) -> Iterator[Path]:
 
     In a container the path may be the host's, of which only the top is there.
     """
-    _, controllers, path = line.split(":", 2)
+    _, _, rest = line.partition(":")
+    controllers, _, path = rest.partition(":")
     top = root / "sys/fs/cgroup"
-    if controllers:
-        if "cpu" not in controllers.split(","):
-            return
-        top /= controllers
-    own = top / path.lstrip("/")
-    yield from (own, *own.parents[: len(own.parts) - len(top.parts)])
+    if not controllers:
+        tops = [top]
+    elif "cpu" in controllers.split(","):
+        # The folder may have the names in another order; beside it is a link for each.
+        tops = [top / controllers, top / "cpu"]
+    else:
+        tops = []
+    for top in tops:
+        own = top / path.lstrip("/")
+        yield from (own, *own.parents[: len(own.parts) - len(top.parts)])
 
 
 def _limit_of(folder: Path) -> float | None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from selfrec.cores import threads_that_sleep
 from selfrec.errors import PluginError
 from selfrec.histories import Histories, Holdout
 from selfrec.host.hookspecs import hookimpl
@@ -81,5 +82,6 @@ def __getattr__(name: str) -> Any:
     if name in HEAVY_NAMES:
         from importlib import import_module
 
-        return getattr(import_module(HEAVY_NAMES[name]), name)
+        with threads_that_sleep():
+            return getattr(import_module(HEAVY_NAMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -62,6 +62,13 @@ V1 = "9:memory:/docker/1a\n4:cpu,cpuacct:/docker/1a\n0::/docker/1a\n"
             None,
             id="version 1, unlimited",
         ),
+        pytest.param(
+            "4:cpuacct,cpu:/docker/1a\n",
+            {"cpu/docker/1a/cpu.cfs_quota_us": "150000", "cpu/docker/1a/cpu.cfs_period_us": "100000"},
+            1.5,
+            id="version 1, in a folder of another name",
+        ),
+        pytest.param("cpu\n\n", {}, None, id="no such lines"),
     ],
 )
 def test_limit_of_a_container(tmp_path: Path, groups: str, files: dict[str, str], limit: float | None) -> None:
@@ -113,6 +120,24 @@ assert dict(os.environ) == before
     environment = clean | {"OMP_DISPLAY_ENV": "verbose"} | set_already
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert f"GOMP_SPINCOUNT = '{spins}'" in run.stderr
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="torch brings libgomp on Linux alone")
+@pytest.mark.parametrize(
+    "loads",
+    [
+        "from selfrec.testing import benches",
+        "from selfrec.plugin import pool",
+        "from selfrec.host.manager import PluginManager\n"
+        "PluginManager.load(points=[EntryPoint('plugin', 'torch', 'selfrec')])",
+    ],
+)
+def test_so_they_do_where_a_plugin_loads_it(loads: str) -> None:
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    code = f"from importlib.metadata import EntryPoint\n{loads}"
+    environment = clean | {"OMP_DISPLAY_ENV": "verbose"}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "GOMP_SPINCOUNT = '1000'" in run.stderr
 
 
 def test_the_environment_is_as_before_also_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,9 +79,9 @@ def _split_again(model: Model, source: str, config: Config, table: SideTable | N
 
 
 def _split_of_the_fit(model: Model, config: Config) -> Config:
-    """A split that was left open was by chance where the fit had no times. It stays so where the source has some by
+    """A split that was left open was by chance where the fit knew no times. It stays so where the source has some by
     now: most of each user's newest items were trained on."""
-    if config.split.kind is not None or model.manifest.columns.timestamp is not None:
+    if config.split.kind is not None or model.manifest.data.first is not None:
         return config
     return config.model_copy(update={"split": config.split.model_copy(update={"kind": "random"})})
 

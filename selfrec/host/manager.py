@@ -17,6 +17,7 @@ from typing import Any
 
 import pluggy
 
+from selfrec.cores import threads_that_sleep
 from selfrec.errors import PluginError, one_line
 from selfrec.host import hookspecs
 from selfrec.host.commands import PluginCommand, collect_commands
@@ -60,7 +61,8 @@ class PluginManager:
         """
         manager = cls(disabled)
         found = sorted(entry_points(group=GROUP) if points is None else points, key=_turn)
-        with kept_off_stdout():
+        # A plugin may load torch before a fit does.
+        with kept_off_stdout(), threads_that_sleep():
             for point in found:
                 if shipped or PluginInfo.of(point).distribution != OWN:
                     manager._load(point)

@@ -136,7 +136,8 @@ def find_files(path: str) -> Files:
     try:
         if Path(path).is_dir():
             raise SourceError(f"{path}: is a folder; name a file, or a glob in quotes: '{_glob_of(path.rstrip('/'))}'")
-        found = [path] if Path(path).exists() else sorted(glob.glob(path, recursive=True))
+        # Each once: a glob with ** twice finds a file in several ways.
+        found = [path] if Path(path).exists() else sorted(set(glob.glob(path, recursive=True)))
         found = [name for name in found if not Path(name).is_dir()]
         _refuse_streams(found)
     except OSError as error:

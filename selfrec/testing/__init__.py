@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from selfrec.cores import threads_that_sleep
 from selfrec.testing.checkerboard import checkerboard, checkerboard_holdout
 
 if TYPE_CHECKING:
@@ -44,5 +45,6 @@ def __getattr__(name: str) -> Any:
     if name in _HEAVY:
         from importlib import import_module
 
-        return getattr(import_module(_HEAVY[name]), name)
+        with threads_that_sleep():
+            return getattr(import_module(_HEAVY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

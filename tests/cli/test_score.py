@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 import selfrec
@@ -40,6 +41,10 @@ def test_no_time_to_wait_in_python(model: Path, shop: Path, wait: Any) -> None:
             ("interactions",),
             ("products",),
         ]
+
+
+def test_a_time_to_wait_may_be_a_number_of_numpy(model: Path, shop: Path, tmp_path: Path) -> None:
+    assert selfrec.load(model).score(shop, to=tmp_path / "lists.parquet", wait=np.int64(1)).rows
 
 
 def _count(shop: Path, table: str) -> int:

@@ -41,6 +41,14 @@ def test_a_source_that_has_times_by_now_is_split_as_the_fit_was(folder: Path) ->
     assert [note[:29] for note in notes] == ["the source has other rows tha"]
 
 
+def test_times_that_were_all_unknown_are_none(folder: Path, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT *, NULL::TIMESTAMP AS timestamp FROM '{folder}/bare.parquet') TO '{blank}'")
+    model = selfrec.fit(blank, tmp_path / "model", options=OPTIONS).folder.path
+    assert measured(model, folder / "timed.parquet")[0] == measured(model, blank)[0]
+
+
 def test_weights_that_came_since_are_told(folder: Path) -> None:
     weighed = folder / "weighed.parquet"
     with duckdb.connect() as connection:

@@ -291,6 +291,15 @@ def test_one_user_is_no_users_on_the_card() -> None:
     assert not re.search(r"\b1 (users|rows)", card)
 
 
+def test_users_who_are_too_few_to_stand_apart_are_no_empty_line_of_the_card() -> None:
+    assert DATA.evaluation is not None
+    whole = model_card(DATA)
+    card = model_card(DATA.model_copy(update={"evaluation": DATA.evaluation.of_many(10**6)}))
+    assert "of users apart" not in card
+    [line] = [line for line in whole.splitlines() if line.startswith("NDCG@20 of users apart: ")]
+    assert card == whole.replace(f"{line}\n\n", "")
+
+
 def test_card_tables_are_whole() -> None:
     for block in re.findall(r"(?:^\|.*\n)+", model_card(DATA), re.MULTILINE):
         widths = {line.replace("\\|", "").count("|") for line in block.splitlines()}

@@ -40,6 +40,15 @@ def test_parquet_path_and_glob(tmp_path: Path) -> None:
     assert read(tmp_path / "*.parquet") == [(1, "x", 5.0, None, None), (2, "y", None, None, None)]
 
 
+def test_a_file_that_a_glob_finds_in_several_ways_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    parquet(tmp_path / "a/b/x.parquet", "SELECT 1 AS user_id, 2 AS item_id")
+    (tmp_path / "a/b/x.csv").write_text("user_id,item_id\n1,2\n")
+    for suffix in ("parquet", "csv"):
+        assert find_files(f"{tmp_path}/**/**/*.{suffix}").paths == (f"{tmp_path}/a/b/x.{suffix}",)
+        assert len(read(tmp_path / f"**/**/*.{suffix}")) == 1
+
+
 def test_a_file_name_is_no_glob_where_the_file_exists(tmp_path: Path) -> None:
     parquet(tmp_path / "a[1]*?.parquet", "SELECT 1 AS user_id, 2 AS item_id")
     parquet(tmp_path / "a1.parquet", "SELECT 3 AS user_id, 4 AS item_id")
