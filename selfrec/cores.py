@@ -10,8 +10,8 @@ from pathlib import Path
 
 _SPINS = 1000
 """How often libgomp's threads look for work before they sleep, some ten microseconds. Its own default is 300,000: where
-anything else runs on the machine, a thread then burns the core that the one it waits for needs, and a fit of ML-100k
-takes four times as long on two busy cores. On idle ones it is as quick with this as with the default [measured].
+anything else runs on the machine, a thread then burns the core that the one it waits for needs, and a fit on two cores
+takes one and a half to four times as long. On an idle machine it is as quick with this as with the default [measured].
 """
 
 
