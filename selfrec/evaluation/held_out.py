@@ -109,23 +109,27 @@ def _columns(model: Model, dataset: Dataset) -> list[str]:
     return [*lines, *gained(fitted, dataset.columns)]
 
 
+MANY = 0.1
+"""Share of the held-out rows that are not measured, or outside of the catalog, from which it is told."""
+
+
 def _left_out(dataset: Dataset) -> list[str]:
-    """That users or rows are held out and yet not measured."""
-    return [
-        f"of {plural(line.rows_before, 'held-out row')} {line.rows_before - line.rows_dropped:,} count: {line.note}"
-        for line in dataset.report
-        if line.rule == "test part" and line.rows_dropped
-    ]
-
-
-MANY_MISSES = 0.1
-"""Share of the hidden items outside of the catalog from which it is told."""
+    """That many rows are held out and yet not measured, and why."""
+    told = []
+    for line in dataset.report:
+        if line.rule == "test part" and line.rows_dropped > MANY * line.rows_before:
+            kept, why = (
+                line.rows_before - line.rows_dropped,
+                (part for part in line.note.split(", ") if "left out" in part),
+            )
+            told.append(f"of {plural(line.rows_before, 'held-out row')} {kept:,} count: {', '.join(why)}")
+    return told
 
 
 def _misses(measured: Evaluation, model: Model) -> list[str]:
     """That many hidden items are such as no list can have."""
     outside, hidden = measured.hidden_outside_catalog, measured.hidden_items
-    if outside < MANY_MISSES * hidden:
+    if outside < MANY * hidden:
         return []
     least = plural(model.config.cleaning.min_users_per_item, "user")
     return [

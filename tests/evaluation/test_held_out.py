@@ -77,6 +77,6 @@ def test_who_is_held_out_and_not_measured_is_told(tmp_path: Path) -> None:
     found, notes = measured(tmp_path / "model", source)
     assert (found.users, found.hidden_items) == (2, 2)
     assert notes == [
-        "of 8 held-out rows 2 count: 2 users, 2 users without a shown item of the catalog left out, 2 rows "
-        "shown as well left out"
+        "of 8 held-out rows 2 count: 2 users without a shown item of the catalog left out, 2 rows shown as well left "
+        "out"
     ]
