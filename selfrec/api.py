@@ -53,16 +53,19 @@ def fit(
     item_features: AnyPath | None = None,
     resume: bool = False,
     warm_start: AnyPath | None = None,
+    wait: float = 0.0,
 ) -> Model:
     """Fit a model on a table of events and open it; like `selfrec fit`.
 
     config: a selfrec.toml, or a Config (then preset, options and seed are not given). options: by dotted name,
-    {"generator.gan.epochs": 20}. items, user_features, item_features, resume, warm_start: as on the command line.
+    {"generator.gan.epochs": 20}. items, user_features, item_features, resume, warm_start, wait: as on
+    the command line.
 
     What the command prints as a note is a warning here. Raises SelfrecError; a model that stood at `out` is then still
     there.
     """
     place = _written(out, "out")
+    _check_seconds(wait)
     with extra_needed("selfrec.fit"):
         from selfrec.fit_job.job import fit as fit_job
         from selfrec.fit_job.request import FitRequest
@@ -83,7 +86,7 @@ def fit(
         _path(source, "source"),
         place,
         whole,
-        FitRequest(places=places, resume=resume, warm_start=_text(warm_start, "warm_start")),
+        FitRequest(places=places, resume=resume, warm_start=_text(warm_start, "warm_start"), wait=wait),
     )
     _warn(fitted.notes)
     return load(out)

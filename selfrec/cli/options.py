@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, get_args, get_origin
@@ -50,6 +51,24 @@ def settings_options(
         return with_options(collected, *options)
 
     return decorate
+
+
+def wait_option(what: str) -> Callable[[Function], Function]:
+    """--wait SECONDS, 0 or more, for what it says."""
+
+    def number(_context: click.Context, _option: click.Parameter, value: float) -> float:
+        if math.isnan(value):  # Which is beyond no bound.
+            raise click.BadParameter("nan is no number of seconds")
+        return value
+
+    return click.option(
+        "--wait",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        metavar="SECONDS",
+        callback=number,
+        help=f"Wait so long {what}.",
+    )
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def fit(
     writer = ModelWriter(out)
     try:
         with writer.spill() as spill:
-            dataset = load_dataset(source, config, request.places, temp_directory=str(spill))
+            dataset = load_dataset(source, config, request.places, temp_directory=str(spill), wait=request.wait)
         listener.cleaned(dataset.report)
         with writer, torch_settings(config.training) as device:
             validation = sampled_validation(dataset.validation, config)

@@ -17,6 +17,8 @@ class FitRequest:
     """Go on with a killed fit of the same source and configuration."""
     warm_start: str | None = None
     """A model whose weights to begin with, items matched by id."""
+    wait: float = 0.0
+    """Seconds to wait for a source that another process writes to."""
 
 
 ANEW = FitRequest()

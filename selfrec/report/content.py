@@ -124,7 +124,7 @@ def _lead(data: ReportData, exported: StageRow | None, popularity: StageRow | No
     first, last = (str(data.fingerprint.get(end) or "")[:10] for end in ("first", "last"))
     span = f", {first} to {last}".replace("-", "\u2011") if first and last else ""
     name = "A recommender" if exported is None else f"The exported pipeline is \u201c{exported.name}\u201d"
-    lead = f"{name}, fitted on {plural(data.fingerprint.get('rows', 0), 'event')}{span}."
+    lead = f"{name}, made from {plural(data.fingerprint.get('rows', 0), 'event')}{span}."
     if data.parts == (POPULARITY_ALONE,):
         lead += " Nothing was better on the validation part, so its lists are those of the most popular items."
     elif data.evaluation is not None:

@@ -52,6 +52,8 @@ class Explanation(NamedTuple):
     """What a person should know of how the source was read, one line each."""
     known: bool = True
     """Whether the source has the user at all; a cold user may be in it with other items than the catalog's."""
+    user_id: Any = None
+    """The user's id, of the source's own type."""
 
 
 def explain(
@@ -93,4 +95,4 @@ def explain(
         Explained(line, [Carrier(ids[one.item].as_py(), catalog.name(one.item), one.drop) for one in causes[place]])
         for place, line in enumerate(named(model, lists, 0))
     ]
-    return Explanation(len(histories.items), items, notes, known)
+    return Explanation(len(histories.items), items, notes, known, shard.user_ids[0].as_py())

@@ -68,10 +68,11 @@ def load_dataset(
     *,
     threads: int | None = None,
     temp_directory: str | None = None,
+    wait: float = 0.0,
 ) -> Dataset:
     """Read, clean and split a source to fit a model on it.
 
-    threads, temp_directory: DuckDB's.
+    threads, temp_directory: DuckDB's. wait: seconds to wait while another process writes to a DuckDB file.
 
     Rules on single events and on bots come first; then the split; then repeats are folded and the k-core is taken of
     the rows the model learns from. Held-out users need not be in the k-core: whoever has an item of the catalog to be
@@ -79,7 +80,7 @@ def load_dataset(
 
     Raises SourceError, ColumnError, EmptyDataError (naming the rule that left nothing).
     """
-    with open_source(path, config.source, threads=threads, temp_directory=temp_directory) as source:
+    with open_source(path, config.source, threads=threads, temp_directory=temp_directory, wait=wait) as source:
         if places.items is not None:
             check_items(source, places.items)
         # Side tables are checked before the long work begins.

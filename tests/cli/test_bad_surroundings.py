@@ -131,6 +131,23 @@ def test_a_source_that_another_process_writes(model: Path, tmp_path: Path) -> No
     assert snapshot(tmp_path) == before
 
 
+def test_a_fit_waits_for_its_source_as_long_as_it_is_told(tmp_path: Path) -> None:
+    shop = write_shop(tmp_path / "shop.duckdb")
+    code = (
+        "import sys; from selfrec.source import session; from selfrec.cli.main import main;"
+        "session.PATIENCE = 0.1; main(sys.argv[1:])"
+    )
+    fit = [sys.executable, "-c", code, "fit", str(shop), "--out", str(tmp_path / "new"), *QUICK]
+    with held(shop) as pid:
+        done = subprocess.run(fit, capture_output=True, text=True, check=False, timeout=120)
+        failed(Ran(done.returncode, done.stdout, done.stderr), 1, "shop.duckdb", f"PID {pid}")
+        waiting = subprocess.Popen([*fit, "--wait", "100"], stderr=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=6)
+    _, errors = waiting.communicate(timeout=120)
+    assert (waiting.returncode, (tmp_path / "new" / "model.onnx").exists()) == (0, True), errors
+
+
 def plugin(folder: Path, name: str, source: str) -> Path:
     """A distribution with one plugin, as pip would leave it."""
     folder.mkdir(exist_ok=True)

@@ -50,7 +50,7 @@ def test_explain(cli: Cli, model: Path, shop: Path) -> None:
     ran = cli("explain", model, shop, "--user", "7", "-k", "4", "--most", "2", "--json")
     assert ran.code == 0
     told = json.loads(ran.out)
-    assert (told["user"], told["history"], len(told["items"])) == ("7", 8, 4)
+    assert (told["user"], told["history"], len(told["items"])) == (7, 8, 4)
     seen = {f"i{2 * ((7 // 2 * 3 + day) % 10) + 1}" for day in range(8)}
     for item in told["items"]:
         assert item["item_id"] not in seen

@@ -214,7 +214,7 @@ def test_text_from_outside_is_escaped() -> None:
 
 def test_the_least_data_makes_a_page_and_a_card() -> None:
     checked(render(minimal()))
-    assert "fitted on 10 events" in render(minimal())
+    assert "made from 10 events" in render(minimal())
     assert model_card(minimal()).startswith("# Model card: shop\n")
 
 

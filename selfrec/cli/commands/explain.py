@@ -71,7 +71,7 @@ def command(
     )
     if as_json:
         items = [one.as_dict() for one in found.items]
-        told = {"user": user, "known": found.known, "history": found.history, "items": items}
+        told = {"user": found.user_id, "known": found.known, "history": found.history, "items": items}
         print_json(told | {"notes": list(found.notes)})
         return
     if not found.history:

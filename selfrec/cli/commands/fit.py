@@ -15,6 +15,7 @@ from selfrec.cli.options import (
     settings_options,
     side_options,
     source_argument,
+    wait_option,
 )
 from selfrec.cli.output import print_notes
 from selfrec.cli.places import Place
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Start from a model's weights, items by id. ELSA, the linear half on dense data, begins anew.",
 )
+@wait_option("for a source that another process writes to")
 @log_option
 def command(
     state: State,
@@ -60,6 +62,7 @@ def command(
     budget: str | None,
     resume: bool,
     warm_start: str | None,
+    wait: float,
     **side_tables: Unpack[SideTables],
 ) -> None:
     """Fit a model on a table of events.
@@ -76,7 +79,7 @@ def command(
         from selfrec.fit_job.request import FitRequest
 
     config = configuration.load(source_options, *([] if budget is None else [f"search.budget={budget}"]))
-    request = FitRequest(places=SidePlaces(**side_tables), resume=resume, warm_start=warm_start)
+    request = FitRequest(places=SidePlaces(**side_tables), resume=resume, warm_start=warm_start, wait=wait)
     with fit_display(state) as display:
         model = fit(source, out, config, request, listener=LoggedFit(display, log))
     stages = [{"name": stage.name, "chosen": stage.chosen, **stage.metrics} for stage in model.manifest.stages]

@@ -49,7 +49,7 @@ def _print_facts(model: Model) -> None:
     manifest = model.manifest
     data = manifest.data
     counted = f"{plural(data.rows, 'event')} of {plural(data.users, 'user')}"
-    span = f", {data.first} to {data.last}" if data.first else ""
+    span = f", {data.first[:10]} to {data.last[:10]}" if data.first and data.last else ""
     print_pairs(
         [
             ("model", model.path),
@@ -60,7 +60,7 @@ def _print_facts(model: Model) -> None:
             ("plugins", ", ".join(f"{name} {version}" for name, version in manifest.plugins.items()) or "none"),
             ("preset, seed", f"{manifest.config.preset}, {manifest.seed}"),
             ("pipeline", _pipeline(model)),
-            ("fitted on", f"{counted} and {plural(data.items, 'item')}{span}"),
+            ("made from", f"{counted} and {plural(data.items, 'item')}{span}"),
             ("catalog", f"{plural(model.n_items, 'item')}; {_privacy(model)}"),
             ("columns", ", ".join(f"{key} = {value}" for key, value in _columns(model).items())),
         ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
 from selfrec.cli.log import EventLog, log_option
-from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option
+from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option, wait_option
 from selfrec.cli.output import counted, print_json, print_pairs
 from selfrec.cli.places import Place
 from selfrec.cli.state import State, json_option, selfrec_command
@@ -48,13 +47,7 @@ class Asked(TypedDict):
     is_flag=True,
     help="Score the users whose events changed since the last run with this option, and keep the others' rows.",
 )
-@click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="Wait so long for another run that writes the same target, instead of refusing at once.",
-)
+@wait_option("for another run that writes the same target, instead of refusing at once")
 @settings_options(SourceSettings, "source_options", stored=True)
 @log_option
 @json_option
@@ -84,8 +77,6 @@ def command(
     from selfrec.scoring.targets import parse_target
     from selfrec.settings.config import changed
 
-    if math.isnan(asked["wait"]):  # Which is beyond no bound.
-        raise click.BadParameter("nan is no number of seconds", param_hint="'--wait'")
     check_source(source, model)
     target = parse_target(source, into=into, to=to, wait=asked["wait"])
     opened = open_model(model)
