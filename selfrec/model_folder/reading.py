@@ -87,6 +87,16 @@ class Model:
         """The graph, or what `unbiased` made of it, up to its scores; None where not just their best are taken."""
         return scored(self._as_it_is() if graph is None else graph)
 
+    @cached_property
+    def compares(self) -> bool:
+        """Whether an item's score may depend on the others', as a ranker's does: one was asked for, and is in the graph
+        as far as can be told.
+        """
+        if self.config.pipeline.ranker is None:
+            return False
+        made = self.scored()
+        return made is None or made.ranked is not None
+
     def in_two(self, graph: Edited | None = None) -> InTwo | None:
         """The graph, or what `unbiased` or `screened` made of it, cut where a history's embeddings are summed up; None
         where it gathers none.

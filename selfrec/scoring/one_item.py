@@ -31,13 +31,13 @@ class OneItem:
 
     def __init__(self, model: Model, number: int, settings: ScoringSettings) -> None:
         self._model, self._number, self._repeats = model, number, settings.repeats
-        self._ranked = model.config.pipeline.ranker is not None
-        self._settings = settings.model_copy(update={"k": model.top_k if self._ranked else 1})
+        self._compares = model.compares
+        self._settings = settings.model_copy(update={"k": model.top_k if self._compares else 1})
         self._scorers: dict[float, Scorer] = {}
 
     def scores(self, histories: Histories, seen: Histories) -> Float32:
         """float32[U] -inf for who cannot get the item; not to be read for users without a history."""
-        if not self._ranked:
+        if not self._compares:
             return self._scorer(None).score(histories, seen).scores[:, 0]
         scores = np.full(len(histories), NEVER, dtype=np.float32)
         size = max(1, CELLS // self._model.top_k)

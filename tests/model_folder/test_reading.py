@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.synthetic import write_model_folder
 from selfrec.errors import ModelError
 from selfrec.model_folder.reading import open_model
 from selfrec.model_folder.writing import hash_file
 from tests.model_folder.altered import edit_manifest, names, rehash
+from tests.shapes import exported
 
 
 def test_what_was_written_is_read(folder: Path) -> None:
@@ -23,6 +25,24 @@ def test_what_was_written_is_read(folder: Path) -> None:
     assert model.catalog.item_ids.to_pylist() == [100, 101, 102, 103, 104, 105]
     assert model.sha256 == hash_file(folder / "model.onnx").sha256
     model.verify()
+
+
+@pytest.mark.parametrize(
+    ("shape", "ranker", "compares"),
+    [
+        ("two", "mlp", False),
+        ("two sparse by position", "mlp", False),
+        ("two with ranker", "mlp", True),
+        ("two", None, False),
+    ],
+)
+def test_items_are_compared_where_a_ranker_was_kept(
+    tmp_path: Path, shape: str, ranker: str | None, compares: bool
+) -> None:
+    """A ranker that made nothing better is in the configuration, not in the graph."""
+    write_model_folder(tmp_path / "model", exported(shape, 300, 20), n_items=300, top_k=20)
+    edit_manifest(tmp_path / "model", lambda manifest: manifest["config"]["pipeline"].update(ranker=ranker))
+    assert open_model(tmp_path / "model").compares is compares
 
 
 @pytest.mark.parametrize(
