@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -18,6 +18,11 @@ from selfrec.settings.config import load_config, toml_value
 from selfrec.settings.help import option_of
 from selfrec.settings.tables import Config
 from selfrec.settings.validation import validated
+
+if TYPE_CHECKING:
+    _ParamType: TypeAlias = click.ParamType[Any, Any]
+else:  # Before click 8.4 it takes no types.
+    _ParamType = click.ParamType
 
 source_argument = click.argument("source", metavar="SOURCE")
 model_argument = click.argument("model", metavar="MODEL", type=click.Path())
@@ -159,7 +164,7 @@ def _option(name: str, flag: str, argument: str, field: FieldInfo, stored: bool)
     return click.option(flag, argument, type=_type(field), metavar=_metavar(name, field), help=help_text)
 
 
-def _type(field: FieldInfo) -> click.ParamType[Any, Any]:
+def _type(field: FieldInfo) -> _ParamType:
     kinds = [kind for kind in members(field.annotation) if kind is not type(None)]
     if kinds == [int]:
         return click.INT
@@ -179,7 +184,7 @@ def _metavar(name: str, field: FieldInfo) -> str | None:
     return name.removesuffix("_column").upper() if not name.endswith("_column") else "COLUMN"
 
 
-class _Toml(click.ParamType[Any, Any]):
+class _Toml(_ParamType):
     """A value that may be of more than one type."""
 
     name = "value"
