@@ -62,6 +62,7 @@ def timed_model(folder: Path, n_items: int) -> Model:
 
     from selfrec.export.graph import to_graph
     from selfrec.host.records import Sizes
+    from selfrec.pipeline.chosen import Chosen
     from selfrec.pipeline.part_building import build_part
     from selfrec.pipeline.parts import Part
     from selfrec.pipeline.recommender import Recommender
@@ -84,10 +85,9 @@ def timed_model(folder: Path, n_items: int) -> Model:
     extractor = build_part(FeatureExtractor(name="wide", **said), "wide", EpochOptions(), Sizes(items=n_items), 1)
     generator = Part(kind="generator", label="wide", record=Generator(name="wide", **said), options=EpochOptions(),
                      module=extractor.module)  # fmt: skip
+    stages = Chosen(extractors=(extractor,), generators=(generator,), weights=(1.0,))
     with torch.no_grad():
-        whole = Recommender(extractors=[extractor], generators=[generator], weights=[1.0], ranker=None,
-                            prior=torch.rand(n_items), candidates=200, top_k=TOP_K)  # fmt: skip
-        graph = to_graph(whole)
+        graph = to_graph(Recommender(stages, prior=torch.rand(n_items), candidates=200, top_k=TOP_K))
     write_model_folder(folder, graph, n_items=n_items, top_k=TOP_K)
     return open_model(folder)
 

@@ -19,6 +19,7 @@ from selfrec.export.batches import edge_batches
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
@@ -59,10 +60,9 @@ def with_columns(*, columns: int = 2, ages: bool = True) -> Recommender:
         inputs=frozenset({"ages", "user_features"}),
     )  # fmt: skip
     ranker = build_part(record, "warm", options, Sizes(items=N_ITEMS, user_features=max(columns, 1)), 3)
-    return Recommender(
-        extractors=[extractor], generators=[generator], weights=[1.0], ranker=ranker,
-        prior=torch.linspace(1, 0, N_ITEMS), candidates=20, top_k=10, user_features=columns, ages=ages,
-    )  # fmt: skip
+    stages = Chosen(extractors=(extractor,), generators=(generator,), weights=(1.0,), ranker=ranker)
+    prior = torch.linspace(1, 0, N_ITEMS)
+    return Recommender(stages, prior=prior, candidates=20, top_k=10, user_features=columns, ages=ages)
 
 
 class TestFurtherInputs:
