@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Ranker, Sizes
-from selfrec.pipeline.candidates import candidate_rows, rank_candidates
+from selfrec.pipeline.candidate_rows import candidate_rows, rank_candidates
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import Validate

@@ -21,8 +21,8 @@ BLOCK = 32
 """The score matrix has a multiple of so many columns, so that the graph can find the best blocks of items first."""
 
 
-class Candidates(NamedTuple):
-    """The items that a ranker puts in order."""
+class ScoredCandidates(NamedTuple):
+    """The items that a ranker puts in order, and what the generators say of them."""
 
     items: Tensor
     """int64[B, C], ascending."""
@@ -183,7 +183,7 @@ class Recommender(nn.Module):
 
     def _candidates(
         self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], bias: Tensor, scores: Tensor
-    ) -> Candidates:
+    ) -> ScoredCandidates:
         """Candidates in the order of their numbers, so that equal final scores fall to the lower item number."""
         _, candidates = scores.topk(self.candidates, dim=1)
         # Where fewer than C items are left, columns past N come up: all of them are the padding number.
@@ -196,9 +196,11 @@ class Recommender(nn.Module):
             seen_by_ranker = _finite(generated - candidate_bias, left).unsqueeze(-1)
         else:
             seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
-        return Candidates(candidates, seen_by_ranker, generated, candidate_bias, left)
+        return ScoredCandidates(candidates, seen_by_ranker, generated, candidate_bias, left)
 
-    def _ranked(self, batch: UserBatch, features: Tensor, found: Candidates, warm: Tensor) -> tuple[Tensor, Tensor]:
+    def _ranked(
+        self, batch: UserBatch, features: Tensor, found: ScoredCandidates, warm: Tensor
+    ) -> tuple[Tensor, Tensor]:
         assert self._ranker is not None
         final = self._ranker.rank(batch, features, found.items, found.scores) + found.bias
         final = torch.where(warm > 0, final, found.generated)
