@@ -104,18 +104,18 @@ def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
             continue
         chosen = between(graph, masked, limited.inputs[0])
         lengths = {one.inputs[1] for one in chosen if one.op == "TopK"}
-        numbers = [_number(graph, name) for name in (*lengths, limited.inputs[1])]
-        scores = _gathered(graph, masked, node.outputs[0])
+        numbers = [_stored_number(graph, name) for name in (*lengths, limited.inputs[1])]
+        scores = _gathered_scores(graph, masked, node.outputs[0])
         if tuple(one.op for one in chosen) in (("TopK",), TWO_STAGES) and len(numbers) == 2 and scores is not None:
             count, last = numbers
             items, products = node.outputs[0], _products(graph, masked, node.outputs[0])
-            passed = _passed(graph, mask, {items, scores, *(products.names if products else ())})
+            passed = _passed_on(graph, mask, {items, scores, *(products.names if products else ())})
             if count is not None and last is not None and passed is not None:
                 return Ranked(edited, count, last, items, scores, passed, products)
     return None
 
 
-def _number(graph: Graph, name: str) -> int | None:
+def _stored_number(graph: Graph, name: str) -> int | None:
     """The one number of a stored int64 tensor."""
     stored = next((one for one in graph.tensors if one.name == name), None)
     if stored is None or stored.element != INT64 or stored.data is None or len(stored.data) != 8:
@@ -123,7 +123,7 @@ def _number(graph: Graph, name: str) -> int | None:
     return int(np.frombuffer(stored.data, dtype="<i8")[0])
 
 
-def _gathered(graph: Graph, masked: str, items: str) -> str | None:
+def _gathered_scores(graph: Graph, masked: str, items: str) -> str | None:
     """The name of the masked scores of these items."""
     places = {node.outputs[0] for node in graph.nodes if node.op == "Unsqueeze" and node.inputs[0] == items}
     found = [
@@ -152,7 +152,7 @@ def _products(graph: Graph, masked: str, items: str) -> Products | None:
     return max(found, key=lambda one: one.width, default=None)
 
 
-def _passed(graph: Graph, mask: Node, given: set[str]) -> tuple[str, ...] | None:
+def _passed_on(graph: Graph, mask: Node, given: set[str]) -> tuple[str, ...] | None:
     """What the lists need beside what is given and inputs, of what comes before the mask; None where they need the
     scores themselves.
     """

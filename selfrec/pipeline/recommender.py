@@ -71,14 +71,14 @@ class Recommender(nn.Module):
         self._sparse = [(part, weight) for part, weight in weighted if part.sparse]
         self._dense = [(part, weight) for part, weight in weighted if not (part.factored or part.sparse)]
         self.columns = -(-(self.n_items + 1) // BLOCK) * BLOCK
-        beyond = self.columns - self.n_items
-        self.register_buffer("prior", functional.pad(prior.float(), (0, beyond)))
+        padding_columns = self.columns - self.n_items
+        self.register_buffer("prior", functional.pad(prior.float(), (0, padding_columns)))
         self.register_buffer("padding", torch.tensor(self.n_items))
-        self.register_buffer("never", torch.full((beyond,), NEVER))
+        self.register_buffer("never", torch.full((padding_columns,), NEVER))
         with torch.no_grad():
             factors = [part.item_factors(self.n_items).cpu() for part, _ in self._factored]
         self._widths = [factor.shape[1] for factor in factors]
-        columns = [functional.pad(factor, (0, 0, 0, beyond)) for factor in factors]
+        columns = [functional.pad(factor, (0, 0, 0, padding_columns)) for factor in factors]
         self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())
         self.eval()
 

@@ -94,8 +94,8 @@ def lists(folder: Path, rows: Histories, k: int, bias: np.ndarray) -> tuple[List
     model = open_model(folder)
     settings = ScoringSettings(k=k, threads=1, screen=False)
     selecting, whole = (Scorer(model, settings, item_bias=bias, few=few) for few in (False, True))
-    assert isinstance(selecting.runner._whole, Selecting)
-    assert not isinstance(whole.runner._whole, Selecting)
+    assert isinstance(selecting.runner._unscreened, Selecting)
+    assert not isinstance(whole.runner._unscreened, Selecting)
     return selecting.score(rows), whole.score(rows)
 
 
