@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from itertools import count
 from typing import NamedTuple
 
+from selfrec.graph.onnx_fields import GRAPH, INPUT, MADE, NAME, NODE, OUTPUT, READ, TENSOR
 from selfrec.graph.reading import stored_tensor
 from selfrec.graph.wire import Pieces, blob, field_of, fields, text, varint_of
 from selfrec.graph_rewrites.edited import Edited
 from selfrec.graph_rewrites.walks import needed
-
-_NODE, _TENSOR, _INPUT, _OUTPUT = 1, 5, 11, 12
-_GRAPH = 7
 
 
 def part_of(
@@ -23,29 +21,29 @@ def part_of(
     wanted: the outputs of the graph when None. surface: fields of the graph for new inputs and outputs.
     """
     top = list(fields(memoryview(edited.content)))
-    graph = next(blob(value) for tag, value in top if tag == _GRAPH)
+    graph = next(blob(value) for tag, value in top if tag == GRAPH)
     parts = [(tag, blob(value)) for tag, value in fields(graph) if not isinstance(value, int)]
-    outputs = {_name(message) for tag, message in parts if tag == _OUTPUT}
-    operations = [_operation(message) for tag, message in parts if tag == _NODE]
+    outputs = {_name(message) for tag, message in parts if tag == OUTPUT}
+    operations = [_operation(message) for tag, message in parts if tag == NODE]
     names, places = needed(operations, outputs if wanted is None else wanted, given)
     inputs, kept, numbers = [], list(surface), count()
     for tag, message in parts:
-        if tag == _NODE:
+        if tag == NODE:
             keep = next(numbers) in places
-        elif tag == _TENSOR:
+        elif tag == TENSOR:
             keep = stored_tensor(message).name in names
-        elif tag == _INPUT:
+        elif tag == INPUT:
             name = _name(message)
             keep = name in names
             inputs += [name] if keep else []
-        elif tag == _OUTPUT:
+        elif tag == OUTPUT:
             keep = wanted is None
         else:
             keep = True
         kept += field_of(tag, [message]) if keep else []
     whole: Pieces = []
     for tag, value in top:
-        if tag == _GRAPH:
+        if tag == GRAPH:
             whole += field_of(tag, kept)
         elif not isinstance(value, int):
             whole += field_of(tag, [value])
@@ -57,7 +55,7 @@ def part_of(
 
 def _name(message: memoryview) -> str:
     """Of an input or output."""
-    return next(text(value) for number, value in fields(message) if number == 1)
+    return next(text(value) for number, value in fields(message) if number == NAME)
 
 
 class _Operation(NamedTuple):
@@ -68,8 +66,8 @@ class _Operation(NamedTuple):
 
 
 def _operation(message: memoryview) -> _Operation:
-    names: dict[int, list[str]] = {1: [], 2: []}
+    names: dict[int, list[str]] = {READ: [], MADE: []}
     for number, value in fields(message):
         if number in names:
             names[number].append(text(value))
-    return _Operation(names[1], names[2])
+    return _Operation(names[READ], names[MADE])

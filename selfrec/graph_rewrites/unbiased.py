@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from selfrec.graph.onnx_fields import READ
 from selfrec.graph.reading import FLOAT, Graph, Node, read_graph
-from selfrec.graph.wire import replace_field
+from selfrec.graph.wire import Pieces, replace_field
 from selfrec.graph_rewrites.edited import Edited, Source, edit
 from selfrec.graph_rewrites.sparse import adds
 
 _BIAS, _EXCLUDE = "item_bias", "exclude"
+_GEMM_C = 2
+"""Which operand is C."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,11 @@ def without_bias(source: Source, n_items: int) -> Unbiased | None:
     if found is None:
         return None
     product, never = found
-    edited = edit(source, lambda place, node: replace_field(node, 1, 2, None) if place == product else [node], [], [])
+
+    def changed(place: int, node: memoryview) -> Pieces:
+        return replace_field(node, READ, _GEMM_C, None) if place == product else [node]
+
+    edited = edit(source, changed, [], [])
     return Unbiased(edited.content, edited.tensors, range(n_items, n_items + never))
 
 
