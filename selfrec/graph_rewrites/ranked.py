@@ -97,22 +97,34 @@ class Ranked:
 
 def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
     """None where the masked scores are used in any other way. graph: what is in the file; mask: makes these scores."""
-    made_by, masked = makers(graph), mask.outputs[0]
+    masked = mask.outputs[0]
     for node in graph.nodes:
-        limited = made_by.get(node.inputs[0]) if node.op == "TopK" and node.numbers.get("largest") == 0 else None
-        if limited is None or limited.op != "Min" or len(limited.inputs) != 2:
+        sizes = _sizes_of_candidates(graph, masked, node)
+        if sizes is None:
             continue
-        chosen = between(graph, masked, limited.inputs[0])
-        lengths = {one.inputs[1] for one in chosen if one.op == "TopK"}
-        numbers = [_stored_number(graph, name) for name in (*lengths, limited.inputs[1])]
-        scores = _gathered_scores(graph, masked, node.outputs[0])
-        if tuple(one.op for one in chosen) in (("TopK",), TWO_STAGES) and len(numbers) == 2 and scores is not None:
-            count, last = numbers
-            items, products = node.outputs[0], _products(graph, masked, node.outputs[0])
-            passed = _passed_on(graph, mask, {items, scores, *(products.names if products else ())})
-            if count is not None and last is not None and passed is not None:
-                return Ranked(edited, count, last, items, scores, passed, products)
+        items = node.outputs[0]
+        scores, products = _gathered_scores(graph, masked, items), _products(graph, masked, items)
+        if scores is None:
+            continue
+        passed = _passed_on(graph, mask, {items, scores, *(products.names if products else ())})
+        if passed is not None:
+            return Ranked(edited, *sizes, items, scores, passed, products)
     return None
+
+
+def _sizes_of_candidates(graph: Graph, masked: str, node: Node) -> tuple[int, int] | None:
+    """C and N where this operation puts the best C of the masked scores, none past N, in ascending order; else None."""
+    if node.op != "TopK" or node.numbers.get("largest") != 0:
+        return None
+    limited = makers(graph).get(node.inputs[0])
+    if limited is None or limited.op != "Min" or len(limited.inputs) != 2:
+        return None
+    chosen = between(graph, masked, limited.inputs[0])
+    lengths = {one.inputs[1] for one in chosen if one.op == "TopK"}
+    if tuple(one.op for one in chosen) not in (("TopK",), TWO_STAGES) or len(lengths) != 1:
+        return None
+    count, last = (_stored_number(graph, name) for name in (*lengths, limited.inputs[1]))
+    return None if count is None or last is None else (count, last)
 
 
 def _stored_number(graph: Graph, name: str) -> int | None:
