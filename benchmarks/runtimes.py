@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.synthetic import write_model_folder
 from selfrec.export.conformance import Golden, write_cases
@@ -96,8 +97,12 @@ def timed_cases(folder: Path, model: Model, users: int, length: int) -> Path:
     """One batch of drawn histories; its lists are not compared, only its time is kept."""
     rng = np.random.default_rng(0)
     history = np.stack([rng.choice(model.n_items, length, replace=False) for _ in range(users)])
-    inputs = {"history": history, "weights": np.ones(history.shape, np.float32), "exclude": history,
-              "item_bias": np.zeros(model.n_items, np.float32)}  # fmt: skip
+    inputs: dict[str, npt.NDArray[Any]] = {
+        "history": history,
+        "weights": np.ones(history.shape, np.float32),
+        "exclude": history,
+        "item_bias": np.zeros(model.n_items, np.float32),
+    }
     empty = np.zeros((users, 0))
     return write_cases(folder, [Golden("timed", inputs, empty.astype(np.int64), empty.astype(np.float32))], "")
 

@@ -142,7 +142,7 @@ class TestEveryShape:
         for case in edge_batches(module):
             if len(case.feeds["history"]) == 0:
                 continue
-            items, scores = reference.run(["items", "scores"], case.feeds)
+            items, scores = map(np.asarray, reference.run(["items", "scores"], case.feeds))
             with torch.no_grad():
                 wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
             assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
@@ -161,7 +161,7 @@ class TestTwoStageTopK:
         module = recommender(shape, n_items=2700)
         reference = ReferenceEvaluator(exported(shape, 2700))
         for case in list(edge_batches(module))[6:12]:
-            items, scores = reference.run(["items", "scores"], case.feeds)
+            items, scores = map(np.asarray, reference.run(["items", "scores"], case.feeds))
             with torch.no_grad():
                 wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
             assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
