@@ -80,12 +80,12 @@ class GraphRunner:
         form = exact_form() if forced else quick_form()
         if form is None:
             return
-        made = self._model.screened(self._k, form=form, forced=forced)
+        screened = self._model.screened(self._k, form=form, forced=forced)
         # Last, for it takes a session to find out.
-        if made is not None and adds_up(form):
-            self.candidates = made.candidates
-            bounds, exact = self._start(made.bounds), OneSession(self._session(made.exact, None))
-            self._screening = Screening(made, bounds, self._blocks(made.candidates), exact)
+        if screened is not None and adds_up(form):
+            self.candidates = screened.candidates
+            bounds, exact = self._start(screened.bounds), OneSession(self._session(screened.exact, None))
+            self._screening = Screening(screened, bounds, self._blocks(screened.candidates), exact)
 
     def _blocks(self, count: int) -> Blocks:
         """For `count` of all items."""
@@ -104,20 +104,20 @@ class GraphRunner:
 
     def _selecting(self, graph: Edited | None) -> Selecting | None:
         """None where the graph does better, or has another end."""
-        made = None if self._as_it_stands else self._model.scored(graph)
-        if made is None or not (made.ranked or made.added or self._k >= _LONG):
+        scored = None if self._as_it_stands else self._model.scored(graph)
+        if scored is None or not (scored.ranked or scored.added or self._k >= _LONG):
             return None
-        scores = self._start(made.graph)
+        scores = self._start(scored.graph)
         tail = None
-        if made.ranked is not None:
-            ranked = made.ranked.graph(scores.types)
+        if scored.ranked is not None:
+            ranked = scored.ranked.graph(scores.types)
             if ranked is None:
                 return None
-            product_graph = made.ranked.product_graph()
+            product_graph = scored.ranked.product_graph()
             products = None if product_graph is None else OneSession(self._session(product_graph, None))
-            tail = RankerTail(made.ranked, OneSession(self._session(ranked, self._k)), products)
-        count = self._k if made.ranked is None else made.ranked.candidates
-        return Selecting(made, scores, self._blocks(count), self._k, tail)
+            tail = RankerTail(scored.ranked, OneSession(self._session(ranked, self._k)), products)
+        count = self._k if scored.ranked is None else scored.ranked.candidates
+        return Selecting(scored, scores, self._blocks(count), self._k, tail)
 
     def _start(self, graph: Edited | None, top_k: int | None = None) -> Sessions:
         parts = None if self._as_it_stands else self._model.in_two(graph)
