@@ -22,7 +22,7 @@ import onnxruntime
 from selfrec.graph import session
 from selfrec.model_folder import reading
 from selfrec.model_folder.reading import Model, open_model
-from selfrec.scoring import screening
+from selfrec.scoring import candidates, screening
 from selfrec.scoring.candidates import Bounds
 from selfrec.scoring.kernel import Scorer
 from selfrec.scoring.result_parts import PartNote, hash_shard, result_table, write_part
@@ -94,9 +94,9 @@ def _choosing(clock: _Clock) -> Iterator[None]:
         return run
 
     with (
-        patch.object(screening, "add", counted(screening.add)),
-        patch.object(screening, "mask", counted(screening.mask)),
-        patch.object(screening, "added_to", counted(screening.added_to)),
+        patch.object(screening, "add", counted(candidates.add)),
+        patch.object(screening, "mask", counted(candidates.mask)),
+        patch.object(screening, "added_to", counted(candidates.added_to)),
         patch.object(Bounds, "highest", counted(Bounds.highest)),
         patch.object(Bounds, "reaching", counted(Bounds.reaching)),
     ):

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
-from typing import Any, TextIO
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,7 +77,7 @@ def synthetic(folder: Path, *more: str, **sizes: float) -> None:
 class _Drain:
     """Reads a stream in a thread, so that a talkative process never waits for us."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         self.text = ""
         self._stream = stream
         self._thread = threading.Thread(target=self._read, daemon=True)

@@ -55,8 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     header = ["users", "rows of the result", "shards", "peak memory", "ratio", "users per second", "CPU us a user"]
     print(f"N {options.items:,}, d {options.width}, {options.history:g} items of history, k {options.k}\n")
     print(markdown(header, rows))
-    result = {"benchmark": "memory", "sizes": found, "machine": machine()}
-    print(f"\n{about(result['machine'])}")
+    here = machine()
+    result = {"benchmark": "memory", "sizes": found, "machine": here}
+    print(f"\n{about(here)}")
     write_json(options.json, result)
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.synthetic import write_model_folder
 from selfrec.export.conformance import Golden, write_cases
@@ -62,6 +63,7 @@ def timed_model(folder: Path, n_items: int) -> Model:
 
     from selfrec.export.graph import to_graph
     from selfrec.host.records import Sizes
+    from selfrec.pipeline.chosen import Chosen
     from selfrec.pipeline.part_building import build_part
     from selfrec.pipeline.parts import Part
     from selfrec.pipeline.recommender import Recommender
@@ -84,10 +86,9 @@ def timed_model(folder: Path, n_items: int) -> Model:
     extractor = build_part(FeatureExtractor(name="wide", **said), "wide", EpochOptions(), Sizes(items=n_items), 1)
     generator = Part(kind="generator", label="wide", record=Generator(name="wide", **said), options=EpochOptions(),
                      module=extractor.module)  # fmt: skip
+    stages = Chosen(extractors=(extractor,), generators=(generator,), weights=(1.0,))
     with torch.no_grad():
-        whole = Recommender(extractors=[extractor], generators=[generator], weights=[1.0], ranker=None,
-                            prior=torch.rand(n_items), candidates=200, top_k=TOP_K)  # fmt: skip
-        graph = to_graph(whole)
+        graph = to_graph(Recommender(stages, prior=torch.rand(n_items), candidates=200, top_k=TOP_K))
     write_model_folder(folder, graph, n_items=n_items, top_k=TOP_K)
     return open_model(folder)
 
@@ -96,8 +97,12 @@ def timed_cases(folder: Path, model: Model, users: int, length: int) -> Path:
     """One batch of drawn histories; its lists are not compared, only its time is kept."""
     rng = np.random.default_rng(0)
     history = np.stack([rng.choice(model.n_items, length, replace=False) for _ in range(users)])
-    inputs = {"history": history, "weights": np.ones(history.shape, np.float32), "exclude": history,
-              "item_bias": np.zeros(model.n_items, np.float32)}  # fmt: skip
+    inputs: dict[str, npt.NDArray[Any]] = {
+        "history": history,
+        "weights": np.ones(history.shape, np.float32),
+        "exclude": history,
+        "item_bias": np.zeros(model.n_items, np.float32),
+    }
     empty = np.zeros((users, 0))
     return write_cases(folder, [Golden("timed", inputs, empty.astype(np.int64), empty.astype(np.float32))], "")
 

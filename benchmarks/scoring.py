@@ -92,9 +92,9 @@ def measure(folder: Path, options: argparse.Namespace, n_items: int, pythons: di
         name: int(all_of[0].output) if name not in own else options.users for name, all_of in runs.items() if all_of
     }
     figures = {name: medians(all_of) | {"users": users[name]} for name, all_of in runs.items() if name in users}
-    for one in figures.values():
-        one["users_per_second"] = one["users"] / one["wall"]
-        one["cpu_microseconds_a_user"] = one["cpu"] / one["users"] * 1e6
+    for figure in figures.values():
+        figure["users_per_second"] = figure["users"] / figure["wall"]
+        figure["cpu_microseconds_a_user"] = figure["cpu"] / figure["users"] * 1e6
     found = {"items": n_items, "figures": figures, "settings": settings, "failed": failed, "runs": runs}
     if options.profile:
         inside = [sys.executable, "-m", "benchmarks.breakdown", str(folder), "-k", str(options.k)]

@@ -39,8 +39,6 @@ CANDIDATES = (100, 200, 500, 1000)
 BLOCKS = (32, 128)
 LEARNED_ON = 4096
 """Most users that the rotation is made from."""
-WANTED = 0.999
-"""Share of the exact lists from which a shortcut may be called one."""
 
 
 def product_of(model: Model, source: str, users: int) -> tuple[Float32, Float32]:

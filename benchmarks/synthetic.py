@@ -199,7 +199,7 @@ def write_arrays(folder: Path, shop: Path, *, users: int, n_items: int, width: i
     draw = np.random.default_rng(0)
     offsets = np.zeros(users + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows["user"], minlength=users), out=offsets[1:])
-    arrays = {
+    arrays: dict[str, Array] = {
         "user_factors": draw.standard_normal((users, width), dtype=np.float32),
         "item_factors": draw.standard_normal((n_items, width), dtype=np.float32),
         "offsets": offsets,

@@ -50,7 +50,7 @@ def selfrec(
     return Ran(process.exitcode, out, err)
 
 
-def ended(*arguments: str | Path, fails: int = 0) -> Ran:
+def ended(*arguments: object, fails: int = 0) -> Ran:
     """What a run of the program gave, which has to end with the exit code `fails`."""
     done = selfrec(*arguments)
     assert done.code == fails, done.out + done.err

@@ -9,6 +9,7 @@ from onnx import ModelProto
 
 from selfrec.export.graph import to_graph
 from selfrec.host.records import Sizes
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recency import EVEN, Recency
@@ -59,16 +60,14 @@ def recommender(shape: str, n_items: int = N_ITEMS, top_k: int = 10) -> Recommen
     ranked = Sizes(items=n_items, features=8, generators=len(generators), candidates=20)
     ranker = build_part(toys.get("ranker", "aged"), "aged", EpochOptions(), ranked, 3) if "ranker" in shape else None
     generator = torch.Generator().manual_seed(0)
-    return Recommender(
-        extractors=[extractor],
-        generators=generators,
-        weights=[1.0, 0.5][: len(generators)],
+    stages = Chosen(
+        extractors=(extractor,),
+        generators=tuple(generators),
+        weights=(1.0, 0.5)[: len(generators)],
         ranker=ranker,
         recency=recency,
-        prior=torch.rand(n_items, generator=generator),
-        candidates=20,
-        top_k=top_k,
     )
+    return Recommender(stages, prior=torch.rand(n_items, generator=generator), candidates=20, top_k=top_k)
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -61,7 +63,7 @@ def test_vectors_by_item_number() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_named(ask: object, wanted: str) -> None:
+def test_what_is_missing_is_named(ask: Callable[[Any], object], wanted: str) -> None:
     items = catalog(price=pa.array([1, 2, 3]), own=vectors([1], [1, 2], None))
     with pytest.raises(ColumnError) as raised:
         ask(items)

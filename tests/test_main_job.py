@@ -108,7 +108,7 @@ class TestScore:
         deny = tmp_path / "deny.csv"
         deny.write_text("item_id\n" + "\n".join(str(1000 + i) for i in range(24)) + "\n")
         selfrec("score", model, shop, "--to", tmp_path / "lists.parquet", "--deny", deny, "-k", "5")
-        rows = duckdb.sql(f"SELECT min(item_id) FROM '{tmp_path / 'lists.parquet'}'").fetchall()
+        rows = duckdb.execute(f"SELECT min(item_id) FROM '{tmp_path / 'lists.parquet'}'").fetchall()
         assert rows[0][0] >= 1024
 
 

@@ -51,7 +51,8 @@ def model(shop: Path) -> Path:
 
 def rows(path: Path) -> dict[Any, list[Any]]:
     found: dict[Any, list[Any]] = {}
-    for user, *line in duckdb.sql(f"SELECT user_id, item_id, score FROM '{path}' ORDER BY user_id, rank").fetchall():
+    lists = duckdb.execute(f"SELECT user_id, item_id, score FROM '{path}' ORDER BY user_id, rank").fetchall()
+    for user, *line in lists:
         found.setdefault(user, []).append(tuple(line))
     return found
 

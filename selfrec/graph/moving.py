@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from selfrec.graph.onnx_fields import ENTRY_KEY, ENTRY_VALUE, GRAPH, PLACE_OUTSIDE, TENSOR
 from selfrec.graph.wire import Pieces, change_fields, fields, text
-
-_GRAPH, _TENSOR, _OUTSIDE, _KEY, _VALUE = 7, 5, 13, 1, 2
 
 
 def with_data_at(content: memoryview, name: str) -> bytes:
@@ -15,14 +14,14 @@ def with_data_at(content: memoryview, name: str) -> bytes:
 
     def entry(message: memoryview) -> Pieces:
         said = {tag: text(value) for tag, value in fields(message)}
-        if said.get(_KEY) != "location":
+        if said.get(ENTRY_KEY) != "location":
             return [message]
-        return change_fields(message, _VALUE, lambda _: [name.encode()])
+        return change_fields(message, ENTRY_VALUE, lambda _: [name.encode()])
 
     def tensor(message: memoryview) -> Pieces:
-        return change_fields(message, _OUTSIDE, entry)
+        return change_fields(message, PLACE_OUTSIDE, entry)
 
     def graph(message: memoryview) -> Pieces:
-        return change_fields(message, _TENSOR, tensor)
+        return change_fields(message, TENSOR, tensor)
 
-    return b"".join(change_fields(content, _GRAPH, graph))
+    return b"".join(change_fields(content, GRAPH, graph))

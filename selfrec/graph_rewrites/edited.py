@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from selfrec.graph.building import placeholder
+from selfrec.graph.onnx_fields import FORMAT_VERSION, GRAPH, NODE, OPSETS, TENSOR
 from selfrec.graph.reading import ELEMENTS, Stored, stored_tensor
 from selfrec.graph.wire import Pieces, blob, field_of, fields, number, varint_of
 
@@ -60,11 +61,11 @@ def edit(
     parts = list(before)
     tensors: dict[str, Array] = {}
     for tag, value in fields(source.content):
-        if tag == 1:
+        if tag == FORMAT_VERSION:
             parts.append(varint_of(tag, number(value)))
-        elif tag == 8:
+        elif tag == OPSETS:
             parts.append(field_of(tag, [blob(value)]))
-        elif tag == 7:
+        elif tag == GRAPH:
             inside, tensors = _graph(source, blob(value), change)
             parts.append(field_of(tag, [piece for part in (*inside, *added) for piece in part]))
     return Edited(b"".join(piece for part in parts for piece in part), tensors)
@@ -77,12 +78,12 @@ def _graph(
     tensors: dict[str, Array] = {}
     place = 0
     for tag, value in fields(message):
-        if tag == 1:
+        if tag == NODE:
             node = change(place, blob(value))
             parts += [] if node is None else [field_of(tag, node)]
             place += 1
             continue
-        stored = stored_tensor(blob(value)) if tag == 5 else None
+        stored = stored_tensor(blob(value)) if tag == TENSOR else None
         large = stored is not None and (stored.size >= _LARGE or stored.location is not None)
         values = source.values(stored) if stored is not None and large else None
         if stored is None or values is None:

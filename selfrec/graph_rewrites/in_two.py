@@ -9,16 +9,16 @@ the product likes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from selfrec.graph.building import Kind, entry, output
-from selfrec.graph.reading import FLOAT, Graph, Node
+from selfrec.graph.reading import Graph, Node
 from selfrec.graph_rewrites.cutting import part_of
 from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.walks import makers, needed, readings, table_widths
 
 SLOTWISE = ("history", "weights", "ages")
 """Inputs [B, H] that the head may read: all are cut where a row's padding begins."""
@@ -49,37 +49,28 @@ class InTwo:
 
 def find_pooling(graph: Graph) -> Pooling | None:
     """The widest product of weights and the embeddings that a history gathers; None where there is none."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    tables = {one.name: one.dims[1] for one in graph.tensors if len(one.dims) == 2 and one.element == FLOAT}
-    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    made_by, read, widths = makers(graph), readings(graph), table_widths(graph)
     found: list[Pooling] = []
     for node in graph.nodes:
-        weights, gather = (makers.get(name) for name in node.inputs[:2]) if node.op == "MatMul" else (None, None)
-        if weights is None or weights.op != "Unsqueeze" or gather is None or readers[gather.outputs[0]] > 1:
+        weights, gather = (made_by.get(name) for name in node.inputs[:2]) if node.op == "MatMul" else (None, None)
+        if weights is None or weights.op != "Unsqueeze" or gather is None or read[gather.outputs[0]] > 1:
             continue
-        if _gathers_history(gather, makers) and gather.inputs[0] in tables and _slotwise(graph, makers, node):
-            found.append(Pooling(node.outputs[0], tables[gather.inputs[0]]))
+        if _gathers_history(gather, made_by) and gather.inputs[0] in widths and _slotwise(graph, node):
+            found.append(Pooling(node.outputs[0], widths[gather.inputs[0]]))
     return max(found, key=lambda one: one.width, default=None)
 
 
-def _gathers_history(node: Node, makers: Mapping[str, Node]) -> bool:
+def _gathers_history(node: Node, made_by: Mapping[str, Node]) -> bool:
     """Whether this takes a row for each slot [B, H], or [B, 1 + H] with one of padding in front."""
     if node.op != "Gather" or node.numbers.get("axis"):
         return False
-    pad = makers.get(node.inputs[1])
+    pad = made_by.get(node.inputs[1])
     return "history" in (node.inputs[1], pad.inputs[0] if pad is not None and pad.op == "Pad" else "")
 
 
-def _slotwise(graph: Graph, makers: Mapping[str, Node], node: Node) -> bool:
+def _slotwise(graph: Graph, node: Node) -> bool:
     """Whether an operation depends on no other inputs of the graph than SLOTWISE."""
-    seen: set[str] = set()
-    left = list(node.inputs)
-    while left:
-        name = left.pop()
-        if name not in seen:
-            seen.add(name)
-            left += makers[name].inputs if name in makers else ()
-    return seen & set(graph.inputs) <= set(SLOTWISE)
+    return needed(graph.nodes, node.inputs).names & graph.inputs.keys() <= set(SLOTWISE)
 
 
 def in_two(edited: Edited, pooling: Pooling) -> InTwo:

@@ -7,16 +7,17 @@ Operations are told by what they read and give, not by their names; a graph of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from selfrec.graph.building import Kind, entry, output
-from selfrec.graph.reading import FLOAT, INT64, Graph, Node
+from selfrec.graph.reading import INT64, Graph, Node
 from selfrec.graph_rewrites.cutting import part_of
 from selfrec.graph_rewrites.edited import Edited
+from selfrec.graph_rewrites.walks import between, depending, makers, needed, table_widths
 
 TWO_STAGES = (
     *("Reshape", "ReduceMax", "TopK", "TopK", "Unsqueeze", "GatherND", "Flatten", "TopK"),
@@ -96,54 +97,37 @@ class Ranked:
 
 def find_ranked(edited: Edited, graph: Graph, mask: Node) -> Ranked | None:
     """None where the masked scores are used in any other way. graph: what is in the file; mask: makes these scores."""
-    makers, masked = _makers(graph), mask.outputs[0]
+    masked = mask.outputs[0]
     for node in graph.nodes:
-        limited = makers.get(node.inputs[0]) if node.op == "TopK" and node.numbers.get("largest") == 0 else None
-        if limited is None or limited.op != "Min" or len(limited.inputs) != 2:
+        sizes = _sizes_of_candidates(graph, masked, node)
+        if sizes is None:
             continue
-        chosen = _between(graph, masked, limited.inputs[0])
-        lengths = {one.inputs[1] for one in chosen if one.op == "TopK"}
-        numbers = [_number(graph, name) for name in (*lengths, limited.inputs[1])]
-        scores = _gathered(graph, masked, node.outputs[0])
-        if tuple(one.op for one in chosen) in (("TopK",), TWO_STAGES) and len(numbers) == 2 and scores is not None:
-            count, last = numbers
-            items, products = node.outputs[0], _products(graph, masked, node.outputs[0])
-            passed = _passed(graph, mask, {items, scores, *(products.names if products else ())})
-            if count is not None and last is not None and passed is not None:
-                return Ranked(edited, count, last, items, scores, passed, products)
+        items = node.outputs[0]
+        scores, products = _gathered_scores(graph, masked, items), _products(graph, masked, items)
+        if scores is None:
+            continue
+        passed = _passed_on(graph, mask, {items, scores, *(products.names if products else ())})
+        if passed is not None:
+            return Ranked(edited, *sizes, items, scores, passed, products)
     return None
 
 
-def depending(graph: Graph, names: Iterable[str]) -> list[int]:
-    """Numbers of the operations that depend on one of these, in order."""
-    made, later = set(names), []
-    for place, node in enumerate(graph.nodes):
-        if made & set(node.inputs):
-            made |= set(node.outputs)
-            later.append(place)
-    return later
+def _sizes_of_candidates(graph: Graph, masked: str, node: Node) -> tuple[int, int] | None:
+    """C and N where this operation puts the best C of the masked scores, none past N, in ascending order; else None."""
+    if node.op != "TopK" or node.numbers.get("largest") != 0:
+        return None
+    limited = makers(graph).get(node.inputs[0])
+    if limited is None or limited.op != "Min" or len(limited.inputs) != 2:
+        return None
+    chosen = between(graph, masked, limited.inputs[0])
+    lengths = {one.inputs[1] for one in chosen if one.op == "TopK"}
+    if tuple(one.op for one in chosen) not in (("TopK",), TWO_STAGES) or len(lengths) != 1:
+        return None
+    count, last = (_stored_number(graph, name) for name in (*lengths, limited.inputs[1]))
+    return None if count is None or last is None else (count, last)
 
 
-def _makers(graph: Graph) -> dict[str, Node]:
-    return {name: node for node in graph.nodes for name in node.outputs}
-
-
-def _between(graph: Graph, first: str, last: str) -> list[Node]:
-    """The operations on the way from one name to another."""
-    back = _needed(graph, [last])
-    return [graph.nodes[place] for place in depending(graph, [first]) if back & set(graph.nodes[place].outputs)]
-
-
-def _needed(graph: Graph, names: Iterable[str]) -> set[str]:
-    """All names that these depend on, and these."""
-    needed = set(names)
-    for node in reversed(graph.nodes):
-        if needed & set(node.outputs):
-            needed |= set(node.inputs)
-    return needed
-
-
-def _number(graph: Graph, name: str) -> int | None:
+def _stored_number(graph: Graph, name: str) -> int | None:
     """The one number of a stored int64 tensor."""
     stored = next((one for one in graph.tensors if one.name == name), None)
     if stored is None or stored.element != INT64 or stored.data is None or len(stored.data) != 8:
@@ -151,7 +135,7 @@ def _number(graph: Graph, name: str) -> int | None:
     return int(np.frombuffer(stored.data, dtype="<i8")[0])
 
 
-def _gathered(graph: Graph, masked: str, items: str) -> str | None:
+def _gathered_scores(graph: Graph, masked: str, items: str) -> str | None:
     """The name of the masked scores of these items."""
     places = {node.outputs[0] for node in graph.nodes if node.op == "Unsqueeze" and node.inputs[0] == items}
     found = [
@@ -166,35 +150,27 @@ def _products(graph: Graph, masked: str, items: str) -> Products | None:
     """The widest rows that these items gather, where they are only multiplied by what does not depend on the masked
     scores.
     """
-    makers = _makers(graph)
-    tables = {one.name: one.dims[1] for one in graph.tensors if len(one.dims) == 2 and one.element == FLOAT}
+    made_by, widths = makers(graph), table_widths(graph)
     later = {name for place in depending(graph, [masked]) for name in graph.nodes[place].outputs}
     found: list[Products] = []
     for rows in graph.nodes:
-        if rows.op != "Gather" or rows.numbers.get("axis") or rows.inputs[1] != items or rows.inputs[0] not in tables:
+        if rows.op != "Gather" or rows.numbers.get("axis") or rows.inputs[1] != items or rows.inputs[0] not in widths:
             continue
         readers = [node for node in graph.nodes if rows.outputs[0] in node.inputs]
         factors = [node.inputs[1] for node in readers if node.op == "MatMul" and node.inputs[0] == rows.outputs[0]]
-        if len(factors) == len(readers) > 0 and all(name in makers and name not in later for name in factors):
+        if len(factors) == len(readers) > 0 and all(name in made_by and name not in later for name in factors):
             names = tuple(node.outputs[0] for node in readers)
-            found.append(Products(tuple(factors), names, tables[rows.inputs[0]]))
+            found.append(Products(tuple(factors), names, widths[rows.inputs[0]]))
     return max(found, key=lambda one: one.width, default=None)
 
 
-def _passed(graph: Graph, mask: Node, given: set[str]) -> tuple[str, ...] | None:
+def _passed_on(graph: Graph, mask: Node, given: set[str]) -> tuple[str, ...] | None:
     """What the lists need beside what is given and inputs, of what comes before the mask; None where they need the
     scores themselves.
     """
-    makers, before = _makers(graph), _needed(graph, mask.inputs)
-    left, seen = ["items", "scores"], set(given)
-    passed: set[str] = set()
-    while left:
-        name = left.pop()
-        if name in seen or name not in makers:
-            continue
-        seen.add(name)
-        if name in before:
-            passed.add(name)
-        else:
-            left += makers[name].inputs
-    return None if mask.outputs[0] in seen or mask.inputs[0] in passed else tuple(sorted(passed))
+    made_before = needed(graph.nodes, mask.inputs).names & makers(graph).keys()
+    lists = ("items", "scores")
+    after = needed(graph.nodes, lists, given=made_before | given)
+    read = {*lists, *(name for place in after.places for name in graph.nodes[place].inputs)}
+    passed = (read & made_before) - given
+    return None if mask.outputs[0] in after.names or mask.inputs[0] in passed else tuple(sorted(passed))

@@ -15,8 +15,9 @@ from selfrec.graph.reading import Node, read_graph
 from selfrec.graph.surface import TOP_K
 from selfrec.graph_rewrites.cutting import part_of
 from selfrec.graph_rewrites.edited import Edited
-from selfrec.graph_rewrites.ranked import TWO_STAGES, Ranked, depending, find_ranked
+from selfrec.graph_rewrites.ranked import TWO_STAGES, Ranked, find_ranked
 from selfrec.graph_rewrites.sparse import Added, without_added
+from selfrec.graph_rewrites.walks import depending
 
 
 @dataclass(frozen=True)

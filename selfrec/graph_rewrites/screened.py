@@ -20,7 +20,6 @@ from selfrec.graph.reading import FLOAT, Graph, Node, Stored, read_graph
 from selfrec.graph_rewrites.bytes_table import bytes_table
 from selfrec.graph_rewrites.cutting import part_of
 from selfrec.graph_rewrites.edited import Edited, Source, edit
-from selfrec.graph_rewrites.ranked import depending
 from selfrec.graph_rewrites.scored import is_top_k
 from selfrec.graph_rewrites.screen import (
     ALLOWED,
@@ -39,6 +38,7 @@ from selfrec.graph_rewrites.screen import (
 )
 from selfrec.graph_rewrites.sparse import Added, added_of, adds
 from selfrec.graph_rewrites.unbiased import product_place
+from selfrec.graph_rewrites.walks import depending
 
 _REAL, _NUMBER = np.dtype(np.float32), np.dtype(np.int64)
 _SHARE = 64

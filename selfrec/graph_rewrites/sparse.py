@@ -6,10 +6,10 @@ after the other, so the sums are the same.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import NamedTuple
 
 from selfrec.graph.reading import Graph, Node
+from selfrec.graph_rewrites.walks import makers, readings
 
 
 class Added(NamedTuple):
@@ -36,11 +36,10 @@ def without_added(graph: Graph, scores: str) -> tuple[str, tuple[Added, ...]]:
 
     Only what nobody else reads is taken off: the scores are changed in place.
     """
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    made_by, read = makers(graph), readings(graph)
     added: list[Added] = []
-    while (node := makers.get(scores)) is not None and adds(node) and node.inputs[0] in makers:
-        if readers[scores] > 1 or readers[node.inputs[0]] > 1:
+    while (node := made_by.get(scores)) is not None and adds(node) and node.inputs[0] in made_by:
+        if read[scores] > 1 or read[node.inputs[0]] > 1:
             break
         added.append(added_of(node))
         scores = node.inputs[0]

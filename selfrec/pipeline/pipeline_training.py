@@ -46,11 +46,7 @@ class PipelineTrainer:
         """The chosen parts as one module. Extractors that nothing reads are left out by the export."""
         pipeline = self.parts.config.pipeline
         return Recommender(
-            extractors=chosen.extractors,
-            generators=chosen.generators,
-            weights=chosen.weights,
-            recency=chosen.recency,
-            ranker=chosen.ranker,
+            chosen,
             prior=self.prior,
             candidates=pipeline.candidates,
             top_k=pipeline.top_k,

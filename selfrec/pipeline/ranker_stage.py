@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from selfrec.histories import Histories, Holdout
 from selfrec.host.records import Ranker, Sizes
-from selfrec.pipeline.candidates import candidate_rows, rank_candidates
+from selfrec.pipeline.candidate_rows import candidate_rows, rank_candidates
 from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.fitting import Validate
@@ -34,7 +34,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """What a ranker is trained for: the stages whose candidates it will order."""
 
     stages: Chosen
@@ -59,9 +59,9 @@ class RankerTrainer:
         return isinstance(record, Ranker) and record.portable_with(options)
 
     def train(
-        self, phase: str, text: str, lesson: Lesson, place: Place, *, like: str | None = None
+        self, phase: str, text: str, lesson: Lesson, destination: Destination, *, like: str | None = None
     ) -> tuple[Part, Measured | None] | None:
-        """The trained ranker, and how well the lists of `place` are with it; None where nothing can be learned."""
+        """The trained ranker, and how good the lists at its destination are then; None where nothing can be learned."""
         device = self._parts.device
         rows = candidate_rows(self._trainer.recommender(lesson.stages), lesson.holdout, device, only_hits=True)
         if len(rows.inputs) == 0:
@@ -70,18 +70,18 @@ class RankerTrainer:
         sizes = self._sizes_of(lesson.stages, lesson.histories)
         part = self._parts.build("ranker", text, sizes)
         portable = self.portable(text)
-        at_place = self._prepared(part, sizes, place.histories) if portable else {}
-        rank = self._measuring(part, place, at_place)
+        at_destination = self._prepared(part, sizes, destination.histories) if portable else {}
+        rank = self._measuring(part, destination, at_destination)
         validate: Validate | None = None if rank is None else lambda: rank().metrics
         training = TrainingRows(
             histories=lesson.histories,
-            validation=place.validation,
+            validation=destination.validation,
             features_of=Features(lesson.stages.extractors, lesson.stages.recency),
             candidates=rows,
             validate=validate,
         )
         self._parts.train(phase, part, sizes, training, like=like)
-        _put(part.module, at_place)
+        _put(part.module, at_destination)
         return part, None if rank is None else rank()
 
     def settle(self, part: Part, stages: Chosen, histories: Histories) -> Part:
@@ -93,18 +93,20 @@ class RankerTrainer:
         self._parts.prepare(part, sizes, histories)
         return _buffers(part.module)
 
-    def _measuring(self, part: Part, place: Place, at_place: dict[str, Tensor]) -> Callable[[], Measured] | None:
-        validation = place.validation
+    def _measuring(
+        self, part: Part, destination: Destination, at_destination: dict[str, Tensor]
+    ) -> Callable[[], Measured] | None:
+        validation = destination.validation
         if validation is None:
             return None
-        recommender = self._trainer.recommender(place.stages)
+        recommender = self._trainer.recommender(destination.stages)
         held = candidate_rows(recommender, validation, self._parts.device, only_hits=False)
 
         def rank() -> Measured:
             before = _buffers(part.module)
-            _put(part.module, at_place)
+            _put(part.module, at_destination)
             measured = measure(
-                rank_candidates(part, recommender, held, self._parts.device), validation.targets, place.far
+                rank_candidates(part, recommender, held, self._parts.device), validation.targets, destination.far
             )
             _put(part.module, before)
             return measured

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from selfrec.host.records import ExtraInput
 from selfrec.pipeline.batch import UserBatch
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.features import Features
 from selfrec.pipeline.parts import Part
-from selfrec.pipeline.recency import EVEN, Recency
 
 NEVER = float("-inf")
 
@@ -21,8 +21,8 @@ BLOCK = 32
 """The score matrix has a multiple of so many columns, so that the graph can find the best blocks of items first."""
 
 
-class Candidates(NamedTuple):
-    """The items that a ranker puts in order."""
+class ScoredCandidates(NamedTuple):
+    """The items that a ranker puts in order, and what the generators say of them."""
 
     items: Tensor
     """int64[B, C], ascending."""
@@ -39,28 +39,23 @@ class Candidates(NamedTuple):
 class Recommender(nn.Module):
     """extractor(s) -> generator(s) -> mask -> top C -> ranker -> top K (contract, section 3).
 
-    All factored generators are one product: their queries and item factors stand side by side, with two more
-    columns that add nothing to a warm user's scores and give a cold user the popularity prior. The item bias rides
+    All factored generators are one product: their queries and item factors stand side by side, with one more
+    column that adds nothing to a warm user's scores and gives a cold user the popularity prior. The item bias rides
     on the same product (Gemm's C input), so neither costs a pass over [B, N]. Sparse generators add to what it gave.
     """
 
     def __init__(
         self,
+        stages: Chosen,
         *,
-        extractors: Sequence[Part],
-        generators: Sequence[Part],
-        weights: Sequence[float],
-        ranker: Part | None,
         prior: Tensor,
         candidates: int,
         top_k: int,
-        recency: Recency = EVEN,
         user_features: int = 0,
         ages: bool = True,
     ) -> None:
-        """prior float32[N] is a cold user's scores; weights has one number a generator; recency: how extractors and
-        generators see a history; user_features is U; ages: whether the events have times. The graph has no input for
-        what the data lacks.
+        """prior float32[N] is a cold user's scores; user_features is U; ages: whether the events have times. The graph
+        has no input for what the data lacks.
         """
         super().__init__()
         self.user_features = user_features
@@ -68,21 +63,22 @@ class Recommender(nn.Module):
         self.n_items = len(prior)
         self.top_k = min(top_k, self.n_items)
         self.candidates = min(max(candidates, self.top_k), self.n_items)
-        self._features, self._generators, self._ranker = Features(extractors, recency), list(generators), ranker
-        self._weights = list(weights)
+        self._features = Features(stages.extractors, stages.recency)
+        self._generators, self._weights, self._ranker = stages.generators, stages.weights, stages.ranker
         self.parts = nn.ModuleDict({part.key.replace(".", "/"): part.module for part in self.all_parts})
-        self._factored = [(p, w) for p, w in zip(generators, weights, strict=True) if p.factored]
-        self._sparse = [(p, w) for p, w in zip(generators, weights, strict=True) if p.sparse]
-        self._dense = [(p, w) for p, w in zip(generators, weights, strict=True) if not (p.factored or p.sparse)]
+        weighted = list(zip(stages.generators, stages.weights, strict=True))
+        self._factored = [(part, weight) for part, weight in weighted if part.factored]
+        self._sparse = [(part, weight) for part, weight in weighted if part.sparse]
+        self._dense = [(part, weight) for part, weight in weighted if not (part.factored or part.sparse)]
         self.columns = -(-(self.n_items + 1) // BLOCK) * BLOCK
-        beyond = self.columns - self.n_items
-        self.register_buffer("prior", functional.pad(prior.float(), (0, beyond)))
+        padding_columns = self.columns - self.n_items
+        self.register_buffer("prior", functional.pad(prior.float(), (0, padding_columns)))
         self.register_buffer("padding", torch.tensor(self.n_items))
-        self.register_buffer("never", torch.full((beyond,), NEVER))
+        self.register_buffer("never", torch.full((padding_columns,), NEVER))
         with torch.no_grad():
             factors = [part.item_factors(self.n_items).cpu() for part, _ in self._factored]
         self._widths = [factor.shape[1] for factor in factors]
-        columns = [functional.pad(factor, (0, 0, 0, beyond)) for factor in factors]
+        columns = [functional.pad(factor, (0, 0, 0, padding_columns)) for factor in factors]
         self.register_buffer("factors", torch.cat([*columns, self.prior[:, None].cpu()], dim=1).contiguous())
         self.eval()
 
@@ -187,7 +183,7 @@ class Recommender(nn.Module):
 
     def _candidates(
         self, batch: UserBatch, each: list[Tensor], queries: list[Tensor], bias: Tensor, scores: Tensor
-    ) -> Candidates:
+    ) -> ScoredCandidates:
         """Candidates in the order of their numbers, so that equal final scores fall to the lower item number."""
         _, candidates = scores.topk(self.candidates, dim=1)
         # Where fewer than C items are left, columns past N come up: all of them are the padding number.
@@ -200,9 +196,11 @@ class Recommender(nn.Module):
             seen_by_ranker = _finite(generated - candidate_bias, left).unsqueeze(-1)
         else:
             seen_by_ranker = self._candidate_scores(batch, each, candidates, left, queries)
-        return Candidates(candidates, seen_by_ranker, generated, candidate_bias, left)
+        return ScoredCandidates(candidates, seen_by_ranker, generated, candidate_bias, left)
 
-    def _ranked(self, batch: UserBatch, features: Tensor, found: Candidates, warm: Tensor) -> tuple[Tensor, Tensor]:
+    def _ranked(
+        self, batch: UserBatch, features: Tensor, found: ScoredCandidates, warm: Tensor
+    ) -> tuple[Tensor, Tensor]:
         assert self._ranker is not None
         final = self._ranker.rank(batch, features, found.items, found.scores) + found.bias
         final = torch.where(warm > 0, final, found.generated)

@@ -18,7 +18,7 @@ from selfrec.pipeline.hiding import hide_for_ranker, hide_newest
 from selfrec.pipeline.measure import Measured
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.pipeline_training import AUGMENTED, SELECTION, PipelineTrainer
-from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
+from selfrec.pipeline.ranker_stage import Destination, Lesson, RankerTrainer
 from selfrec.pipeline.recency import EVEN, given
 from selfrec.pipeline.scoreboard import Scoreboard, Stage, wins
 
@@ -129,8 +129,8 @@ class Selection:
             self._parts.listener.message(f"ranker {text}: no generator was kept, nothing to rank; left out")
             return chosen
         lesson = self._lesson(chosen) if rows.hidden is None else Lesson(chosen, rows.histories, rows.hidden)
-        place = Place(chosen, rows.histories, rows.validation, self._board.far)
-        found = ranking.train(SELECTION, text, lesson, place)
+        destination = Destination(chosen, rows.histories, rows.validation, self._board.far)
+        found = ranking.train(SELECTION, text, lesson, destination)
         if found is None:
             return chosen
         part, measured = found

@@ -16,7 +16,7 @@ from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.pipeline_training import AUGMENTED, REFIT, SELECTION, PipelineTrainer
 from selfrec.pipeline.prior import HalfLives, best_mix
-from selfrec.pipeline.ranker_stage import Lesson, Place, RankerTrainer
+from selfrec.pipeline.ranker_stage import Destination, Lesson, RankerTrainer
 from selfrec.pipeline.recommender import Recommender
 from selfrec.pipeline.scoreboard import Scoreboard, Stage
 from selfrec.pipeline.selection import Rows, Selected, Selection
@@ -81,8 +81,8 @@ class StageTrainer:
         ranking = RankerTrainer(trainer)
         if hidden is None:
             return replace(again, ranker=ranking.settle(chosen.ranker, again, visible))
-        lesson, place = Lesson(again, visible, hidden), Place(again, visible, None)
-        found = ranking.train(REFIT, chosen.ranker.text, lesson, place, like=SELECTION)
+        lesson, destination = Lesson(again, visible, hidden), Destination(again, visible, None)
+        found = ranking.train(REFIT, chosen.ranker.text, lesson, destination, like=SELECTION)
         return again if found is None else replace(again, ranker=found[0])
 
     def settle_prior(self, histories: Histories) -> None:

@@ -23,7 +23,7 @@ _GROUP = 16
 
 
 class Candidates(NamedTuple):
-    """C items of each of B users."""
+    """C items of each of B users, chosen by bounds of their scores."""
 
     items: Int64
     """int64[B, C] in ascending order."""

@@ -16,7 +16,8 @@ _FORMS = (({"avx512_vnni", "avx_vnni"}, EIGHT_BITS), ({"avx2"}, SEVEN_BITS))
 """By the instructions of x86 processors; on others nobody has measured a gain."""
 
 _INFO = Path("/proc/cpuinfo")
-_DEEP = 64
+_TERMS = 64
+"""Products in each of the sums that are tried."""
 
 
 @cache
@@ -41,13 +42,13 @@ def adds_up(form: Form) -> bool:
     """Whether sums in this form are exact."""
     content = graph_file(
         [
-            tensor("right", np.full((_DEEP, 1), MOST, dtype=np.int8)),
+            tensor("right", np.full((_TERMS, 1), MOST, dtype=np.int8)),
             node("MatMulInteger", ["left", "right"], ["sums"]),
         ],
-        inputs={"left": (np.dtype(np.uint8), ("rows", _DEEP))},
+        inputs={"left": (np.dtype(np.uint8), ("rows", _TERMS))},
         outputs={"sums": (np.dtype(np.int32), ("rows", 1))},
     )
     most = form.zero + form.most
-    left = np.array([[most] * _DEEP, [0] * _DEEP, [1, most] * (_DEEP // 2)], dtype=np.uint8)
+    left = np.array([[most] * _TERMS, [0] * _TERMS, [1, most] * (_TERMS // 2)], dtype=np.uint8)
     [sums] = start_session(content, 1, 2**26).run(["sums"], {"left": left})
     return bool((sums[:, 0] == left.astype(np.int64).sum(axis=1) * MOST).all())

@@ -16,7 +16,7 @@ from selfrec.scoring.batches import Piece
 from selfrec.scoring.blocks import Blocks
 from selfrec.scoring.processor import adds_up, exact_form, quick_form
 from selfrec.scoring.screening import Screening
-from selfrec.scoring.selecting import Rest, Selecting
+from selfrec.scoring.selecting import RankerTail, Selecting
 from selfrec.scoring.sessions import Feeds, Found, OneSession, PooledSession, Sessions
 
 if TYPE_CHECKING:
@@ -40,31 +40,31 @@ class GraphRunner:
         Raises ModelError.
         """
         self._model, self._k, self._working_bytes = model, k, working_bytes
-        self._plain = few
+        self._as_it_stands = few
         self._zero_bias = not item_bias.any()
         self._lock = threading.Lock()
-        self._whole: Sessions | Selecting | None = None
-        self._beyond = np.array([], dtype=np.int64)
+        self._unscreened: Sessions | Selecting | None = None
+        self._padding_columns = np.array([], dtype=np.int64)
         self._screening: Screening | None = None
         self._head: InferenceSession | None = None
         self.pooled: int | None = None
         """d of the embeddings that are gathered piece by piece; None where they are not."""
         self.candidates: int | None = None
         """How many items `run_screened` looks at first; None where there is no screen."""
-        if not few and screen is not False and _bounded(item_bias):
+        if not few and screen is not False and _only_removes(item_bias):
             self._make_screen(forced=screen is True)
         if self._screening is None:
-            self._made_whole()
+            self._unscreened_graph()
 
     def run(self, feeds: Feeds, pieces: Sequence[Piece] = ()) -> Found:
         """int64[B, >= k] items, float32[B, >= k] scores of B rows. Raises onnxruntime's errors, ModelError.
 
         pieces: all rows of the batch; read where `pooled` is set.
         """
-        graph = self._made_whole()
-        if len(self._beyond):
+        graph = self._unscreened_graph()
+        if len(self._padding_columns):
             rows = len(feeds["exclude"])
-            columns = np.broadcast_to(self._beyond, (rows, len(self._beyond)))
+            columns = np.broadcast_to(self._padding_columns, (rows, len(self._padding_columns)))
             feeds = feeds | {"exclude": np.concatenate([feeds["exclude"], columns], axis=1)}
         if isinstance(graph, Selecting):
             return graph.run(feeds, pieces)
@@ -80,47 +80,47 @@ class GraphRunner:
         form = exact_form() if forced else quick_form()
         if form is None:
             return
-        made = self._model.screened(self._k, form=form, forced=forced)
+        screened = self._model.screened(self._k, form=form, forced=forced)
         # Last, for it takes a session to find out.
-        if made is not None and adds_up(form):
-            self.candidates = made.candidates
-            bounds, exact = self._start(made.bounds), OneSession(self._session(made.exact, None))
-            self._screening = Screening(made, bounds, self._blocks(made.candidates), exact)
+        if screened is not None and adds_up(form):
+            self.candidates = screened.candidates
+            bounds, exact = self._start(screened.bounds), OneSession(self._session(screened.exact, None))
+            self._screening = Screening(screened, bounds, self._blocks(screened.candidates), exact)
 
     def _blocks(self, count: int) -> Blocks:
         """For `count` of all items."""
         width = width_of_blocks(self._model.n_items, count)
         return Blocks(width, OneSession(self._session(Edited(best_of_blocks(width), {}), None)))
 
-    def _made_whole(self) -> Sessions | Selecting:
+    def _unscreened_graph(self) -> Sessions | Selecting:
         """What scores every item in float32, made when it is first needed."""
         with self._lock:
-            if self._whole is None:
-                unbiased = self._model.unbiased() if self._zero_bias and not self._plain else None
+            if self._unscreened is None:
+                unbiased = self._model.unbiased() if self._zero_bias and not self._as_it_stands else None
                 if unbiased is not None:
-                    self._beyond = np.array(unbiased.beyond, dtype=np.int64)
-                self._whole = self._selecting(unbiased) or self._start(unbiased, top_k=self._k)
-            return self._whole
+                    self._padding_columns = np.array(unbiased.padding_columns, dtype=np.int64)
+                self._unscreened = self._selecting(unbiased) or self._start(unbiased, top_k=self._k)
+            return self._unscreened
 
     def _selecting(self, graph: Edited | None) -> Selecting | None:
         """None where the graph does better, or has another end."""
-        made = None if self._plain else self._model.scored(graph)
-        if made is None or not (made.ranked or made.added or self._k >= _LONG):
+        scored = None if self._as_it_stands else self._model.scored(graph)
+        if scored is None or not (scored.ranked or scored.added or self._k >= _LONG):
             return None
-        scores = self._start(made.graph)
-        rest = None
-        if made.ranked is not None:
-            ranked = made.ranked.graph(scores.types)
+        scores = self._start(scored.graph)
+        tail = None
+        if scored.ranked is not None:
+            ranked = scored.ranked.graph(scores.types)
             if ranked is None:
                 return None
-            multiplied = made.ranked.product_graph()
-            products = None if multiplied is None else OneSession(self._session(multiplied, None))
-            rest = Rest(made.ranked, OneSession(self._session(ranked, self._k)), products)
-        count = self._k if made.ranked is None else made.ranked.candidates
-        return Selecting(made, scores, self._blocks(count), self._k, rest)
+            product_graph = scored.ranked.product_graph()
+            products = None if product_graph is None else OneSession(self._session(product_graph, None))
+            tail = RankerTail(scored.ranked, OneSession(self._session(ranked, self._k)), products)
+        count = self._k if scored.ranked is None else scored.ranked.candidates
+        return Selecting(scored, scores, self._blocks(count), self._k, tail)
 
     def _start(self, graph: Edited | None, top_k: int | None = None) -> Sessions:
-        parts = None if self._plain else self._model.in_two(graph)
+        parts = None if self._as_it_stands else self._model.in_two(graph)
         if parts is None:
             return OneSession(self._session(graph, top_k))
         if self._head is None:
@@ -131,6 +131,6 @@ class GraphRunner:
         return self._model.session(threads=1, top_k=top_k, working_bytes=self._working_bytes, graph=graph)
 
 
-def _bounded(item_bias: Float32) -> bool:
+def _only_removes(item_bias: Float32) -> bool:
     """Whether the bias only leaves items or removes them: a bound is in each user's own unit, a boost is not."""
     return bool(((item_bias == 0) | np.isneginf(item_bias)).all())

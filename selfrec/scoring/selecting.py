@@ -28,7 +28,7 @@ _WORTH = 2
 class Selecting:
     """`run` may be called from several threads at once."""
 
-    def __init__(self, made: Scored, scores: Sessions, blocks: Blocks, k: int, rest: Rest | None) -> None:
+    def __init__(self, made: Scored, scores: Sessions, blocks: Blocks, k: int, rest: RankerTail | None) -> None:
         """scores: of the graph. blocks: in which the best scores are sought. rest: None without a ranker."""
         self._made, self._scores, self._blocks, self._k, self._rest = made, scores, blocks, k, rest
 
@@ -72,7 +72,7 @@ class Selecting:
         return items, scores
 
 
-class Rest:
+class RankerTail:
     """What a graph does with a ranker's candidates."""
 
     def __init__(self, ranked: Ranked, session: Sessions, products: Sessions | None) -> None:

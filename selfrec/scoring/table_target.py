@@ -119,7 +119,7 @@ class TableTarget:
         basis = connection.execute(f"SELECT basis FROM {companion} LIMIT 1").fetchone()
         found = matching(read_basis(basis[0] if basis else None), into, last[0] if last else "", rows)
         if isinstance(found, Earlier):
-            if self._types(connection) != _types(found.basis.settings.get(ID_TYPES)):
+            if self._column_types(connection) != _result_types(found.basis.settings.get(ID_TYPES)):
                 # New rows of the one type do not go into columns of another.
                 return CHANGED_BY_ELSE
             [(user_type,)] = connection.execute(f"SELECT typeof({columns.USER_ID}) FROM {companion} LIMIT 1").fetchall()
@@ -139,7 +139,7 @@ class TableTarget:
                 memory.narrow(WRITING)
                 replaces = companion is None or companion.stale is None
                 additions = read_additions(connection, self.table) if replaces else Additions()
-                rows = memory.within(lambda: self._replace(connection, parts, types, run, companion, additions))
+                rows = memory.within(lambda: self._write_all(connection, parts, types, run, companion, additions))
                 memory.widen()
             except duckdb.ConstraintException as error:
                 raise TargetError(
@@ -148,9 +148,9 @@ class TableTarget:
                 ) from error
             except duckdb.Error as error:
                 raise TargetError(f"{self.name}: cannot be written ({first_sentence(error)})") from error
-            return Published(rows, self._finished(connection, additions))
+            return Published(rows, self._after_commit(connection, additions))
 
-    def _replace(
+    def _write_all(
         self,
         connection: duckdb.DuckDBPyConnection,
         parts: list[Path],
@@ -162,10 +162,10 @@ class TableTarget:
         """All that belongs together, in one transaction; the number of rows."""
         connection.execute("BEGIN")
         try:
-            rows = self._write(connection, parts, types, companion)
+            rows = self._write_rows(connection, parts, types, companion)
             for comment in additions.comments:
                 connection.execute(comment)
-            self._accompany(connection, types[0], companion, run.run_id, rows)
+            self._replace_companion(connection, types[0], companion, run.run_id, rows)
             note_run(connection, self.table, replace(run, rows=rows))
             connection.execute("COMMIT")
         except duckdb.OutOfMemoryException:
@@ -173,7 +173,7 @@ class TableTarget:
             raise
         return rows
 
-    def _finished(self, connection: duckdb.DuckDBPyConnection, additions: Additions) -> tuple[str, ...]:
+    def _after_commit(self, connection: duckdb.DuckDBPyConnection, additions: Additions) -> tuple[str, ...]:
         """What follows the commit; a line for each thing that failed. None of it undoes the rows."""
         notes = add_again(connection, additions, self.name)
         try:
@@ -188,7 +188,7 @@ class TableTarget:
             )
         return notes
 
-    def _write(
+    def _write_rows(
         self,
         connection: duckdb.DuckDBPyConnection,
         parts: list[Path],
@@ -201,18 +201,18 @@ class TableTarget:
         new = f"""
             SELECT {restored_column(columns.USER_ID, user)}, CAST({columns.RANK} AS INTEGER) AS {columns.RANK},
                    {restored_column(columns.ITEM_ID, item)}, CAST({columns.SCORE} AS FLOAT) AS {columns.SCORE}
-            FROM {_parquet(parts)}"""
+            FROM {_parquet_sql(parts)}"""
         if companion is None or companion.stale is None:
             connection.execute(f"CREATE OR REPLACE TABLE {table} AS {new}")
         else:
-            stale = f"SELECT {restored_column(columns.USER_ID, user)} FROM {_parquet([companion.stale])}"
+            stale = f"SELECT {restored_column(columns.USER_ID, user)} FROM {_parquet_sql([companion.stale])}"
             connection.execute(f"DELETE FROM {table} WHERE {columns.USER_ID} IN ({stale})")
             if parts:
                 connection.execute(f"INSERT INTO {table} {new}")
         [(rows,)] = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
         return int(rows)
 
-    def _accompany(
+    def _replace_companion(
         self, connection: duckdb.DuckDBPyConnection, user: str, companion: Companion | None, run_id: str, rows: int
     ) -> None:
         """Replace the companion table, or remove it."""
@@ -223,10 +223,10 @@ class TableTarget:
         basis = companion.basis(run_id, rows).text()
         connection.execute(
             f"CREATE OR REPLACE TABLE {table} AS SELECT {literal(basis)} AS basis, "
-            f"{restored_column(columns.USER_ID, user)}, {FINGERPRINT} FROM {_parquet([companion.fingerprints])}"
+            f"{restored_column(columns.USER_ID, user)}, {FINGERPRINT} FROM {_parquet_sql([companion.fingerprints])}"
         )
 
-    def _types(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    def _column_types(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         """SQL types of the result's columns."""
         found = connection.execute(f"DESCRIBE {in_target(self.table)}").fetchall()
         return [str(kind) for _, kind, *_ in found]
@@ -270,12 +270,12 @@ class TableTarget:
                 return
 
 
-def _types(ids: object) -> list[str]:
+def _result_types(ids: object) -> list[str]:
     """SQL types of the columns of a result with ids of these types."""
     user, item = ids if isinstance(ids, list) and len(ids) == 2 else ("", "")
     return [user, "INTEGER", item, "FLOAT"]
 
 
-def _parquet(paths: list[Path]) -> str:
+def _parquet_sql(paths: list[Path]) -> str:
     # DuckDB globs every path that it is given.
     return f"read_parquet({literals([glob.escape(str(path)) for path in paths])}, hive_partitioning = false)"

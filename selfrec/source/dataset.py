@@ -21,7 +21,7 @@ from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_USERS
 from selfrec.source.side_places import NOWHERE, SidePlaces
 from selfrec.source.side_tables import Side, StagedTable, by_code, kinds_of, learn, stage, strange_levels, told
 from selfrec.source.split_parts import PartReader
-from selfrec.source.splits import TRAIN_AND_VALIDATION, Part, Split, check_last_items, split_events
+from selfrec.source.splits import TRAIN_AND_VALIDATION, Split, SplitPart, check_last_items, split_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +148,9 @@ def _staged(source: Source, side: Side, place: str | None, wanted: tuple[str, ..
     return None if place is None else stage(source, side, place, wanted=wanted)
 
 
-def _learned_parts(config: Config) -> tuple[Part, ...]:
+def _learned_parts(config: Config) -> tuple[SplitPart, ...]:
     """The parts whose rows the model may learn from in the end."""
-    return tuple(Part) if config.training.refit == "all" else TRAIN_AND_VALIDATION
+    return tuple(SplitPart) if config.training.refit == "all" else TRAIN_AND_VALIDATION
 
 
 def _tell_unread(cleaned: Cleaned, config: Config, **places: str | None) -> None:
@@ -190,7 +190,7 @@ def _assemble(
     """Read the parts. `fixed`: the catalog was handed in."""
     source, report = cleaned.source, cleaned.report
     reader = PartReader(cleaned, config, len(catalog), user_columns)
-    train, cut = reader.training((Part.TRAIN,), core_only=not fixed)
+    train, cut = reader.training((SplitPart.TRAIN,), core_only=not fixed)
     if not fixed:
         left = len(train.items) + cut
         report.drop("held out to choose (split.validation)", report.rows - left, hint="lower split.validation")
@@ -198,11 +198,11 @@ def _assemble(
     refit = train
     if config.training.refit != "none":
         refit, _ = reader.training(_learned_parts(config), core_only=not fixed)
-    validation, line = reader.holdout(split, Part.VALIDATION)
+    validation, line = reader.holdout(split, SplitPart.VALIDATION)
     report.lines.append(line)
     if not len(validation) and not fixed:
         raise EmptyDataError(f"{source.name}: the split {split.kind!r} left no validation rows; {_more_rows(split)}")
-    test, line = reader.holdout(split, Part.TEST)
+    test, line = reader.holdout(split, SplitPart.TEST)
     if line.rows_before:
         report.lines.append(line)
     return Dataset(

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from selfrec.settings.tables import CleaningSettings, Config
 from selfrec.source.cleaning import Cleaned
 from selfrec.source.session_tables import FIT_CORE, FIT_SPLIT
-from selfrec.source.splits import Part
+from selfrec.source.splits import SplitPart
 from selfrec.words import plural
 
 
-def parts_sql(parts: Sequence[Part]) -> str:
+def parts_sql(parts: Sequence[SplitPart]) -> str:
     """SQL list of parts."""
     return f"({', '.join(str(int(part)) for part in parts)})"
 
 
-def fold_and_core(cleaned: Cleaned, parts: Sequence[Part], config: Config) -> None:
+def fold_and_core(cleaned: Cleaned, parts: Sequence[SplitPart], config: Config) -> None:
     """Fold the events of these parts to pairs and cut them to their k-core. Raises EmptyDataError.
 
     Only rows the model learns from count here, so the promise of min_users_per_item holds for the model itself.

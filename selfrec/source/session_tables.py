@@ -17,7 +17,7 @@ FIT_EVENTS = "fit_events"
 Made by cleaning, which also drops the events of bots."""
 
 FIT_SPLIT = "fit_split"
-"""u, i, ticks, strength, part UTINYINT (see splits.Part): every event of FIT_EVENTS. Made by splits."""
+"""u, i, ticks, strength, part UTINYINT (see splits.SplitPart): every event of FIT_EVENTS. Made by splits."""
 
 FIT_CORE = "fit_core"
 """u, i, ticks (newest event of the pair): the k-core of the rows that the model learns from. Made by k_core."""

@@ -17,7 +17,7 @@ from selfrec.source.k_core import parts_sql
 from selfrec.source.rules import RuleCount
 from selfrec.source.session import reading
 from selfrec.source.session_tables import FIT_CATALOG, FIT_CORE, FIT_SPLIT
-from selfrec.source.splits import Part, Split
+from selfrec.source.splits import Split, SplitPart
 from selfrec.words import plural
 
 _BLOCK_EVENTS = 5_000_000
@@ -35,7 +35,7 @@ class PartReader:
     user_columns: Float32 | None = None
     """float32[users, U] of every user of FIT_USERS."""
 
-    def training(self, parts: Sequence[Part], *, core_only: bool) -> tuple[Histories, int]:
+    def training(self, parts: Sequence[SplitPart], *, core_only: bool) -> tuple[Histories, int]:
         """Histories of these parts, and how many slots max_history cut. core_only: users of FIT_CORE only."""
         users = f" AND u IN (SELECT u FROM {FIT_CORE})" if core_only else ""
         where = f"strength > 0 AND part IN {parts_sql(parts)}{users}"
@@ -47,7 +47,7 @@ class PartReader:
         cut = histories.newest(self.config.cleaning.max_history)
         return cut, len(histories.items) - len(cut.items)
 
-    def holdout(self, split: Split, hidden: Part) -> tuple[Holdout, RuleCount]:
+    def holdout(self, split: Split, hidden: SplitPart) -> tuple[Holdout, RuleCount]:
         """The users with hidden items, what is shown of them and what is hidden, and the line about it."""
         shown = parts_sql(split.inputs(hidden))
         targets = self._targets(hidden, shown)
@@ -63,7 +63,7 @@ class PartReader:
         holdout = self._assemble(inputs, targets, rows, moments)
         return holdout, self._line(hidden, shown, holdout, int((wanted & ~warm).sum()))
 
-    def _targets(self, hidden: Part, shown: str) -> Folded:
+    def _targets(self, hidden: SplitPart, shown: str) -> Folded:
         """Hidden pairs that are in no shown part; items outside the catalog carry numbers from N on."""
         return self._fold(
             f"SELECT u AS code, coalesce(number, {self.n_items} + i)::INTEGER AS number, ticks, strength "
@@ -74,7 +74,7 @@ class PartReader:
             None,
         )
 
-    def _moments(self, split: Split, hidden: Part, targets: Folded, inputs_sql: str) -> Float64:
+    def _moments(self, split: Split, hidden: SplitPart, targets: Folded, inputs_sql: str) -> Float64:
         """float64[users] epoch seconds from which a user's inputs are looked back upon: the cut of a temporal split,
         else the first hidden event, or the newest shown one where that is later (random kinds of split).
         """
@@ -110,7 +110,7 @@ class PartReader:
             also,
         )
 
-    def _line(self, hidden: Part, shown: str, holdout: Holdout, cold: int) -> RuleCount:
+    def _line(self, hidden: SplitPart, shown: str, holdout: Holdout, cold: int) -> RuleCount:
         """rows_before: hidden pairs; rows_dropped: those that are not asked for."""
         [(pairs,)] = self._run(
             f"SELECT count(*) FROM (SELECT DISTINCT u, i FROM {FIT_SPLIT} WHERE strength > 0 AND part = {int(hidden)})"
@@ -122,7 +122,7 @@ class PartReader:
             notes.append(f"{plural(cold, 'user')} without a shown item of the catalog left out")
         if outside:
             notes.append(f"{plural(outside, 'row')} outside the catalog count as misses")
-        name = "validation" if hidden is Part.VALIDATION else "test"
+        name = "validation" if hidden is SplitPart.VALIDATION else "test"
         [(repeats,)] = self._run(
             f"SELECT count(*) FROM (SELECT DISTINCT u, i FROM {FIT_SPLIT} WHERE strength > 0 AND part = {int(hidden)}) "
             f"SEMI JOIN (SELECT u, i FROM {FIT_SPLIT} WHERE part IN {shown}) AS shown USING (u, i)"

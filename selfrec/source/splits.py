@@ -19,7 +19,7 @@ from selfrec.source.session_tables import FIT_EVENTS, FIT_ITEMS, FIT_SPLIT, FIT_
 from selfrec.words import plural
 
 
-class Part(IntEnum):
+class SplitPart(IntEnum):
     """What an event is used for."""
 
     TRAIN = 0
@@ -40,16 +40,16 @@ class Split:
     """
 
     kind: SplitKind
-    cuts: dict[Part, int]
+    cuts: dict[SplitPart, int]
 
-    def inputs(self, hidden: Part) -> tuple[Part, ...]:
+    def inputs(self, hidden: SplitPart) -> tuple[SplitPart, ...]:
         """The parts a holdout's histories are made of."""
-        if hidden is Part.VALIDATION:
-            return (Part.VALIDATION_INPUT,) if self.kind == "users" else (Part.TRAIN,)
-        return (Part.TEST_INPUT,) if self.kind == "users" else (Part.TRAIN, Part.VALIDATION)
+        if hidden is SplitPart.VALIDATION:
+            return (SplitPart.VALIDATION_INPUT,) if self.kind == "users" else (SplitPart.TRAIN,)
+        return (SplitPart.TEST_INPUT,) if self.kind == "users" else (SplitPart.TRAIN, SplitPart.VALIDATION)
 
 
-TRAIN_AND_VALIDATION = (Part.TRAIN, Part.VALIDATION, Part.VALIDATION_INPUT)
+TRAIN_AND_VALIDATION = (SplitPart.TRAIN, SplitPart.VALIDATION, SplitPart.VALIDATION_INPUT)
 
 
 _OF_KIND: dict[str, SplitKind] = {"last_items": "leave-last", "fold_in": "users", "column": "column"}
@@ -77,7 +77,7 @@ def split_events(cleaned: Cleaned, config: Config) -> Split:
                 f"{given!r} does nothing: it goes with split.kind = {its_kind!r}, and this is {kind!r}",
             )
     most = config.training.validation_users
-    makers: dict[str, Callable[[Cleaned, SplitSettings], dict[Part, int]]] = {
+    makers: dict[str, Callable[[Cleaned, SplitSettings], dict[SplitPart, int]]] = {
         "leave-last": _leave_last,
         "random": partial(_random, validation_users=most),
         "temporal": _temporal,
@@ -120,7 +120,7 @@ def _pairs_sql(condition: str = "true") -> str:
     WHERE strength > 0 AND {condition} GROUP BY u, i"""
 
 
-def _leave_last(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+def _leave_last(cleaned: Cleaned, split: SplitSettings) -> dict[SplitPart, int]:
     if split.last_items is None:
         test, validation = hidden_sql(split.test, "n"), hidden_sql(split.validation, "n")
     else:
@@ -129,7 +129,7 @@ def _leave_last(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
     return {}
 
 
-def _random(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:
+def _random(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[SplitPart, int]:
     _hide_pairs(cleaned, "draw, i", hidden_sql(split.test, "n"), hidden_sql(split.validation, "n"))
     _give_back(cleaned, validation_users)
     return {}
@@ -142,8 +142,8 @@ def _give_back(cleaned: Cleaned, validation_users: int) -> None:
     """
     cleaned.source.connection.execute(
         f"""
-        UPDATE {FIT_SPLIT} SET part = {int(Part.TRAIN)} WHERE part = {int(Part.VALIDATION)} AND u NOT IN (
-            SELECT u FROM (SELECT DISTINCT u FROM {FIT_SPLIT} WHERE part = {int(Part.VALIDATION)})
+        UPDATE {FIT_SPLIT} SET part = {int(SplitPart.TRAIN)} WHERE part = {int(SplitPart.VALIDATION)} AND u NOT IN (
+            SELECT u FROM (SELECT DISTINCT u FROM {FIT_SPLIT} WHERE part = {int(SplitPart.VALIDATION)})
             JOIN {FIT_USERS} USING (u) ORDER BY draw, u LIMIT {validation_users})"""
     )
 
@@ -160,16 +160,16 @@ def _hide_pairs(cleaned: Cleaned, order: str, test: str, validation: str) -> Non
             FROM pairs),
         sized AS (SELECT *, least({test}, n - 1) AS tested FROM ranked),
         parts AS (
-            SELECT u, i, CASE WHEN r <= tested THEN {int(Part.TEST)}
-                              WHEN r <= tested + least({validation}, n - 1 - tested) THEN {int(Part.VALIDATION)}
-                              ELSE {int(Part.TRAIN)} END AS part
+            SELECT u, i, CASE WHEN r <= tested THEN {int(SplitPart.TEST)}
+                              WHEN r <= tested + least({validation}, n - 1 - tested) THEN {int(SplitPart.VALIDATION)}
+                              ELSE {int(SplitPart.TRAIN)} END AS part
             FROM sized)
-        SELECT u, i, ticks, strength, coalesce(part, {int(Part.TRAIN)})::UTINYINT AS part
+        SELECT u, i, ticks, strength, coalesce(part, {int(SplitPart.TRAIN)})::UTINYINT AS part
         FROM {FIT_EVENTS} LEFT JOIN parts USING (u, i)"""
     )
 
 
-def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
+def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[SplitPart, int]:
     """Everything from a moment on is hidden. All events of one moment fall on one side of it."""
     connection = cleaned.source.connection
     connection.execute(
@@ -178,23 +178,21 @@ def _temporal(cleaned: Cleaned, split: SplitSettings) -> dict[Part, int]:
         SELECT ticks, (sum(count(*)) OVER (ORDER BY ticks DESC))::BIGINT AS later
         FROM {FIT_EVENTS} WHERE strength > 0 AND ticks > 0 GROUP BY ticks"""
     )
-    cuts: dict[Part, int] = {}
+    cuts: dict[SplitPart, int] = {}
     hidden = 0
-    for part, share in ((Part.TEST, split.test), (Part.VALIDATION, split.validation)):
+    for part, share in ((SplitPart.TEST, split.test), (SplitPart.VALIDATION, split.validation)):
         if share == 0:
             continue
         cuts[part], hidden = _cut(cleaned, part, share, hidden)
-    cases = " ".join(
-        f"WHEN ticks >= {cuts[part]} THEN {int(part)}" for part in (Part.TEST, Part.VALIDATION) if part in cuts
-    )
+    cases = " ".join(f"WHEN ticks >= {cut} THEN {int(part)}" for part, cut in cuts.items())
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {FIT_SPLIT} AS SELECT u, i, ticks, strength, "
-        f"(CASE {cases} ELSE {int(Part.TRAIN)} END)::UTINYINT AS part FROM {FIT_EVENTS}"
+        f"(CASE {cases} ELSE {int(SplitPart.TRAIN)} END)::UTINYINT AS part FROM {FIT_EVENTS}"
     )
     return cuts
 
 
-def _cut(cleaned: Cleaned, part: Part, share: float, hidden: int) -> tuple[int, int]:
+def _cut(cleaned: Cleaned, part: SplitPart, share: float, hidden: int) -> tuple[int, int]:
     """Where a part begins: the first of its ticks, and how many events there are from it on.
 
     share: of all events, which the part should have beside the `hidden` ones after it. Reads fit_moments. Raises
@@ -205,7 +203,7 @@ def _cut(cleaned: Cleaned, part: Part, share: float, hidden: int) -> tuple[int, 
     # A test cut leaves an earlier moment to cut for validation.
     latest = (
         "WHERE later < $total"
-        if part is Part.VALIDATION
+        if part is SplitPart.VALIDATION
         else "WHERE later < (SELECT max(later) FROM fit_moments WHERE later < $total)"
     )
     found = connection.execute(
@@ -223,7 +221,7 @@ def _cut(cleaned: Cleaned, part: Part, share: float, hidden: int) -> tuple[int, 
     return ticks, later
 
 
-def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:
+def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[SplitPart, int]:
     """Strong generalisation, after Liang et al. 2018, "Variational Autoencoders for Collaborative Filtering".
 
     The shares are of all users; those with 2 items or more can be held out. No more are to choose on than are asked.
@@ -255,19 +253,20 @@ def _users(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> 
             SELECT u, i, row_number() OVER (PARTITION BY u ORDER BY draw, i) AS r
             FROM fit_pairs SEMI JOIN held USING (u))
         SELECT u, i, ticks, strength,
-               (CASE WHEN shown IS NULL THEN {int(Part.TRAIN)}
-                     WHEN tested THEN CASE WHEN r > shown THEN {int(Part.TEST)} ELSE {int(Part.TEST_INPUT)} END
-                     WHEN r > shown THEN {int(Part.VALIDATION)}
-                     ELSE {int(Part.VALIDATION_INPUT)} END)::UTINYINT AS part
+               (CASE WHEN shown IS NULL THEN {int(SplitPart.TRAIN)}
+                     WHEN tested AND r > shown THEN {int(SplitPart.TEST)}
+                     WHEN tested THEN {int(SplitPart.TEST_INPUT)}
+                     WHEN r > shown THEN {int(SplitPart.VALIDATION)}
+                     ELSE {int(SplitPart.VALIDATION_INPUT)} END)::UTINYINT AS part
         FROM {FIT_EVENTS} LEFT JOIN held USING (u) LEFT JOIN ranked USING (u, i)"""
     )
     return {}
 
 
-def _column(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[Part, int]:
+def _column(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) -> dict[SplitPart, int]:
     """A column of the source says train, validation or test; without validation, a share of train is drawn."""
     connection = cleaned.source.connection
-    known = {"train": Part.TRAIN, "validation": Part.VALIDATION, "test": Part.TEST}
+    known = {"train": SplitPart.TRAIN, "validation": SplitPart.VALIDATION, "test": SplitPart.TEST}
     label = "lower(trim(label))"
     found = connection.execute(f"SELECT DISTINCT {label} FROM {FIT_EVENTS} ORDER BY 1").fetchall()
     labels = {row[0] for row in found}
@@ -291,7 +290,7 @@ def _column(cleaned: Cleaned, split: SplitSettings, *, validation_users: int) ->
         CREATE OR REPLACE TEMP TABLE {FIT_SPLIT} AS
         WITH drawn AS (SELECT u, i, true AS moved FROM ({drawn}))
         SELECT u, i, ticks, strength,
-               (CASE WHEN {label} = 'train' AND moved THEN {int(Part.VALIDATION)}
+               (CASE WHEN {label} = 'train' AND moved THEN {int(SplitPart.VALIDATION)}
                      ELSE CASE {label} {cases} END END)::UTINYINT AS part
         FROM {FIT_EVENTS} LEFT JOIN drawn USING (u, i)"""
     )

@@ -122,6 +122,6 @@ def test_a_rotation_leaves_the_products_and_orders_the_energy() -> None:
     energy = (turned**2).mean(axis=0) * (turned_factors**2).mean(axis=0)
     assert (np.diff(energy) < 0).all()
     # With all columns a block is spared exactly where its best product is below the k-th best.
-    spared = shortcut.spared_blocks(turned, turned_factors, 70, 8, 7)
+    spared = shortcut.spared_blocks(turned.astype(np.float32), turned_factors.astype(np.float32), 70, 8, 7)
     assert spared == 0
     assert shortcut.found_share(np.array([[1, 2], [3, 4]]), np.array([[2, 9, 1], [4, 8, 7]])) == 0.75

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,14 +30,14 @@ BY_NAME = {baseline.name: baseline for baseline in BASELINES}
 class Counting:
     """A baseline that counts its fits; options["good"]: whether it takes the items of shared users or the others."""
 
-    def __init__(self, **changes: object) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.fits: list[tuple[int, bool]] = []
         search = Search(({"good": False}, {"good": True}))
         self.baseline = replace(
             Baseline(name="counting", title="Counting", fit=self._fit, search=search, needs=("numpy",)), **changes
         )
 
-    def _fit(self, histories: Histories, options: dict[str, bool], seed: int) -> Score:
+    def _fit(self, histories: Histories, options: Mapping[str, Any], seed: int) -> Score:
         self.fits.append((len(histories.items), options["good"]))
         shared = gram(matrix(histories))
         sign = 1 if options["good"] else -1
@@ -47,9 +48,9 @@ class Counting:
 def bench(tmp_path: Path) -> Callable[..., tuple[Bench, list[str]]]:
     write_toy(tmp_path)
 
-    def make(**options: object) -> tuple[Bench, list[str]]:
+    def make(**options: Any) -> tuple[Bench, list[str]]:
         said: list[str] = []
-        given = {"protocols": (TOY,), "presets": (), **options}
+        given: dict[str, Any] = {"protocols": (TOY,), "presets": (), **options}
         return Bench(tmp_path, tmp_path / "out", say=said.append, **given), said
 
     return make
@@ -101,7 +102,7 @@ def test_a_search_that_was_cut_off_goes_on(bench, tmp_path: Path) -> None:
     counting = Counting()
     fit = counting.baseline.fit
 
-    def cut_off(histories: Histories, options: dict[str, bool], seed: int) -> Score:
+    def cut_off(histories: Histories, options: Mapping[str, Any], seed: int) -> Score:
         if options["good"]:
             raise KeyboardInterrupt
         return fit(histories, options, seed)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.cli.bad_case import Case, bare_model, events
 from tests.cli.bad_fits import FIT
 from tests.cli.bad_nights import NIGHTS
 from tests.cli.bad_places import INTO_A_MODEL, SWAPPED, TOO_LONG
 from tests.cli.bad_scores import SCORE, TABLE_OR_PATH
+
+
+def shop_of_their_own(folder: Path) -> None:
+    """A folder `own` whose shop is not the sample."""
+    (folder / "own").mkdir()
+    (folder / "shop.duckdb").rename(folder / "own" / "shop.duckdb")
+
 
 EVALUATE = [
     Case("evaluate nowhere shop.duckdb", 1, ("nowhere", "no such model folder", "selfrec fit")),
@@ -98,7 +107,7 @@ OTHERS = [
         "quickstart own",
         1,
         ("own", "no sample shop", "another folder"),
-        also=lambda folder: ((folder / "own").mkdir(), (folder / "shop.duckdb").rename(folder / "own" / "shop.duckdb")),
+        also=shop_of_their_own,
     ),
     Case("nothing", 2, ("'nothing'",)),
     Case("--verbos", 2, ("--verbos",)),

@@ -24,7 +24,7 @@ from tests.cli.conftest import Cli
 HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "pyarrow", "duckdb", "rich", "matplotlib", "selfrec_autoencoder")
 
 
-def selfrec(*args: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+def selfrec(*args: str, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "selfrec", *args]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **kwargs)
 

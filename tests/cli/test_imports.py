@@ -30,7 +30,7 @@ def test_scoring_imports_nothing_of_the_training_side(model: Path, shop: Path) -
 def test_commands_on_one_model_leave_pandas_alone(command: str, model: Path, shop: Path, tmp_path: Path) -> None:
     """pyarrow imports it wherever it is installed."""
     (tmp_path / "pandas.py").write_text("raise SystemExit('pandas was imported')")
-    further = {
+    further: dict[str, list[str | Path]] = {
         "score": [shop, "--into", "r"],
         "recommend": ["--history", "i1"],
         "explain": [shop, "--user", "7"],

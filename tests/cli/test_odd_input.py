@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -32,7 +33,9 @@ IDS = [
 """Names a user or an item may have."""
 
 
-def write(path: Path, rows: list[tuple[object, object, object]], types: str = "VARCHAR, VARCHAR, TIMESTAMP") -> Path:
+def write(
+    path: Path, rows: Sequence[tuple[object, object, object]], types: str = "VARCHAR, VARCHAR, TIMESTAMP"
+) -> Path:
     """A shop of (user, item, time)."""
     user, item, time = types.split(", ")
     with duckdb.connect(str(path)) as connection:
@@ -48,13 +51,11 @@ def test_any_text_is_an_id(cli: Cli, tmp_path: Path, target: str) -> None:
     next_item_model(tmp_path / "model", len(IDS), 3, item_ids=pa.array(IDS), item_type="VARCHAR")
     shop = write(tmp_path / "shop.duckdb", [(one, one, "2026-01-01") for one in IDS])
     table = 'lists"; DROP TABLE interactions; -- 🦆'
-    place = {"table": ("--into", table), "file": ("--to", tmp_path / "l.parquet"), "folder": ("--to", tmp_path / "l")}
-    ran = cli("score", tmp_path / "model", shop, *place[target], "-k", "1")
+    place = {"table": table, "file": str(tmp_path / "l.parquet"), "folder": str(tmp_path / "l")}[target]
+    ran = cli("score", tmp_path / "model", shop, "--into" if target == "table" else "--to", place, "-k", "1")
     assert ran.code == 0, ran.err
-    if target == "table":
-        rows = read_rows(shop, '"' + table.replace('"', '""') + '"')
-    else:
-        rows = read_rows(Path(place[target][1]))
+    quoted = '"' + table.replace('"', '""') + '"'
+    rows = read_rows(shop, quoted) if target == "table" else read_rows(Path(place))
     # The last item's follower would be the first.
     following = dict(zip(IDS, [*IDS[1:], IDS[0]], strict=True))
     assert {(user, rank, item) for user, rank, item, _ in rows} == {(one, 1, following[one]) for one in IDS}
@@ -190,9 +191,8 @@ def test_weights_of_any_size_can_be_learnt_from(cli: Cli, shop: Path, tmp_path: 
     ran = cli("fit", shop, "--out", tmp_path / "model", *QUICK, "-o", "cleaning.fold=sum")
     assert ran.code == 0, ran.err
     assert cli("score", tmp_path / "model", shop, "--to", tmp_path / "lists.parquet", "-k", "2").code == 0
-    assert duckdb.sql(f"SELECT count(*), bool_and(isfinite(score)) FROM '{tmp_path}/lists.parquet'").fetchall() == [
-        (120, True)
-    ]
+    found = duckdb.execute(f"SELECT count(*), bool_and(isfinite(score)) FROM '{tmp_path}/lists.parquet'").fetchall()
+    assert found == [(120, True)]
 
 
 def test_a_list_cannot_be_longer_than_the_catalog(cli: Cli, shop: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -48,7 +49,8 @@ def test_what_python_takes_and_refuses(
         with pytest.raises(SettingsError, match=why.replace("to", "out", 1)):
             selfrec.fit(shop, place)
     assert not (tmp_path / "-").exists()
-    held = [{"a": 1}, duckdb.connect(str(shop))]
+    connection = duckdb.connect(str(shop))
+    held: list[Any] = [{"a": 1}, connection]
     for value in held:
         for name in ("users", "deny"):
             with pytest.raises(
@@ -58,10 +60,10 @@ def test_what_python_takes_and_refuses(
         with pytest.raises(TypeError, match=rf"^source is a {type(value).__name__}; give a path or .* Parquet file"):
             loaded.score(value, to=tmp_path / "x.parquet")
     with pytest.raises(TypeError, match=r"^path is a NoneType; give a path$"):
-        selfrec.load(None)
+        selfrec.load(None)  # type: ignore[arg-type]
     with pytest.raises(TargetError, match="is open in this very program; close that connection and start again"):
         loaded.score(shop, into="lists")
-    held[1].close()
+    connection.close()
 
 
 def test_a_list_in_python_is_as_long_as_a_small_model_has_it(tmp_path: Path) -> None:

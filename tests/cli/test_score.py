@@ -44,7 +44,7 @@ def test_no_time_to_wait_in_python(model: Path, shop: Path, wait: Any) -> None:
 
 
 def test_a_time_to_wait_may_be_a_number_of_numpy(model: Path, shop: Path, tmp_path: Path) -> None:
-    assert selfrec.load(model).score(shop, to=tmp_path / "lists.parquet", wait=np.int64(1)).rows
+    assert selfrec.load(model).score(shop, to=tmp_path / "lists.parquet", wait=np.int64(1)).rows  # type: ignore[arg-type]
 
 
 def _count(shop: Path, table: str) -> int:

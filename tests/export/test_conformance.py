@@ -114,7 +114,7 @@ def test_zeros_are_spelt_out() -> None:
     zeros_by_expanding(graph)
     assert [node.op_type for node in graph.node] == ["Expand", "ConstantOfShape"]
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
-    zeros, ones = ReferenceEvaluator(model).run(None, {"shape": np.array([2, 3])})
+    zeros, ones = map(np.asarray, ReferenceEvaluator(model).run(None, {"shape": np.array([2, 3])}))
     assert (zeros == 0).all()
     assert zeros.shape == ones.shape == (2, 3)
     assert zeros.dtype == np.float32

@@ -19,6 +19,7 @@ from selfrec.export.batches import edge_batches
 from selfrec.export.check import check_graph, checked_batches
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
+from selfrec.pipeline.chosen import Chosen
 from selfrec.pipeline.part_building import build_part
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
@@ -59,10 +60,9 @@ def with_columns(*, columns: int = 2, ages: bool = True) -> Recommender:
         inputs=frozenset({"ages", "user_features"}),
     )  # fmt: skip
     ranker = build_part(record, "warm", options, Sizes(items=N_ITEMS, user_features=max(columns, 1)), 3)
-    return Recommender(
-        extractors=[extractor], generators=[generator], weights=[1.0], ranker=ranker,
-        prior=torch.linspace(1, 0, N_ITEMS), candidates=20, top_k=10, user_features=columns, ages=ages,
-    )  # fmt: skip
+    stages = Chosen(extractors=(extractor,), generators=(generator,), weights=(1.0,), ranker=ranker)
+    prior = torch.linspace(1, 0, N_ITEMS)
+    return Recommender(stages, prior=prior, candidates=20, top_k=10, user_features=columns, ages=ages)
 
 
 class TestFurtherInputs:
@@ -142,7 +142,7 @@ class TestEveryShape:
         for case in edge_batches(module):
             if len(case.feeds["history"]) == 0:
                 continue
-            items, scores = reference.run(["items", "scores"], case.feeds)
+            items, scores = map(np.asarray, reference.run(["items", "scores"], case.feeds))
             with torch.no_grad():
                 wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
             assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name
@@ -168,7 +168,7 @@ class TestTwoStageTopK:
         module = recommender(shape, n_items=2700)
         reference = ReferenceEvaluator(exported(shape, 2700))
         for case in list(edge_batches(module))[6:12]:
-            items, scores = reference.run(["items", "scores"], case.feeds)
+            items, scores = map(np.asarray, reference.run(["items", "scores"], case.feeds))
             with torch.no_grad():
                 wanted_items, wanted = module(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
             assert difference(items, scores, wanted_items.numpy(), wanted.numpy()) == "", case.name

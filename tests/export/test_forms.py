@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +138,7 @@ class TestRawIds:
 
 
 class TestReducedCatalog:
-    def allowed(self, folder: Path, ids: list) -> str:
+    def allowed(self, folder: Path, ids: Sequence) -> str:
         (folder / "allow.txt").write_text("\n".join(map(str, ids)))
         return str(folder / "allow.txt")
 

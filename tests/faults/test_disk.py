@@ -23,7 +23,6 @@ from tests.faults.jobs import Job, done, refused
 from tests.faults.test_kills import OLD, Polling, make_old
 from tests.scoring.shops import leftovers, next_item_model
 
-MEGABYTE = 1_000_000
 SIZE = 24
 
 
@@ -214,20 +213,19 @@ def test_other_writers_onto_a_disk_that_cannot_be_written(work: Path, disk: Path
     done(work, "fit", "small.duckdb", "--out", str(disk / "model"), *QUICK)
     assert mount("-o", "remount,ro", disk)
     before = snapshot(disk)
-    for args in (
+    refusing: list[tuple[str | Path, ...]] = [
         ("report", disk / "model"),
-        ("report", "model", "--to", disk / "page.html"),
+        ("report", disk / "model", "--to", disk / "page.html"),
         ("export", "model", disk / "graph.onnx"),
         ("init", disk / "selfrec.toml"),
         ("quickstart", disk / "tour"),
-    ):
-        if args[1] == "model" and args[0] == "report":
-            args = ("report", disk / "model", *args[2:])
+    ]
+    for args in refusing:
         refused(Job.start(work, *args), 1, str(disk), "Read-only file system")
     assert snapshot(disk) == before
     # Reading needs no writing.
-    for args in (("inspect", disk / "model"), ("recommend", disk / "model", "--history", "i1")):
-        done(work, *args)
+    done(work, "inspect", disk / "model")
+    done(work, "recommend", disk / "model", "--history", "i1")
     done(work, "evaluate", disk / "model", "small.duckdb")
     done(work, "score", disk / "model", "small.duckdb", "--into", "lists")
 

@@ -58,4 +58,4 @@ def test_a_fit_that_hid_few_rows_trains_once(tmp_path: Path) -> None:
     phases = Phases()
     fitted = fit(str(shop), str(tmp_path / "model"), config, listener=phases)
     assert phases.trained == [("selection", "popularity"), ("selection", "itemknn")]
-    assert fitted.manifest.test_metrics["recall@20"] > 0.9
+    assert (fitted.manifest.test_metrics["recall@20"] or 0) > 0.9

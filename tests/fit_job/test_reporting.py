@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from torch import Tensor, nn
@@ -56,7 +57,11 @@ def test_the_half_lives_of_popularity_are_those_of_its_lists(tmp_path: Path) -> 
             "COPY (SELECT u AS user_id, i AS item_id, DATE '2026-03-01' - (i + u % 2)::INTEGER AS timestamp "
             f"FROM range(40) AS users(u), range(20) AS items(i) WHERE u < 2 * (i + 1)) TO '{source}'"
         )
-    options = {"pipeline.extractors": [], "pipeline.generators": ["popularity"], "split.kind": "random"}
+    options: dict[str, Any] = {
+        "pipeline.extractors": [],
+        "pipeline.generators": ["popularity"],
+        "split.kind": "random",
+    }
     # All rows are to be seen in the model's lists.
     options |= {
         "split.test": 0,

@@ -364,8 +364,8 @@ class TestChoice:
     ) -> None:
         """7,168 x 1,024 factors are worth it: 26 candidates in 8 bits, 39 in 7, of 120,000 each; 4,000 x 16 are not."""
         random = np.random.default_rng(3)
-        wide = random.normal(size=(2, 7168, 1024)).astype(np.float32)
-        write_model_folder(tmp_path / "wide", one_product_graph(*wide, K), n_items=7168, top_k=K)
+        wide, factors = random.normal(size=(2, 7168, 1024)).astype(np.float32)
+        write_model_folder(tmp_path / "wide", one_product_graph(wide, factors, K), n_items=7168, top_k=K)
         monkeypatch.setattr(running, "quick_form", lambda: form)
         monkeypatch.setattr(running, "adds_up", lambda form: True)
         scorer = Scorer(open_model(tmp_path / "wide"), ScoringSettings(k=K, threads=1))

@@ -58,10 +58,10 @@ def test_the_lists_are_the_same_bit_for_bit(
     # Some have seen so much that their lists are short, some nothing.
     rows = Histories.from_rows([draw.permutation(N)[: draw.integers(0, N + 1)].tolist() for _ in range(400)], N)
     quick = Scorer(model, settings)
-    assert quick.runner._beyond.tolist() == list(range(N, 96 if blocks else N + 1))
+    assert quick.runner._padding_columns.tolist() == list(range(N, 96 if blocks else N + 1))
     monkeypatch.setattr(Model, "unbiased", lambda self: None)
     plain = Scorer(model, settings)
-    assert not len(plain.runner._beyond)
+    assert not len(plain.runner._padding_columns)
     for other in (rows, Histories.from_rows([row[:1] for row in rows_of(rows)], N)):
         lists, expected = quick.score(rows, other), plain.score(rows, other)
         assert lists.items.tobytes() == expected.items.tobytes()
@@ -78,7 +78,7 @@ def test_a_bias_keeps_its_pass(tmp_path: Path) -> None:
     bias = np.zeros(N, dtype=np.float32)
     bias[3] = -np.inf
     scorer = Scorer(open_model(tmp_path / "model"), ScoringSettings(k=K, threads=1), item_bias=bias)
-    assert not len(scorer.runner._beyond)
+    assert not len(scorer.runner._padding_columns)
     items = scorer.score(Histories.from_rows([[1], [2, 4]], N)).items
     assert 3 not in items
 

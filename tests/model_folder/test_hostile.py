@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -42,7 +43,7 @@ def before_all(*nodes: onnx.NodeProto, **stored: object) -> Change:
     return change
 
 
-def node(op: str, *inputs: str, out: str = "made", **attributes: object) -> onnx.NodeProto:
+def node(op: str, *inputs: str, out: str = "made", **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(op, list(inputs), [out], **attributes)
 
 

@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,7 +21,7 @@ from selfrec.settings.tables import ScoringSettings
 from tests.model_folder.altered import edit_graph, external, outside, rehash
 
 
-def add_node(op: str, domain: str = "", **attributes: object) -> Callable[[onnx.ModelProto], object]:
+def add_node(op: str, domain: str = "", **attributes: Any) -> Callable[[onnx.ModelProto], object]:
     return lambda model: model.graph.node.append(
         helper.make_node(op, ["history"], ["unused"], domain=domain, **attributes)
     )

@@ -51,7 +51,7 @@ class WritesInto(Dense):
 
 
 class NoLoss(Dense):
-    training_loss = None
+    training_loss = None  # type: ignore[assignment]
 
 
 class Vector(Dense):
@@ -125,7 +125,7 @@ def silent(module: nn.Module, fitting: Fitting) -> None:
         pass
 
 
-def infinite(module: nn.Module, fitting: Fitting) -> None:
+def infinite(module: Any, fitting: Fitting) -> None:
     with torch.no_grad():
         module.layer.weight.fill_(float("inf"))
 

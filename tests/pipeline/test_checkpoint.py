@@ -16,7 +16,7 @@ from tests.pipeline.test_stages import trainer
 from tests.toys import Dense, NoOptions, Toys
 
 
-def part(size: int) -> nn.Module:
+def part(size: int) -> nn.Linear:
     module = nn.Linear(2, 2)
     module.register_buffer("similar", torch.full((size,), 7.0))
     return module

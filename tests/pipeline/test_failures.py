@@ -145,11 +145,11 @@ def fit(record: PartRecord) -> StageTrainer:
             "contract wants inputs(options) -> frozenset of graph inputs",
         ),
         (
-            replace(generator(), inputs=lambda options: "ages"),
+            replace(generator(), inputs=lambda options: "ages"),  # type: ignore[arg-type, return-value]
             "generator 'broken': inputs gives 'ages'; it must give a set, as {'ages'}",
         ),
         (
-            replace(generator(), inputs=lambda options: {"times"}),
+            replace(generator(), inputs=lambda options: {"times"}),  # type: ignore[arg-type, return-value]
             "generator 'broken': unknown graph input 'times'; known: ages, user_features",
         ),
         (

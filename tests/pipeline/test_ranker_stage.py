@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +89,8 @@ def test_stages_keep_all_rows_and_the_ranker_learns_from_apprentices() -> None:
     assert len(stages.parts.trained[APPRENTICE, "extractor.factors"].curves) == best
     # Where it stands now, the ranker knows all rows that these stages were trained on.
     assert chosen.ranker is not None
-    assert chosen.ranker.module.counts.tolist() == rows.item_counts().tolist()
+    ranker: Any = chosen.ranker.module
+    assert ranker.counts.tolist() == rows.item_counts().tolist()
     assert stages.table[-1].name == "+ counting"
 
 
@@ -97,12 +99,14 @@ def test_a_refit_keeps_its_weights_and_tells_it_the_new_rows() -> None:
     stages = trainer(toys=Toys(watched.record()), pipeline=PIPELINE)
     chosen = stages.select(checkerboard(), checkerboard_holdout())
     assert chosen.ranker is not None
-    scale = float(chosen.ranker.module.scale.detach())
+    ranker: Any = chosen.ranker.module
+    scale = float(ranker.scale.detach())
     more = checkerboard(users=60)
     again = stages.refit(chosen, more)
     assert again.ranker is not None
-    assert float(again.ranker.module.scale.detach()) == scale
-    assert again.ranker.module.counts.tolist() == more.item_counts().tolist()
+    refitted: Any = again.ranker.module
+    assert float(refitted.scale.detach()) == scale
+    assert refitted.counts.tolist() == more.item_counts().tolist()
     assert ("refit", "ranker.counting") not in stages.parts.trained
     assert len(watched.trained_on) == 1
 

@@ -83,7 +83,7 @@ class TestSelection:
         assert chosen.extractors[0].module is chosen.generators[0].module
 
     def test_generator_that_does_not_help_is_left_out(self) -> None:
-        def build_noise(options: object, sizes: object) -> torch.nn.Module:
+        def build_noise(options: object, sizes: Sizes) -> torch.nn.Module:
             return Dense(sizes)
 
         noise = Generator(
@@ -296,7 +296,8 @@ class TestRefit:
         stages = trainer(toys=Toys(counting), pipeline=pipeline, training={"refit_by": by})
         again = stages.refit(stages.select(checkerboard(), checkerboard_holdout()), checkerboard())
         assert [state is not None for state in states] == [False] * (len(states) - 1) + [given]
-        assert float(again.generators[1].module.item) == (2.0 if given else 1.0)
+        module: Any = again.generators[1].module
+        assert float(module.item) == (2.0 if given else 1.0)
 
     def test_one_seed_gives_the_same_weights(self) -> None:
         states = []

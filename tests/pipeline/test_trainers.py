@@ -104,7 +104,7 @@ def test_a_preparation_that_is_not_run_is_refused() -> None:
 
     record = Ranker(
         name="odd", summary="Odd.", options=NoOptions, build=lambda options, sizes: Scores(), portable=True,
-        trainer=lambda module, fitting: None, prepare=prepare,
+        trainer=lambda module, fitting: None, prepare=prepare,  # type: ignore[arg-type]
     )  # fmt: skip
     with pytest.raises(PluginError, match="its prepare has a yield in it"):
         Bench(record).fit()

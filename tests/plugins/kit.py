@@ -25,6 +25,11 @@ from tests.catalogs import catalog_of
 Example = tuple[Tensor, ...]
 
 
+def inside(part: Part) -> Any:
+    """The part's module, for a test that looks at its own tensors."""
+    return part.module
+
+
 def built(record: PartRecord, sizes: Sizes, *, seed: int = 0, **options: Any) -> Part:
     """The part, untrained."""
     return build_part(record, record.name, record.options(**options), sizes, seed)

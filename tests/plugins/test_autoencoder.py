@@ -20,7 +20,7 @@ from selfrec.testing.checkerboard import checkerboard, checkerboard_holdout
 from selfrec_autoencoder.choice import plan_for
 from selfrec_autoencoder.linear import LinearAutoencoder
 from selfrec_autoencoder.options import AutoencoderOptions
-from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, random_batch, trained
+from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, inside, random_batch, trained
 
 OBJECTIVES = ("auto", "softmax", "elsa", "multinomial", "squared_error")
 ITEMS = 20
@@ -114,7 +114,7 @@ def test_the_temperature_is_trained_on_dense_rows_only() -> None:
         sizes = Sizes(items=rows.n_items)
         one = built(record(), sizes, objective="softmax", width=8, epochs=2, temperature=0.2)
         trained(one, fitting_of(one, rows, sizes))
-        assert (abs(float(one.module.log_temperature.detach().exp()) - 0.2) > 1e-4) is moves
+        assert (abs(float(inside(one).log_temperature.detach().exp()) - 0.2) > 1e-4) is moves
 
 
 def test_a_warm_start_on_sparse_rows_takes_the_temperature_of_this_fit() -> None:
@@ -122,11 +122,11 @@ def test_a_warm_start_on_sparse_rows_takes_the_temperature_of_this_fit() -> None
     sizes = Sizes(items=200)
     one = built(record(), sizes, objective="softmax", width=8, epochs=1, temperature=0.2)
     with torch.no_grad():
-        one.module.log_temperature.fill_(-3.0)
+        inside(one).log_temperature.fill_(-3.0)
     fitting = fitting_of(one, rows, sizes)
     fitting.warm_started = True
     trained(one, fitting)
-    assert float(one.module.log_temperature.detach().exp()) == pytest.approx(0.2)
+    assert float(inside(one).log_temperature.detach().exp()) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(("objective", "continues"), [("softmax", True), ("elsa", False)])
@@ -138,7 +138,7 @@ def test_a_refit_goes_on_from_the_chosen_weights_where_softmax_is_alone(objectiv
     fitting.chosen_state = chosen.module.state_dict()
     trained(again, fitting)
     assert len(fitting.curves) == (2 if continues else SMALL[objective]["epochs"])
-    kept = torch.allclose(again.module.encoder, chosen.module.encoder, atol=1e-6)
+    kept = torch.allclose(inside(again).encoder, inside(chosen).encoder, atol=1e-6)
     assert kept is continues
 
 
@@ -209,11 +209,12 @@ class TestEveryObjective:
                 self.inner = module
                 self.register_buffer("factors", module.item_factors().detach())
 
+            factors: Tensor
+
             def forward(self, history: Tensor, weights: Tensor) -> Tensor:
                 batch = UserBatch(history, weights, torch.zeros_like(weights), weights.new_zeros(weights.shape[0], 0))
                 query: Tensor = self.inner.query(batch, self.inner.extract(batch))
-                factors: Tensor = self.factors
-                return query @ factors.T
+                return query @ self.factors.T
 
         users, slots = torch.export.Dim("users"), torch.export.Dim("slots")
         axes = ({0: users, 1: slots}, {0: users, 1: slots})
@@ -274,26 +275,26 @@ class TestLinear:
         for histories, learned in ((rows, True), (timed, False)):
             made = built(record(), Sizes(items=20), objective="elsa", width=4, epochs=2, learning_rate=0.05)
             trained(made, fitting_of(made, histories, Sizes(items=20)))
-            assert bool(made.module.log_elsa_scale.any()) is learned
-            assert bool(made.module.log_elsa_gain.any()) is learned
+            assert bool(inside(made).log_elsa_scale.any()) is learned
+            assert bool(inside(made).log_elsa_gain.any()) is learned
 
     def test_a_warm_start_where_events_have_times_drops_the_gains(self) -> None:
         made = built(record(), Sizes(items=20), objective="elsa", width=4, epochs=1)
         with torch.no_grad():
-            made.module.log_elsa_gain.fill_(0.5)
-            made.module.log_elsa_scale.fill_(0.5)
+            inside(made).log_elsa_gain.fill_(0.5)
+            inside(made).log_elsa_scale.fill_(0.5)
         rows = checkerboard()
         rows = replace(rows, ages=np.arange(len(rows.items), dtype=np.float32))
         fitting = fitting_of(made, rows, Sizes(items=20))
         fitting.warm_started = True
         trained(made, fitting)
-        assert not made.module.log_elsa_gain.any()
-        assert not made.module.log_elsa_scale.any()
+        assert not inside(made).log_elsa_gain.any()
+        assert not inside(made).log_elsa_scale.any()
 
     def test_a_warm_start_keeps_the_tables(self) -> None:
         made = part("softmax", epochs=1, learning_rate=1e-9)
-        before = made.module.encoder.detach().clone()
+        before = inside(made).encoder.detach().clone()
         fitting = fitting_of(made, checkerboard(items=ITEMS), Sizes(items=ITEMS))
         fitting.warm_started = True
         trained(made, fitting)
-        torch.testing.assert_close(made.module.encoder.detach(), before)
+        torch.testing.assert_close(inside(made).encoder.detach(), before)

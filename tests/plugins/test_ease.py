@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from selfrec.plugin import Histories, Sizes, gram_matrix
 from selfrec.testing import checkerboard, checkerboard_holdout
 from selfrec_ease import selfrec_generators
 from selfrec_ease.training import RIDGES, item_weights
-from tests.plugins.kit import batch_of, built, fitting_of, none, trained
+from tests.plugins.kit import batch_of, built, fitting_of, inside, none, trained
 
 (RECORD,) = selfrec_generators()
 
@@ -45,7 +47,7 @@ def test_users_in_batches_give_the_same_gram_matrix(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(("options", "ridges"), [({}, RIDGES), ({"ridge": 7.0}, (7.0,))])
-def test_each_ridge_is_an_epoch_and_a_refit_takes_the_best(options: dict[str, float], ridges: tuple[float]) -> None:
+def test_each_ridge_is_an_epoch_and_a_refit_takes_the_best(options: dict[str, Any], ridges: tuple[float]) -> None:
     holdout = checkerboard_holdout(users=60, hidden=2)
     part = built(RECORD, Sizes(items=20), **options)
     fitting = trained(part, fitting_of(part, holdout.inputs, Sizes(items=20), validation=holdout))
@@ -55,7 +57,7 @@ def test_each_ridge_is_an_epoch_and_a_refit_takes_the_best(options: dict[str, fl
     refit = fitting_of(again, holdout.inputs, Sizes(items=20))
     refit.fixed_epochs = fitting.best_epoch
     trained(again, refit)
-    assert torch.equal(again.module.weights, part.module.weights)
+    assert torch.equal(inside(again).weights, inside(part).weights)
 
 
 def test_without_validation_rows_the_likeliest_ridge_is_taken() -> None:
@@ -68,7 +70,7 @@ def test_an_empty_row_and_an_item_of_nobody_are_survived() -> None:
     rows = Histories.from_rows([[0, 1], [], [1]], 4)
     part = built(RECORD, Sizes(items=4))
     trained(part, fitting_of(part, rows, Sizes(items=4), validation=Holdout(rows, rows)))
-    assert bool(torch.isfinite(part.module.weights).all())
+    assert bool(torch.isfinite(inside(part).weights).all())
 
 
 def test_a_large_catalog_is_refused_before_memory_is_taken() -> None:

@@ -22,7 +22,7 @@ from selfrec_mlp.options import MlpOptions
 from selfrec_mlp.scores import standardised
 from selfrec_mlp.textbook import TextbookRanker
 from selfrec_mlp.training import item_columns, item_vectors
-from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, none, random_batch, trained
+from tests.plugins.kit import assert_same_in_onnx, batch_of, built, fitting_of, inside, none, random_batch, trained
 
 (RECORD,) = selfrec_rankers()
 ITEMS = 20
@@ -202,7 +202,7 @@ class TestPortable:
     def test_features_are_not_read(self) -> None:
         """Another training of the same stages turns the features about; the order must not hang on them."""
         sizes = Sizes(items=ITEMS, generators=1, candidates=3, features=2)
-        module = built(RECORD, sizes).module
+        module = inside(built(RECORD, sizes))
         nn.init.normal_(module.out.weight)
         batch, candidates = batch_of([[1, 2]], ITEMS), torch.tensor([[0, 3, 4]])
         scores = torch.tensor([[[1.0], [2.0], [0.5]]])
@@ -218,8 +218,8 @@ class TestPortable:
         fitting = fitting_of(part, other, SIZES)
         assert RECORD.prepare is not None
         RECORD.prepare(part.module, fitting)
-        assert torch.equal(part.module.columns[:-1], item_columns(fitting)[:, :1])
-        assert part.module.columns[0, 0] > part.module.columns[1, 0]
+        assert torch.equal(inside(part).columns[:-1], item_columns(fitting)[:, :1])
+        assert inside(part).columns[0, 0] > inside(part).columns[1, 0]
         assert all(torch.equal(value, weights[name]) for name, value in part.module.named_parameters())
 
 
@@ -254,7 +254,7 @@ class TestColumns:
 
     def test_unknown_users_and_items_are_neutral(self) -> None:
         part = built(RECORD, self.SIZES)
-        assert torch.equal(part.module.columns, torch.zeros(ITEMS + 1, 3))
+        assert torch.equal(inside(part).columns, torch.zeros(ITEMS + 1, 3))
         batch = batch_of([[1]], ITEMS)._replace(user_features=torch.zeros(1, 2))
         final = part.rank(batch, none(batch), torch.tensor([[2, 3]]), torch.zeros(1, 2, 1))
         assert final.tolist() == [[0, 0]]
@@ -262,7 +262,7 @@ class TestColumns:
 
 def test_time_since_the_last_event_and_profiles_by_age() -> None:
     sizes = Sizes(items=4, generators=1, candidates=2, ages=True)
-    module = built(RECORD, sizes, width=2).module
+    module = inside(built(RECORD, sizes, width=2))
     module.items.copy_(torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1], [0, 0]]))
     module.span.fill_(8.0)
     # Padding stands before and after; the newest event is 3 days old, the other 5 days.
@@ -335,6 +335,6 @@ def test_ages_in_any_order_are_finite() -> None:
     """Nobody promises a graph's caller that the last event is the youngest, nor that ages end with the span."""
     sizes = Sizes(items=ITEMS, generators=1, candidates=3, ages=True)
     part = built(RECORD, sizes)
-    nn.init.normal_(part.module.out.weight)
+    nn.init.normal_(inside(part).out.weight)
     batch = batch_of([[1, 2]], ITEMS)._replace(ages=torch.tensor([[0.0, 1e6]]))
     assert torch.isfinite(part.rank(batch, none(batch), torch.tensor([[0, 3, 4]]), torch.ones(1, 3, 1))).all()

@@ -15,7 +15,7 @@ from selfrec.plugin import Histories, Sizes
 from selfrec_itemknn import ridge, selfrec_generators
 from selfrec_itemknn import shared as counting
 from selfrec_itemknn.options import SlimOptions
-from tests.plugins.kit import built, fitted_on, scores_on
+from tests.plugins.kit import built, fitted_on, inside, scores_on
 
 _, RECORD = selfrec_generators()
 PLAIN: dict[str, Any] = {"neighbours": 3, "shrink": 0.0, "l2": 1.0, "dropout": 0.0, "target_exponent": 0.0}
@@ -73,9 +73,9 @@ class TestByHand:
 
     def test_items_of_no_shared_user_say_nothing(self) -> None:
         part = fitted([[0, 1], [2], []], 4, neighbours=5)
-        assert part.module.neighbours.shape == (5, 5)
-        assert part.module.neighbours[2:].tolist() == [[4] * 5] * 3
-        assert not part.module.strengths[2:].any()
+        assert inside(part).neighbours.shape == (5, 5)
+        assert inside(part).neighbours[2:].tolist() == [[4] * 5] * 3
+        assert not inside(part).strengths[2:].any()
 
 
 @settings(max_examples=30, deadline=None)
@@ -123,7 +123,7 @@ class TestPrice:
 
     def test_unset_neighbours_follow_from_the_rows(self) -> None:
         part = fitted(PAIRS, 3)
-        assert part.module.neighbours.shape == (4, ridge.LEAST)
+        assert inside(part).neighbours.shape == (4, ridge.LEAST)
 
     def test_systems_of_a_large_catalog_are_smaller(self) -> None:
         assert ridge.support_size(100, 17_000) == 100
@@ -136,5 +136,5 @@ def test_a_table_of_another_width_is_loaded_with_its_room() -> None:
     """The trainer chooses the room; a part built anew does not know it."""
     part, new = fitted(PAIRS, 3, neighbours=2), built(RECORD, Sizes(items=3))
     new.module.load_state_dict(part.module.state_dict())
-    assert torch.equal(new.module.strengths, part.module.strengths)
-    assert torch.equal(new.module.neighbours, part.module.neighbours)
+    assert torch.equal(inside(new).strengths, inside(part).strengths)
+    assert torch.equal(inside(new).neighbours, inside(part).neighbours)

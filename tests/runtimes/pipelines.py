@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import selfrec
 from selfrec.export.conformance import write_cases
 from selfrec.export.golden import golden_batches
 from selfrec.host.manager import PluginManager
+from selfrec.host.records import Kind
 from selfrec.model_folder.reading import Model, open_model
 from selfrec.settings.presets import PRESETS
 
 
-def shipped(kind: str) -> list[str]:
+def shipped(kind: Kind) -> list[str]:
     """Names of selfrec's own parts of a kind."""
     return [record.name for info, record in PluginManager.load().parts(kind) if info.distribution == "selfrec"]
 
 
-def pipelines() -> dict[str, dict[str, object]]:
+def pipelines() -> dict[str, dict[str, Any]]:
     """Options of `fit` by name: the presets, then each part with the least others it can do with."""
-    found: dict[str, dict[str, object]] = {name: {"preset": name} for name in PRESETS}
-    base = {"pipeline.extractors": ["autoencoder"], "pipeline.ranker": None}
+    found: dict[str, dict[str, Any]] = {name: {"preset": name} for name in PRESETS}
+    base: dict[str, Any] = {"pipeline.extractors": ["autoencoder"], "pipeline.ranker": None}
     for name in shipped("extractor"):
         found[f"extractor {name}"] = base | {"pipeline.extractors": [name], "pipeline.generators": ["gan"]}
     for name in shipped("generator"):

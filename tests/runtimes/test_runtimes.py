@@ -57,7 +57,7 @@ def test_every_preset_goes_all_the_way(preset: str, fitted: Fitted, tmp_path: Pa
     ):
         ran = selfrec(*args)
         assert ran.code == 0, ran.out + ran.err
-    rows = duckdb.sql(f"SELECT count(DISTINCT user_id), count(*) FROM '{tmp_path / 'lists.parquet'}'").fetchall()
+    rows = duckdb.execute(f"SELECT count(DISTINCT user_id), count(*) FROM '{tmp_path / 'lists.parquet'}'").fetchall()
     assert rows == [(HOUSEHOLDS, HOUSEHOLDS * 4)]
 
 

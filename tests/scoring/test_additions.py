@@ -83,7 +83,11 @@ def test_what_cannot_be_carried_over_is_told_and_the_result_stands(model: Model,
     told: list[str] = []
     target = parse_target(shop, into=NAME)
     summary = score_table(
-        model, shop, target, K2, tell=lambda event, **more: told.append(more["text"] if event == "warning" else event)
+        model,
+        shop,
+        target,
+        K2,
+        tell=lambda event, /, **more: told.append(more["text"] if event == "warning" else event),
     )
     first, second = summary.notes
     assert first == f"{target.name}: CHECK((rank < 9)) was dropped with the old rows; DuckDB cannot add it again"

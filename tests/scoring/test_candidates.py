@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from selfrec.scoring.candidates import Bounds, add, added_to, mask
 
-NEVER = np.float32("-inf")
+NEVER = float("-inf")
 
 
 def of(values: np.ndarray, width: int, unit: float = 1.0, margin: float = 0.0) -> Bounds:

@@ -131,7 +131,7 @@ def test_everybody_is_scored_where_it_must_be(
     model: Model, shop: str, tmp_path: Path, kind: str, what: str, says: str
 ) -> None:
     run(model, shop, kind)
-    options, more = K2, {}
+    options, more = K2, dict[str, Any]()
     if what == "k":
         options = ScoringSettings(k=1, threads=1)
     elif what == "deny":

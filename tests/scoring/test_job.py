@@ -185,7 +185,7 @@ def test_columns_that_the_source_has_no_more(tmp_path: Path) -> None:
         shop,
         parse_target(shop, into="lists"),
         K2,
-        tell=lambda event, **facts: told.append(facts.get("text", "")),
+        tell=lambda event, /, **facts: told.append(facts.get("text", "")),
     )
     assert summary.notes == (
         "the model was fitted with times (column 'at'), and the source has none: which of a user's items are the "

@@ -27,11 +27,14 @@ N, D, K = 400, 8, 10
 def factors() -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(1)
     # Small whole numbers: products are exact and ties are common.
-    return tuple(draw.integers(-2, 3, (N, D)).astype(np.float32) for _ in range(2))
+    encoder, decoder = (draw.integers(-2, 3, (N, D)).astype(np.float32) for _ in range(2))
+    return encoder, decoder
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "blocks"])
-def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, factors: tuple) -> Model:
+def drawn(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, factors: tuple[np.ndarray, np.ndarray]
+) -> Model:
     folder = tmp_path_factory.mktemp("drawn") / "model"
     graph = one_product_graph(*factors, K, blocks=request.param)
     assert ("ReduceMax" in {node.op_type for node in graph.graph.node}) == request.param

@@ -35,7 +35,7 @@ def test_the_result_is_the_same_and_told_in_order(model: Model, shop: Path) -> N
     told: list[int] = []
     done: list[int] = []
 
-    def tell(event: str, **what: Any) -> None:
+    def tell(event: str, /, **what: Any) -> None:
         if event == "shard":
             told.append(what["shard"])
 

@@ -94,8 +94,8 @@ def lists(folder: Path, rows: Histories, k: int, bias: np.ndarray) -> tuple[List
     model = open_model(folder)
     settings = ScoringSettings(k=k, threads=1, screen=False)
     selecting, whole = (Scorer(model, settings, item_bias=bias, few=few) for few in (False, True))
-    assert isinstance(selecting.runner._whole, Selecting)
-    assert not isinstance(whole.runner._whole, Selecting)
+    assert isinstance(selecting.runner._unscreened, Selecting)
+    assert not isinstance(whole.runner._unscreened, Selecting)
     return selecting.score(rows), whole.score(rows)
 
 
@@ -113,8 +113,10 @@ class TestOfAGraph:
         """Each item ten times: nearly every list ends within a tie."""
         random = np.random.default_rng(3)
         few = random.integers(-2, 3, (2, 70, self.D)).astype(np.float32)
-        tables = [np.tile(table, (10, 1)) for table in few]
-        write_model_folder(tmp_path / "model", one_product_graph(*tables, self.K), n_items=self.N, top_k=self.K)
+        encoder, decoder = (np.tile(table, (10, 1)) for table in few)
+        write_model_folder(
+            tmp_path / "model", one_product_graph(encoder, decoder, self.K), n_items=self.N, top_k=self.K
+        )
         bias = np.zeros(self.N, dtype=np.float32)
         bias[::7] = 1.0 if boosted else NEVER
         selected, whole = lists(tmp_path / "model", self.histories(), k, bias)
@@ -170,9 +172,11 @@ class TestOfAGraph:
 
     def test_a_graph_whose_scores_are_no_numbers_is_refused(self, tmp_path: Path) -> None:
         random = np.random.default_rng(3)
-        tables = random.normal(size=(2, self.N, self.D)).astype(np.float32)
-        tables[1, 5] = np.nan
-        write_model_folder(tmp_path / "model", one_product_graph(*tables, self.K), n_items=self.N, top_k=self.K)
+        encoder, decoder = random.normal(size=(2, self.N, self.D)).astype(np.float32)
+        decoder[5] = np.nan
+        write_model_folder(
+            tmp_path / "model", one_product_graph(encoder, decoder, self.K), n_items=self.N, top_k=self.K
+        )
         scorer = Scorer(open_model(tmp_path / "model"), ScoringSettings(k=20, threads=1))
         with pytest.raises(ModelError, match="no numbers"):
             scorer.score(self.histories())

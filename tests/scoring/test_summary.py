@@ -100,7 +100,7 @@ def test_lists_that_are_shorter_than_asked_for_are_told(
         target,
         ScoringSettings(k=2, repeats=repeats),
         ScoringRequest(**rules),  # type: ignore[arg-type]
-        tell=lambda event, **fields: told.append(fields.get("text", "")),
+        tell=lambda event, /, **fields: told.append(fields.get("text", "")),
     )
     assert list(summary.notes) == summary.as_dict()["notes"] == [says] * (says is not None)
     assert [text for text in told if text] == list(summary.notes)
@@ -140,7 +140,7 @@ def test_ids_written_otherwise_than_the_fits_are_told(tmp_path: Path) -> None:
             target,
             k2,
             ScoringRequest(users=users),
-            tell=lambda event, **fields: told.append(f"{event} {fields}"),
+            tell=lambda event, /, **fields: told.append(f"{event} {fields}"),
         ).notes
         expected = name == "padded" and users is None
         assert any("no user has a history in the catalog" in note for note in notes) == expected

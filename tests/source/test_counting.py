@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfrec.source.counting import by_number, count_pairs
-from selfrec.source.folding import Events, fold
+from selfrec.source.folding import Events, Fold, fold
 
 
 def arrays(events: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -38,7 +38,7 @@ EVENT = st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 8))
 
 
 @given(st.lists(EVENT, max_size=120), st.sampled_from(["log", "sum", "one"]))
-def test_the_general_way_gives_the_same(events: list[tuple[int, int, int]], how: str) -> None:
+def test_the_general_way_gives_the_same(events: list[tuple[int, int, int]], how: Fold) -> None:
     rows, items, ticks = arrays(events)
     cheap = fold(Events(rows=rows, items=items, ticks=ticks, weights=None), 5, 7, how)
     ones = np.ones(len(rows), dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -52,6 +53,11 @@ def test_a_query_that_needs_more_than_there_is_fails_once(tmp_path: Path) -> Non
     with start_session(64, 1, str(tmp_path / "spill")) as connection:
         memory = MemoryLimit(connection)
         memory.narrow(64)
+
+        def run() -> list[Any]:
+            runs.append(1)
+            return connection.execute(HUNGRY).fetchall()
+
         with pytest.raises(duckdb.OutOfMemoryException):
-            memory.within(lambda: runs.append(1) or connection.execute(HUNGRY).fetchall())
+            memory.within(run)
     assert runs == [1]

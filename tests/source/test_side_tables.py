@@ -160,7 +160,9 @@ class TestRefused:
     def test_lists_are_not_taken(self, shop: str) -> None:
         columns = {"household": "VARCHAR", "n": "INTEGER", "d": "DECIMAL(2,1)[]", "e": "ENUM('a')[]"}
         make_table(Path(shop), columns, [("a", 1, "[1.5]", "[a]")], "people")
-        assert load(shop).user_table.labels == ("n",)
+        table = load(shop).user_table
+        assert table is not None
+        assert table.labels == ("n",)
 
     def test_a_missing_table(self, shop: str) -> None:
         with pytest.raises(SourceError, match="has no table 'poeple'"):

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from selfrec.model_folder.reading import open_model
-from tests.scaffold.place import Place
+from tests.scaffold.environment import Environment
 from tests.shop import ITEMS_PER_AISLE, aisle_of_item, aisle_of_user, make_shop
 
 HERE = Path(__file__).parent
@@ -39,22 +39,22 @@ def test_it_is_short_and_uses_public_names_alone(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with the three distributions, and a shop whose products have names and embeddings."""
-    place = Place(tmp_path_factory.mktemp("third"))
+    environment = Environment(tmp_path_factory.mktemp("third"))
     folders = [str(path.parent) for path in MODULES]
-    place.run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", *folders)
-    shop = make_shop(place.folder / "shop.duckdb")
+    environment.run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", *folders)
+    shop = make_shop(environment.folder / "shop.duckdb")
     with duckdb.connect(str(shop)) as con:
         con.execute("ALTER TABLE products ADD COLUMN embedding FLOAT[3]")
         con.execute(
             "UPDATE products SET embedding = [(item_id - 1000) % 2, (item_id - 1000) // 2 % 2, item_id % 7 / 70]"
         )
-    return place
+    return environment
 
 
-def test_they_are_listed(place: Place) -> None:
-    listed = {info["name"]: info for info in json.loads(place.run("-m", "selfrec", "plugins", "list", "--json"))}
+def test_they_are_listed(environment: Environment) -> None:
+    listed = {info["name"]: info for info in json.loads(environment.run("-m", "selfrec", "plugins", "list", "--json"))}
     for name, kind in PARTS.items():
         assert (listed[name]["distribution"], listed[name]["version"]) == (f"selfrec-{name}", "0.3.0")
         assert [(part["kind"], part["name"]) for part in listed[name]["parts"]] == [(kind, name)]
@@ -64,22 +64,22 @@ def test_they_are_listed(place: Place) -> None:
     ("name", "options"),
     [("sparse-ease", ()), ("item-words", ()), ("item-words", ("-o", "vectors=embedding")), ("last-items", ())],
 )
-def test_they_keep_every_promise(place: Place, name: str, options: tuple[str, ...]) -> None:
-    (part,) = json.loads(place.selfrec("plugins", "check", name, "--json", *options))
+def test_they_keep_every_promise(environment: Environment, name: str, options: tuple[str, ...]) -> None:
+    (part,) = json.loads(environment.selfrec("plugins", "check", name, "--json", *options))
     assert [check["check"] for check in part["checks"] if not check["passed"]] == []
 
 
-def test_two_extractors_a_closed_form_a_second_network_and_a_ranker_with_times(place: Place) -> None:
+def test_two_extractors_a_closed_form_a_second_network_and_a_ranker_with_times(environment: Environment) -> None:
     """All of them in one pipeline, scored where none of them is installed."""
-    shop = place.folder / "shop.duckdb"
-    place.selfrec("fit", shop, "--table", "events", "--items", "products", "--out", "model", *FIT)
-    model = open_model(place.folder / "model")
+    shop = environment.folder / "shop.duckdb"
+    environment.selfrec("fit", shop, "--table", "events", "--items", "products", "--out", "model", *FIT)
+    model = open_model(environment.folder / "model")
     used = model.manifest.plugins
     assert {used[f"selfrec-{name}"] for name in PARTS} == {"0.3.0"}
     assert model.extra_inputs == ("ages",)
     assert "embedding" not in model.catalog.table.column_names
-    place.run("-m", "pip", "uninstall", "-q", "-y", *(f"selfrec-{name}" for name in PARTS))
-    place.selfrec("score", "model", shop, "--into", "lists", "-k", ITEMS_PER_AISLE - 8)
+    environment.run("-m", "pip", "uninstall", "-q", "-y", *(f"selfrec-{name}" for name in PARTS))
+    environment.selfrec("score", "model", shop, "--into", "lists", "-k", ITEMS_PER_AISLE - 8)
     with duckdb.connect(str(shop)) as con:
         rows = con.execute("SELECT user_id, item_id FROM lists").fetchall()
     assert len(rows) == 240 * (ITEMS_PER_AISLE - 8)
@@ -87,18 +87,18 @@ def test_two_extractors_a_closed_form_a_second_network_and_a_ranker_with_times(p
     assert right / len(rows) > 0.9
 
 
-def test_vectors_alone_tell_the_aisles_apart(place: Place) -> None:
+def test_vectors_alone_tell_the_aisles_apart(environment: Environment) -> None:
     """A content extractor on an embedding; the GAN learns from its features and sees nothing else."""
-    place.run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", str(HERE / "item_words"))
-    shop = place.folder / "shop.duckdb"
+    environment.run("-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", str(HERE / "item_words"))
+    shop = environment.folder / "shop.duckdb"
     fit = [
         "-o", "pipeline.extractors=item-words", "-o", "extractor.item-words.vectors=embedding",
         "-o", "extractor.item-words.width=3", "-o", "pipeline.generators=gan", "-o", "generator.gan.condition=features",
         "-o", "generator.gan.epochs=40", "-o", "generator.gan.learning_rate=0.01", "-o", "pipeline.keep=all",
         "-o", "pipeline.top_k=10", "-o", "training.threads=1",
     ]  # fmt: skip
-    place.selfrec("fit", shop, "--table", "events", "--items", "products", "--out", "content", *fit)
-    place.selfrec("score", "content", shop, "--into", "content", "-k", 3)
+    environment.selfrec("fit", shop, "--table", "events", "--items", "products", "--out", "content", *fit)
+    environment.selfrec("score", "content", shop, "--into", "content", "-k", 3)
     with duckdb.connect(str(shop)) as con:
         rows = con.execute("SELECT user_id, item_id FROM content").fetchall()
     right = sum(aisle_of_user(user) == aisle_of_item(item) for user, item in rows)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -276,7 +276,7 @@ def test_every_declared_value_is_a_valid_option() -> None:
         config = load_config(preset=preset)
         for dimension in space_of(config, plugins):
             kind, label, option = dimension.name.split(".")
-            record = plugins.get(kind, label)
+            record = plugins.get(cast(Kind, kind), label)
             for value in dimension.values:
                 found = with_options(config, {dimension.name: value})
                 assert getattr(record.options.model_validate(getattr(found, kind)[label]), option) == value
@@ -287,7 +287,9 @@ def test_a_study_goes_on_from_its_best(tmp_path: Path) -> None:
     first = search(depth_counts, OptunaSampler(SPACE, 0, journal), SearchRequest(trials=6))
     assert first.options["generator.toy.depth"] == 3
     again = OptunaSampler(SPACE, 1, journal)
-    assert again.propose(1)["generator.toy.depth"] == 3
+    proposed = again.propose(1)
+    assert proposed is not None
+    assert proposed["generator.toy.depth"] == 3
 
 
 def test_options_in_short() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from benchmarks.synthetic import one_product_graph, write_model_folder
 from selfrec.model_folder.reading import Model, open_model
@@ -68,7 +68,7 @@ def drawn_model(
     return open_model(folder)
 
 
-def _ask_more(graph: object) -> None:
+def _ask_more(graph: ModelProto) -> None:
     """Add 100 times the sums of the two further inputs to every score, so that a value that is not neutral shows."""
     inner = graph.graph
     inner.input.append(helper.make_tensor_value_info("ages", TensorProto.FLOAT, ["batch", "length"]))

@@ -27,10 +27,14 @@ class Shown:
         self.requests: list[str] = []
         page.on("console", lambda message: self.complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._complain)
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(address)
         page.wait_for_selector("html[data-ready]", timeout=60_000)
+
+    def _complain(self, dialog: Any) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def type(self, text: str) -> list[str]:
         """Type into the search field; the names it offers."""

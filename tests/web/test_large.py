@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.web.models import drawn_model, names
 @pytest.mark.slow
 @pytest.mark.parametrize(("n_items", "width"), [(20_000, 256), (100_000, 64)])
 def test_large_catalogs(
-    show: Show, tmp_path: Path, n_items: int, width: int, record_property: pytest.RecordProperty
+    show: Show, tmp_path: Path, n_items: int, width: int, record_property: Callable[[str, object], None]
 ) -> None:
     shown = show(drawn_model(tmp_path / "model", names(n_items), width=width, top_k=100))
     history, answers, searches = [], [], []

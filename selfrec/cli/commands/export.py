@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from selfrec.cli.options import model_argument, settings_options
-from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
 from selfrec.cli.web_page import PageOptions, export_page, web_options
+from selfrec.cli.written_paths import WrittenPath
 from selfrec.settings.export import ExportSettings
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @selfrec_command(name="export")
 @model_argument
-@click.argument("out", metavar="[OUT]", type=Place(), required=False)
+@click.argument("out", metavar="[OUT]", type=WrittenPath(), required=False)
 @settings_options(ExportSettings, "form", names={"k": "-k"})
-@click.option("--conformance", metavar="DIR", type=Place(), help="Write golden batches into DIR/cases.json.")
+@click.option("--conformance", metavar="DIR", type=WrittenPath(), help="Write golden batches into DIR/cases.json.")
 @click.option("--check", is_flag=True, help="Compare the lists of every runtime that this Python has.")
 @web_options
 def command(

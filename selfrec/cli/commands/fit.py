@@ -18,8 +18,8 @@ from selfrec.cli.options import (
     wait_option,
 )
 from selfrec.cli.output import print_notes
-from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
+from selfrec.cli.written_paths import WrittenPath
 from selfrec.settings.tables import SourceSettings
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @selfrec_command(name="fit")
 @source_argument
-@click.option("--out", metavar="MODEL", type=Place(), required=True, help="The model folder to write.")
+@click.option("--out", metavar="MODEL", type=WrittenPath(), required=True, help="The model folder to write.")
 @config_options
 @settings_options(SourceSettings, "source_options")
 @click.option(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from selfrec.cli.options import model_argument
-from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
+from selfrec.cli.written_paths import WrittenPath
 
 
 @selfrec_command(name="report")
 @model_argument
-@click.option("--to", "path", metavar="PATH", type=Place(dir_okay=False), help="Write the page there instead.")
+@click.option("--to", "path", metavar="PATH", type=WrittenPath(dir_okay=False), help="Write the page there instead.")
 def command(state: State, model: str, path: str | None) -> None:
     """Write a model's report.html.
 

@@ -9,8 +9,8 @@ import click
 from selfrec.cli.log import EventLog, log_option
 from selfrec.cli.options import model_argument, settings_options, source_argument, user_features_option, wait_option
 from selfrec.cli.output import counted, print_json, print_pairs
-from selfrec.cli.places import Place
 from selfrec.cli.state import State, json_option, selfrec_command
+from selfrec.cli.written_paths import WrittenPath
 from selfrec.settings.tables import ScoringSettings, SourceSettings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Asked(TypedDict):
 @model_argument
 @source_argument
 @click.option("--into", metavar="TABLE", help="Write a table of the source, or of another file: FILE.duckdb::TABLE.")
-@click.option("--to", metavar="PATH", type=Place(), help="Write one .parquet file, or a folder of them.")
+@click.option("--to", metavar="PATH", type=WrittenPath(), help="Write one .parquet file, or a folder of them.")
 @settings_options(ScoringSettings, "scoring", names={"k": "-k"}, stored=True)
 @click.option("--users", metavar="TABLE", help="Score these users, cold ones too: a table of the source, or a file.")
 @click.option("--deny", metavar="F", help="Items nobody gets: a table or a file of ids.")

@@ -15,14 +15,14 @@ from selfrec.cli.options import (
     side_options,
     source_argument,
 )
-from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
+from selfrec.cli.written_paths import WrittenPath
 from selfrec.settings.tables import SourceSettings
 
 
 @selfrec_command(name="tune")
 @source_argument
-@click.option("--out", metavar="TOML", type=Place(dir_okay=False), required=True, help="The file to write.")
+@click.option("--out", metavar="TOML", type=WrittenPath(dir_okay=False), required=True, help="The file to write.")
 @config_options
 @settings_options(SourceSettings, "source_options")
 @click.option("--items", metavar="FILE|TABLE", help="Item columns, as of `fit`.")
@@ -34,7 +34,7 @@ from selfrec.settings.tables import SourceSettings
 @click.option(
     "--study",
     metavar="FILE",
-    type=Place(dir_okay=False),
+    type=WrittenPath(dir_okay=False),
     help="Keep the trials there, and go on from those in it.",
 )
 @click.option("--force", is_flag=True, help="Replace the configuration --out if it exists.")

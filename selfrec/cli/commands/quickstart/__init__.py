@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from selfrec.cli.places import Place
 from selfrec.cli.state import State, selfrec_command
+from selfrec.cli.written_paths import WrittenPath
 
 QUICK = ("--preset", "fast", "-o", "cleaning.min_users_per_item=20")
 """A tour should not be waited for: the small preset, and products that at least 20 households buy."""
 
 
 @selfrec_command(name="quickstart")
-@click.argument("folder", metavar="[DIR]", default="selfrec-quickstart", type=Place(file_okay=False))
+@click.argument("folder", metavar="[DIR]", default="selfrec-quickstart", type=WrittenPath(file_okay=False))
 def command(state: State, folder: str) -> None:
     """The whole tour on a sample shop.
 

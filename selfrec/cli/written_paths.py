@@ -1,4 +1,4 @@
-"""Places on disk that a command writes, checked as they were typed: once resolved, `-` is a name like others."""
+"""Paths that a command writes, checked as they were typed: once resolved, `-` is a name like others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from selfrec.files import unwritable
 
 
-class Place(click.Path):
+class WrittenPath(click.Path):
     """A path to be written. Neither empty nor `-`, which elsewhere is standard output."""
 
     def convert(

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests import program
 
 
-class Place:
+class Environment:
     """An environment of its own that also sees the packages of this one."""
 
     def __init__(self, folder: Path) -> None:
