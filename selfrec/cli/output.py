@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,7 +101,8 @@ def progress(state: State, *columns: Any) -> Iterator[Progress]:
     display = Progress(
         *(columns or Progress.get_default_columns()), console=console, transient=True, disable=not state.shows_progress
     )
-    with display:
+    # One that is disabled writes an empty line at its end before rich 14.3.
+    with display if state.shows_progress else nullcontext():
         yield display
 
 
