@@ -25,6 +25,9 @@ def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
     assert "plugin name 'My Model': use lower-case letters" in ran.err
     ran = cli("plugins", "new", tmp_path / "x", "--name", "none")
     assert (ran.code, "plugin name 'none': the command line reads it as a value" in ran.err) == (2, True)
+    ran = cli("plugins", "new", tmp_path / "x", "--name", "class")
+    assert ran.code == 2
+    assert "plugin name 'class': it is a word of Python's own; choose another with --name" in ran.err
     assert not (tmp_path / "x").exists()
     ran = cli("plugins", "new", tmp_path)
     assert ran.code in (1, 2)
