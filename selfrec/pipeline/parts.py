@@ -123,12 +123,16 @@ class Part:
     @property
     def width(self) -> int:
         """An extractor's share of F. Raises PluginError where it is no whole number."""
-        given = getattr(self.module, "width", 0)
+        given: Any = getattr(self.module, "width", None)
+        if given is None and not callable(getattr(self.module, "extract", None)):
+            return 0
         try:
             return operator.index(given)
         except TypeError as error:
+            module, found = type(self.module).__name__, hasattr(self.module, "width")
+            told = f"`width` of its module {module} is {given!r}" if found else f"its module {module} has no `width`"
             raise PluginError(
-                f"{self.name}: `width` of its module {type(self.module).__name__} is {given!r}{self.at('extract')}; "
+                f"{self.name}: {told}{self.at('extract')}; "
                 "the contract wants a whole number, the width of what `extract` returns"
             ) from error
 
