@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from selfrec.errors import SettingsError
+from selfrec.errors import PluginError, SettingsError, one_line
 from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
@@ -27,7 +27,7 @@ from selfrec.settings.config import load_config, table_of
 from selfrec.settings.dump import config_toml
 from selfrec.settings.search import dimensions_of
 from selfrec.settings.validation import validated
-from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, USERS, Bench
+from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, USERS, Bench, Fitted
 
 Check = Callable[[Bench], None]
 
@@ -232,11 +232,17 @@ def check_state_round_trips(bench: Bench) -> None:
     fitted = bench.fitted
     batch = _random_batch(5, 6)
     wanted = bench.outputs(fitted, batch)
-    fresh = bench.untrained().fitted
+    fresh = _as_built(bench)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.safetensors"
         save_file({name: value.clone() for name, value in fitted.part.module.state_dict().items()}, path)
-        fresh.part.module.load_state_dict(load_file(path))
+        try:
+            fresh.part.module.load_state_dict(load_file(path))
+        except RuntimeError as error:
+            raise AssertionError(
+                f"a module as it is built does not take what was learned ({one_line(error)}): give `build` every "
+                "parameter and buffer, in the size that training leaves"
+            ) from error
     fresh.part.module.eval()
     for part, own in zip(fresh.chosen.parts, fitted.chosen.parts, strict=True):
         if part.module is not fresh.part.module:
@@ -244,6 +250,17 @@ def check_state_round_trips(bench: Bench) -> None:
     _assert_close(
         bench.outputs(fresh, batch), wanted, "a module with the same state_dict gives other outputs: register buffers"
     )
+
+
+def _as_built(bench: Bench) -> Fitted:
+    """The part before its training, in a pipeline of its own."""
+    try:
+        return bench.untrained().fitted
+    except PluginError as error:
+        raise AssertionError(
+            f"a module as it is built, without training, cannot be asked, so what was learned is not all in its "
+            f"state_dict: give `build` every buffer, in the size that training leaves ({one_line(error)})"
+        ) from error
 
 
 def check_graph_equals_torch(bench: Bench) -> None:

@@ -17,6 +17,7 @@ from selfrec.testing.checks import (
     check_learns_the_checkerboard,
     check_light_import,
     check_options_documented,
+    check_state_round_trips,
     check_trains_with_finite_losses,
 )
 from selfrec.testing.kit import outcome_of
@@ -143,3 +144,46 @@ def test_what_a_module_prints_is_no_import(tmp_path: Any, monkeypatch: pytest.Mo
     from loud_plugin import build
 
     check_light_import(Bench(record(build=build)))
+
+
+class Grows(Neighbours):
+    """Has a buffer only once it is trained."""
+
+    factor: Tensor
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) * self.factor
+
+
+def by_growing(module: Any, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.register_buffer("factor", module.similar.new_ones(()))
+
+
+def test_a_buffer_that_only_training_registers_is_said_to_be_missing_in_the_module_as_built() -> None:
+    reason = outcome_of(check_state_round_trips, Bench(record(Grows, trainer=by_growing))).reason
+    assert reason.startswith(
+        "a module as it is built, without training, cannot be asked, so what was learned is not all in its "
+        "state_dict: give `build` every buffer, in the size that training leaves (generator 'toy': generate failed: "
+        "AttributeError: "
+    )
+    assert "'Grows' object has no attribute 'factor'" in reason
+
+
+class Resizes(Neighbours):
+    """Its table has another size once it is trained."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return self.own(batch)[:, : len(self.similar)] @ self.similar
+
+
+def without_padding(module: Any, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.similar = module.similar[:-1].clone()
+
+
+def test_a_buffer_that_training_resizes_is_told() -> None:
+    reason = outcome_of(check_state_round_trips, Bench(record(Resizes, trainer=without_padding))).reason
+    assert reason.startswith("a module as it is built does not take what was learned (Error(s) in loading state_dict ")
+    assert "size mismatch for similar" in reason
+    assert reason.endswith("give `build` every parameter and buffer, in the size that training leaves")
