@@ -15,7 +15,7 @@ from selfrec.errors import PluginError, one_line
 from selfrec.host.plugin_lines import defined_at, line_of
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.remedies import against_infinity, lack_of_memory
+from selfrec.pipeline.remedies import against_infinity, lack_of_memory, missing_package
 from selfrec.settings.base import PartOptions
 
 T = TypeVar("T")
@@ -102,6 +102,9 @@ class Part:
             short = lack_of_memory(error, self.options, self.key)
             if short is not None:
                 raise PluginError(f"{self.name}: {what} {short}") from error
+            missing = missing_package(error)
+            if missing is not None:
+                raise PluginError(f"{self.name}: {what} {missing}{line_of(error, self.record, method)}") from error
             raise PluginError(
                 f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
                 f"{line_of(error, self.record, method)}; the contract wants {wanted_of(self.kind, what)}: "
