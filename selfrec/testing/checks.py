@@ -163,6 +163,21 @@ def _weights(bench: Bench, drawn: int) -> dict[str, Tensor]:
         return bench.fit().part.module.state_dict()
 
 
+def check_resumes_where_it_was_killed(bench: Bench) -> None:
+    """A training by epochs that is killed and resumed ends in the weights of one that was not."""
+    gone_on = bench.resumed()
+    if gone_on is None:
+        return
+    epoch, resumed = gone_on
+    state = resumed.part.module.state_dict()
+    for name, value in bench.fitted.part.module.state_dict().items():
+        assert torch.equal(value, state[name]), (
+            f"{name} differs where the training was killed in epoch {epoch} and resumed: give what learns beside the "
+            "module (optimizers, schedulers, second networks) to fitting.epochs(..., state={...}), and draw from "
+            "epoch.rng"
+        )
+
+
 def check_independent_of_the_batch(bench: Bench) -> None:
     """A user gets the same scores alone and in company."""
     batch = _random_batch(7, 6)
@@ -297,6 +312,7 @@ CHECKS: tuple[Check, ...] = (
     check_shapes_and_dtypes,
     check_learns_the_checkerboard,
     check_same_seed_same_weights,
+    check_resumes_where_it_was_killed,
     check_independent_of_the_batch,
     check_independent_of_padding,
     check_independent_of_the_candidates_places,

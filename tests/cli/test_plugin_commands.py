@@ -51,7 +51,7 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     ran = cli("plugins", "check", "popularity")
     assert ran.code == 0, ran.err
     assert "cannot tell users apart" in ran.out
-    assert ran.out.count(" ok") == 16
+    assert ran.out.count(" ok") == 17
     assert cli("plugins", "check", "popularity", "--kind", "ranker").code == 1
     assert "unknown plugin or part 'popularty'; did you mean 'popularity'?" in cli("plugins", "check", "popularty").err
     ran = cli("plugins", "check", "itemknn", "-o", "shrnk=5")

@@ -17,10 +17,12 @@ from selfrec.testing.checks import (
     check_learns_the_checkerboard,
     check_light_import,
     check_options_documented,
+    check_resumes_where_it_was_killed,
     check_state_round_trips,
     check_trains_with_finite_losses,
 )
 from selfrec.testing.kit import outcome_of
+from tests.testing.test_checks import counting_rounds
 from tests.testing.toy import Neighbours, Options, count, failures, learn_nothing, record
 
 
@@ -187,3 +189,37 @@ def test_a_buffer_that_training_resizes_is_told() -> None:
     assert reason.startswith("a module as it is built does not take what was learned (Error(s) in loading state_dict ")
     assert "size mismatch for similar" in reason
     assert reason.endswith("give `build` every parameter and buffer, in the size that training leaves")
+
+
+def by_rounds(module: Neighbours, fitting: Fitting) -> None:
+    """All that it learns by is in what a checkpoint keeps: after 4 rounds of x 2 the table is 16 times what it was."""
+    count(module, fitting)
+    for epoch in fitting.epochs(module, 4):
+        module.similar.mul_(2)
+        epoch.report(loss=1 / epoch.number)
+
+
+def test_a_training_is_killed_in_its_middle_and_gone_on_with() -> None:
+    bench = Bench(record(trainer=by_rounds))
+    gone_on = bench.resumed()
+    assert gone_on is not None
+    epoch, resumed = gone_on
+    assert epoch == 3
+    # Each epoch once: two before the kill, and the two that were not kept after it.
+    assert [one["loss"] for one in resumed.stages.parts.trained["selection", "generator.toy"].curves] == [
+        1, 1 / 2, 1 / 3, 1 / 4,
+    ]  # fmt: skip
+    similar = Bench(record()).fitted.part.module.state_dict()["similar"]
+    assert resumed.part.module.state_dict()["similar"].equal(16 * similar)
+
+
+def test_what_is_lost_by_a_kill_is_named_with_what_to_do() -> None:
+    reason = outcome_of(check_resumes_where_it_was_killed, Bench(record(trainer=counting_rounds))).reason
+    assert reason == (
+        "similar differs where the training was killed in epoch 3 and resumed: give what learns beside the module "
+        "(optimizers, schedulers, second networks) to fitting.epochs(..., state={...}), and draw from epoch.rng"
+    )
+
+
+def test_a_training_of_one_epoch_or_none_has_nothing_to_resume() -> None:
+    assert Bench(record()).resumed() is None
