@@ -250,7 +250,8 @@ def check_state_round_trips(bench: Bench) -> None:
     fresh = _as_built(bench)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.safetensors"
-        save_file({name: value.clone() for name, value in fitted.part.module.state_dict().items()}, path)
+        state = fitted.part.module.state_dict()
+        save_file({name: value.clone().contiguous() for name, value in state.items()}, path)
         try:
             fresh.part.module.load_state_dict(load_file(path))
         except RuntimeError as error:

@@ -223,3 +223,15 @@ def test_what_is_lost_by_a_kill_is_named_with_what_to_do() -> None:
 
 def test_a_training_of_one_epoch_or_none_has_nothing_to_resume() -> None:
     assert Bench(record()).resumed() is None
+
+
+class Turned(Neighbours):
+    """Its table stands in memory by columns, which a model folder takes as it takes rows."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.similar = self.similar.new_zeros(sizes.items, sizes.items + 1).T
+
+
+def test_a_buffer_in_another_order_of_memory_is_as_good() -> None:
+    assert outcome_of(check_state_round_trips, Bench(record(Turned))).reason == ""
