@@ -31,6 +31,8 @@ from selfrec.settings.validation import suggestion
 GROUP = "selfrec"
 DISABLE = "SELFREC_DISABLE_PLUGINS"
 """Environment variable: plugins not to load, by NAME or DISTRIBUTION:NAME, separated by commas; `*` is all of them."""
+SHOWN = 3
+"""Most plugins that take no part of which an error about another name says why."""
 
 _HOOKS: tuple[tuple[str, type[PartRecord]], ...] = (
     ("selfrec_feature_extractors", FeatureExtractor),
@@ -168,9 +170,12 @@ class PluginManager:
         return f"plugin {name!r} offers {offered}" if offered else ""
 
     def troubles(self) -> str:
-        """A hint for a name that is missing because its plugin is: each that takes no part, and why; else empty."""
+        """A hint for a name that is missing because its plugin is: those that take no part, and why; else empty."""
         missing = [info for info in self.listing() if info.status is not Status.LOADED]
-        return "".join(f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing)
+        told = [f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing[:SHOWN]]
+        if len(missing) > SHOWN:
+            told.append(f"; {len(missing) - SHOWN} more take no part: `selfrec plugins` says why")
+        return "".join(told)
 
     def _load(self, point: EntryPoint) -> None:
         """Load it unless it is disabled; one whose name is taken has its distribution's before it."""

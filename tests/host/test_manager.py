@@ -408,3 +408,17 @@ def test_a_part_named_as_a_broken_plugin_is_told_of_that_one_alone(install: Inst
     with pytest.raises(PluginError) as raised:
         plugins.get("ranker", "alienated")
     assert str(raised.value).startswith("unknown ranker 'alienated'; known: none; plugin 'alien' is broken: ")
+
+
+def test_of_many_broken_plugins_a_few_are_told(install: Install) -> None:
+    for name in ("one", "two", "three", "four", "five"):
+        install(f"alien_{name}", f"import nowhere_{name}")
+    with pytest.raises(PluginError) as raised:
+        load().get("generator", "wanted")
+    text = str(raised.value)
+    assert text.startswith("unknown generator 'wanted'; known: none; plugin 'alien_five' is broken: ")
+    assert text.count(" is broken: ") == 3
+    assert text.endswith(
+        "; plugin 'alien_one' is broken: ModuleNotFoundError: No module named 'nowhere_one' (alien_one.py, line 1)"
+        "; 2 more take no part: `selfrec plugins` says why"
+    )
