@@ -13,7 +13,7 @@ import click
 from selfrec.cli.group import Group, show_version
 from selfrec.cli.sparing import spare_pandas
 from selfrec.cli.state import State
-from selfrec.cli.stopping import Stopped, stop, stopped_by
+from selfrec.cli.stopping import Stopped, listen, stopped_by
 from selfrec.errors import SelfrecError, one_line, shortened
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -36,8 +36,7 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the program and leave with its exit code. SIGINT and SIGTERM stop it in order."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    listen()
     spare_pandas(sys.argv[1:] if args is None else args)
     state = State()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any, NoReturn
 
@@ -16,6 +17,23 @@ class Stopped(KeyboardInterrupt):
 
 stopped_by: list[int] = []
 """The signals that came. Engines may turn the exception into one of their own, so it is also noted here."""
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def listen() -> None:
+    """Let SIGINT and SIGTERM stop this process in order. Its children by fork, such as pools of plugins, just end."""
+    for number in SIGNALS:
+        signal.signal(number, stop)
+    os.register_at_fork(after_in_child=_listen_no_more)
+
+
+def _listen_no_more() -> None:
+    """A handler of Python's own would miss a signal that comes right before the child waits for a lock."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is stop:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def stop(number: int, _: Any) -> NoReturn:

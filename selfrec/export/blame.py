@@ -86,7 +86,7 @@ def explained(error: Exception, recommender: Recommender) -> ExportError:
 
 
 def _untranslated(operator: str, part: Part, recommender: Recommender) -> ExportError:
-    where = _line({operator}, part, recommender)
+    where = _line({operator}, part, recommender) or part.at(part.method)
     return ExportError(
         f"export: {part.name} does not become a graph: ONNX has nothing for {operator}{where}; the contract wants "
         "operations that every runtime has (docs/plugins.md): write it with others, or compute it in training and keep "

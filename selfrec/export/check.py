@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
@@ -12,11 +13,12 @@ import torch
 from selfrec.errors import ExportError, one_line
 from selfrec.export.agreement import difference
 from selfrec.export.batches import Case, edge_batches
-from selfrec.export.culprit import culprit, padding_reader, place_reader
+from selfrec.export.culprit import culprit, padding_reader, place_reader, unbounded_part
 from selfrec.pipeline.recommender import Recommender
 
 _NO_COURSE = (
-    "the contract wants code whose course no value and no size decides (batch.history.shape[0], not len(batch.history))"
+    "the contract wants code whose course no value and no size decides (batch.history.shape[0], not "
+    "len(batch.history)), nor the order of equal numbers (topk, sort, argsort)"
 )
 _NO_PADDING = (
     "padding before a history changes what it gives; the contract wants parts to which the place and the number of "
@@ -51,6 +53,8 @@ def check_graph(path: Path, recommender: Recommender) -> int:
             # onnxruntime raises types of its own, among them bare RuntimeErrors.
             told = f"onnxruntime fails on {case.name} ({one_line(error)[:300]})"
             raise ExportError(f"{path.name}: {told}{_blame(recommender)}") from error
+        if not ((scores < np.inf).all() and (wanted.numpy() < np.inf).all()):
+            raise ExportError(f"{path.name}: scores are NaN or infinite on {case.name}{_unbounded(recommender, case)}")
         problem = difference(items, scores, wanted_items.numpy(), wanted.numpy())
         if problem:
             told = f"onnxruntime and torch differ on {case.name}: {problem}"
@@ -65,6 +69,18 @@ def checked_batches(recommender: Recommender, onnxruntime: str) -> Iterator[Case
     for case in edge_batches(recommender):
         if len(case.feeds["history"]) or (major, minor) >= (1, 31):
             yield case
+
+
+def _unbounded(recommender: Recommender, case: Case) -> str:
+    """The part that gives the NaN or infinity, and what is wanted of it."""
+    part = unbounded_part(recommender, case.feeds)
+    if part is None:
+        return ""
+    return (
+        f"; it comes from {part.name}: `{part.method}` returned NaN or infinity{part.at(part.method)}; the contract "
+        "wants finite numbers, also for few candidates and equal scores: look for a division by 0, or a logarithm or "
+        f"root of one: `selfrec plugins check {part.record.name}`"
+    )
 
 
 def _blame(recommender: Recommender) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,7 +16,7 @@ from torch.nn import functional
 
 from selfrec.errors import SelfrecError
 from selfrec.export.agreement import TOLERANCE
-from selfrec.export.batches import Array
+from selfrec.export.batches import Array, Feeds
 from selfrec.export.blame import Face, arguments, foreign_operations, part_graphs, scoring_parts
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.recommender import Recommender
@@ -63,6 +65,49 @@ def place_reader(recommender: Recommender) -> Part | None:
         if not _close(face(*given[:-2], *turned).numpy(), face(*given).flip(1).numpy()):
             return part
     return None
+
+
+@torch.no_grad()
+def unbounded_part(recommender: Recommender, feeds: Feeds) -> Part | None:
+    """The first part that gives NaN or infinity to a user whose list then holds some, or the ranker, where it does so
+    once all candidates have one score; None where there is no such.
+    """
+    batch = {name: torch.from_numpy(value) for name, value in feeds.items()}
+    _, scores = recommender(**batch)
+    ill = ~(scores < float("inf")).all(1)
+    for part in scoring_parts(recommender):
+        with _outputs(part) as seen:
+            recommender(**batch)
+        if not all(bool(torch.isfinite(output[ill]).all()) for output in seen):
+            return part
+    for part in scoring_parts(recommender):
+        if part.kind == "ranker":
+            # Runtimes round in ways of their own: a spread that is 0 in one is next to 0 in another.
+            *given, each = arguments(part, recommender)[0]
+            if not bool(torch.isfinite(Face(part, recommender.n_items)(*given, torch.zeros_like(each))).all()):
+                return part
+    return None
+
+
+@contextmanager
+def _outputs(part: Part) -> Iterator[list[Tensor]]:
+    """A list of what the part's method gives meanwhile."""
+    method: Callable[..., Any] = getattr(part.module, part.method)
+    seen: list[Tensor] = []
+
+    def watched(*args: Any) -> Any:
+        output = method(*args)
+        seen.append(output[1] if part.sparse else output)
+        return output
+
+    own = vars(part.module)
+    before = dict(own)
+    own[part.method] = watched
+    try:
+        yield seen
+    finally:
+        own.clear()
+        own.update(before)
 
 
 @torch.no_grad()

@@ -78,8 +78,10 @@ class _Watch:
 
 
 def _bare(name: str) -> str:
-    """aten.ceil and ceil_, prims.erf_inv and erfinv: exporter and running program name one thing in two ways."""
-    return name.rpartition(".")[2].replace("_", "")
+    """aten.ceil and ceil_, prims.erf_inv and erfinv, prims.bessel_j0 and special_bessel_j0: exporter and running
+    program name one thing in two ways.
+    """
+    return name.rpartition(".")[2].removeprefix("special_").replace("_", "")
 
 
 class _Operators(TorchDispatchMode):

@@ -31,6 +31,8 @@ from selfrec.settings.validation import suggestion
 GROUP = "selfrec"
 DISABLE = "SELFREC_DISABLE_PLUGINS"
 """Environment variable: plugins not to load, by NAME or DISTRIBUTION:NAME, separated by commas; `*` is all of them."""
+SHOWN = 3
+"""Most plugins that take no part of which an error about another name says why."""
 
 _HOOKS: tuple[tuple[str, type[PartRecord]], ...] = (
     ("selfrec_feature_extractors", FeatureExtractor),
@@ -91,7 +93,7 @@ class PluginManager:
         offers = self._offers(kind)
         found = offers.get(name, [])
         if not found:
-            raise PluginError(f"unknown {kind} {name!r}; {suggestion(name, offers)}{self.troubles()}")
+            raise PluginError(f"unknown {kind} {name!r}; {self._namesake(kind, name) or self._others(name, offers)}")
         if len(found) > 1:
             raise PluginError(_conflict(f"{kind} {name!r}", [info for info, _ in found]))
         return found[0][1]
@@ -151,10 +153,29 @@ class PluginManager:
             raise PluginError(_conflict(f"command {name!r}", [command.plugin for command in found]))
         return found[0] if found else None
 
+    def _others(self, name: str, offers: Iterable[str]) -> str:
+        """The next step after a name that no plugin has."""
+        return f"{suggestion(name, offers)}{self.troubles()}"
+
+    def _namesake(self, kind: Kind, name: str) -> str:
+        """The next step where a plugin has the name that a part is looked for by: why it is missing, or its parts of
+        this kind; else empty.
+        """
+        info = next((info for info in self.listing() if info.name == name), None)
+        if info is None:
+            return ""
+        if info.status is not Status.LOADED:
+            return f"plugin {name!r} is {info.status.value}: {info.reason}"
+        offered = ", ".join(f"{kind} {record.name!r}" for record in info.parts if record.kind == kind)
+        return f"plugin {name!r} offers {offered}" if offered else ""
+
     def troubles(self) -> str:
-        """A hint for a name that is missing because its plugin is: each that takes no part, and why; else empty."""
+        """A hint for a name that is missing because its plugin is: those that take no part, and why; else empty."""
         missing = [info for info in self.listing() if info.status is not Status.LOADED]
-        return "".join(f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing)
+        told = [f"; plugin {info.name!r} is {info.status.value}: {info.reason}" for info in missing[:SHOWN]]
+        if len(missing) > SHOWN:
+            told.append(f"; {len(missing) - SHOWN} more take no part: `selfrec plugins` says why")
+        return "".join(told)
 
     def _load(self, point: EntryPoint) -> None:
         """Load it unless it is disabled; one whose name is taken has its distribution's before it."""

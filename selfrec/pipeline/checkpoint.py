@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pickle
 import shutil
 import time
 from collections.abc import Mapping
@@ -36,16 +37,23 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """The file of one part in training. Writing is skipped while epochs are shorter than EVERY seconds."""
+    """The file of one part in training. Writing is skipped while epochs are shorter than `every` (EVERY) seconds."""
 
     path: Path | None
     _written: float = field(default_factory=time.monotonic)
+    every: float | None = None
 
     def restore(self, keepers: Mapping[str, Any]) -> Saved:
         """Load the state of every keeper, where there is one. Raises PluginError where the part has changed since."""
         if self.path is None or not self.path.exists():
             return Saved()
-        stored = torch.load(self.path, weights_only=True)
+        try:
+            stored = torch.load(self.path, weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise PluginError(
+                "what the killed fit kept of its training is more than tensors, numbers, text, lists and mappings; the "
+                "contract wants no other in a state_dict that fitting.epochs is given; fit without --resume"
+            ) from error
         kept = stored["keepers"]
         try:
             for name, keeper in keepers.items():
@@ -66,7 +74,8 @@ class Checkpoint:
         best_state: dict[str, Tensor],
     ) -> None:
         """Write the state of every keeper, whole or not at all."""
-        if self.path is None or time.monotonic() - self._written < EVERY:
+        every = EVERY if self.every is None else self.every
+        if self.path is None or time.monotonic() - self._written < every:
             return
         stored = {
             "keepers": {name: keeper.state_dict() for name, keeper in keepers.items()},
@@ -91,6 +100,8 @@ class WorkFolder:
     folder: Path | None
     dropped: Mapping[str, Any] | None = None
     """The identity of another fit, which was stopped and whose work was here."""
+    every: float | None = None
+    """Seconds between two checkpoints of a part; EVERY unless given."""
     _held: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @classmethod
@@ -125,7 +136,8 @@ class WorkFolder:
 
     def checkpoint(self, phase: str, key: str) -> Checkpoint:
         """The checkpoint of a part in training."""
-        return Checkpoint(None if self.folder is None else self.folder / f"{phase}.{key}.checkpoint")
+        path = None if self.folder is None else self.folder / f"{phase}.{key}.checkpoint"
+        return Checkpoint(path, every=self.every)
 
     def finished(self, phase: str, key: str, module: nn.Module) -> dict[str, Any] | None:
         """Load a finished part's weights into the module; its curves and best epoch, or None.

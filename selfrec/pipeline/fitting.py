@@ -19,6 +19,7 @@ from selfrec.host.records import Sizes
 from selfrec.pipeline.batch import UserBatch
 from selfrec.pipeline.checkpoint import Checkpoint
 from selfrec.pipeline.features import Features
+from selfrec.pipeline.keepers import keepers_of
 from selfrec.pipeline.measure import measure, rank_all
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.plugin_numbers import whole
@@ -159,7 +160,7 @@ class Fitting:
             )
         count = whole(count, "the count of fitting.epochs", self.part)
         patience = None if patience is None else whole(patience, "the patience of fitting.epochs", self.part)
-        keepers = {"module": module, **(state or {})}
+        keepers = keepers_of(module, state, self.part)
         saved = self.checkpoint.restore(keepers)
         self.curves, self.best_epoch = saved.curves, saved.best_epoch
         loop = self._loop = _Loop(module, keepers, saved.best, saved.best_state)

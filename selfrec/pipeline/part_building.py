@@ -12,7 +12,7 @@ from selfrec.errors import PluginError, SettingsError, one_line
 from selfrec.host.plugin_lines import line_of
 from selfrec.host.records import Kind, PartRecord, Sizes
 from selfrec.pipeline.parts import Part
-from selfrec.pipeline.remedies import lack_of_memory
+from selfrec.pipeline.remedies import lack_of_memory, missing_package
 from selfrec.pipeline.seeding import seeded
 from selfrec.settings.base import PartOptions
 
@@ -63,6 +63,9 @@ def build_part(record: PartRecord, label: str, options: PartOptions, sizes: Size
             short = lack_of_memory(error, options, f"{record.kind}.{label}")
             if short is not None:
                 raise PluginError(f"{name}: build {short}") from error
+            missing = missing_package(error)
+            if missing is not None:
+                raise PluginError(f"{name}: build {missing}{line_of(error, record, record.build)}") from error
             raise PluginError(
                 f"{name}: build failed: {type(error).__name__}: {one_line(error)}"
                 f"{line_of(error, record, record.build)}; {wanted}: --verbose shows the traceback"

@@ -28,8 +28,8 @@ from selfrec.pipeline.part_building import Records, build_part, part_options
 from selfrec.pipeline.parts import Part
 from selfrec.pipeline.plugin_numbers import epochs_told
 from selfrec.pipeline.prior import HalfLives, baseline
-from selfrec.pipeline.probing import check_loaded, check_state, probe
-from selfrec.pipeline.remedies import lack_of_memory
+from selfrec.pipeline.probing import check_dense, check_loaded, check_state, probe
+from selfrec.pipeline.remedies import lack_of_memory, missing_package
 from selfrec.pipeline.seeding import seeded
 from selfrec.pipeline.watched import Watched
 from selfrec.pipeline.weights import WarmStart
@@ -193,6 +193,7 @@ class PartTrainer:
 def run_trainer(part: Part, fitting: Fitting) -> Tensor | None:
     """Run the part's trainer, or the shared loop, and look at what came of it; what `probe` was given."""
     trainer = part.record.trainer or train_by_epochs
+    check_dense(part)
     before = checksums(fitting)
     with _naming(part, "training", "trainer(module, fitting)", trainer), seeded(fitting.seed):
         _check_ran(part, "trainer", trainer(part.module, fitting))
@@ -238,6 +239,9 @@ def _naming(part: Part, what: str, wanted: str, code: object = None) -> Iterator
         short = lack_of_memory(error, part.options, part.key)
         if short is not None:
             raise PluginError(f"{part.name}: {what} {short}") from error
+        missing = missing_package(error)
+        if missing is not None:
+            raise PluginError(f"{part.name}: {what} {missing}{line_of(error, part.record, code)}") from error
         raise PluginError(
             f"{part.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
             f"{line_of(error, part.record, code)}; the contract wants {wanted} to run to its end: "

@@ -15,7 +15,7 @@ from selfrec.errors import PluginError, one_line
 from selfrec.host.plugin_lines import defined_at, line_of
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.batch import UserBatch
-from selfrec.pipeline.remedies import against_infinity, lack_of_memory
+from selfrec.pipeline.remedies import against_infinity, lack_of_memory, missing_package
 from selfrec.settings.base import PartOptions
 
 T = TypeVar("T")
@@ -102,6 +102,9 @@ class Part:
             short = lack_of_memory(error, self.options, self.key)
             if short is not None:
                 raise PluginError(f"{self.name}: {what} {short}") from error
+            missing = missing_package(error)
+            if missing is not None:
+                raise PluginError(f"{self.name}: {what} {missing}{line_of(error, self.record, method)}") from error
             raise PluginError(
                 f"{self.name}: {what} failed: {type(error).__name__}: {one_line(error)}"
                 f"{line_of(error, self.record, method)}; the contract wants {wanted_of(self.kind, what)}: "
@@ -123,12 +126,16 @@ class Part:
     @property
     def width(self) -> int:
         """An extractor's share of F. Raises PluginError where it is no whole number."""
-        given = getattr(self.module, "width", 0)
+        given: Any = getattr(self.module, "width", None)
+        if given is None and not callable(getattr(self.module, "extract", None)):
+            return 0
         try:
             return operator.index(given)
         except TypeError as error:
+            module, found = type(self.module).__name__, hasattr(self.module, "width")
+            told = f"`width` of its module {module} is {given!r}" if found else f"its module {module} has no `width`"
             raise PluginError(
-                f"{self.name}: `width` of its module {type(self.module).__name__} is {given!r}{self.at('extract')}; "
+                f"{self.name}: {told}{self.at('extract')}; "
                 "the contract wants a whole number, the width of what `extract` returns"
             ) from error
 

@@ -30,14 +30,25 @@ def check_loaded(part: Part, fitting: Fitting, given: Tensor | None) -> None:
         )
 
 
-def check_state(part: Part) -> None:
-    """Raises PluginError where what the part has learned is not finite, or is no dense tensor."""
+def check_dense(part: Part) -> None:
+    """Raises PluginError where something in the part's state is no dense tensor."""
     for name, value in part.module.state_dict().items():
-        if not isinstance(value, Tensor) or value.is_sparse:
+        if not isinstance(value, Tensor):
+            raise PluginError(
+                f"{part.name}: {name} in its state is a {type(value).__name__}; the contract wants dense tensors, for "
+                "the model folder: keep what is learned in buffers (register_buffer)"
+            )
+        if value.is_sparse:
             raise PluginError(
                 f"{part.name}: {name} in its state is no dense tensor; the contract wants dense tensors, for the model "
                 "folder: keep indices and values as two buffers"
             )
+
+
+def check_state(part: Part) -> None:
+    """Raises PluginError where what the part has learned is not finite, or is no dense tensor."""
+    check_dense(part)
+    for name, value in part.module.state_dict().items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise PluginError(
                 f"{part.name}: after training {name} holds NaN or infinity; the contract wants finite weights: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,6 +39,15 @@ def lack_of_memory(error: BaseException, options: PartOptions, table: str) -> st
     changed = [line for line, value, default in _changed(options, table) if _larger(value, default)]
     step = _nearer(changed) if changed else "fit fewer items (cleaning.min_users_per_item), or with smaller options"
     return f"takes more memory than there is{asked}; {step}"
+
+
+def missing_package(error: BaseException) -> str | None:
+    """What is not installed and what to do about it; None where the error is about something else."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    # A module that is missing in a package which is there is a mistake in the code.
+    if not package or package in sys.modules:
+        return None
+    return f"needs the package {package!r}, which is not installed; install it beside selfrec"
 
 
 def _nearer(changed: list[str]) -> str:

@@ -46,8 +46,10 @@ def new_distribution(folder: Path, kind: str, name: str) -> list[str]:
 
     Raises SettingsError for a name that cannot be one, TargetError where the folder exists or cannot be written.
     """
-    if not NAME.fullmatch(name) or keyword.iskeyword(name.replace("-", "_")):
+    if not NAME.fullmatch(name):
         raise SettingsError(f"plugin name {name!r}: use lower-case letters, digits and single dashes, a letter first")
+    if keyword.iskeyword(name.replace("-", "_")):
+        raise SettingsError(f"plugin name {name!r}: it is a word of Python's own; choose another with --name")
     if name in RESERVED:
         raise SettingsError(f"plugin name {name!r}: the command line reads it as a value; choose another with --name")
     module = f"selfrec_{name.replace('-', '_')}"

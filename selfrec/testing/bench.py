@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from selfrec.histories import Float32, Histories
 from selfrec.host.records import Kind, PartRecord
 from selfrec.pipeline.checkpoint import WorkFolder
 from selfrec.pipeline.chosen import Chosen
+from selfrec.pipeline.fitting import Notify
 from selfrec.pipeline.listener import Silent
 from selfrec.pipeline.part_training import PartTrainer
 from selfrec.pipeline.parts import Part
@@ -43,6 +47,14 @@ SLOW = 5.0
 """Seconds an epoch, or a training in closed form, from which the kit says so. The slowest shipped part takes 2."""
 LAST = torch.arange(ITEMS - CANDIDATES, ITEMS)
 """The candidates that rankers are asked for: int64[C], the last items."""
+
+
+class _Killed(BaseException):
+    """Ends a training as a signal would. No Exception, so that no trainer takes it for a failure."""
+
+
+def _nobody(part: Part, epoch: int, metrics: Mapping[str, float]) -> None:
+    """Nobody is told of an epoch."""
 
 
 @dataclass
@@ -137,7 +149,29 @@ class Bench:
 
     def fit(self, seed: int = 0) -> Fitted:
         """Train the part, and everything it needs before it, with this seed."""
-        stages = StageTrainer(self._trainer(seed), torch.linspace(1, 0.5, ITEMS))
+        return self._fit(self._trainer(seed))
+
+    def resumed(self) -> tuple[int, Fitted] | None:
+        """The part after a training that was killed in its middle and gone on with, and the epoch it was killed in.
+
+        None for a part of less than two epochs, of which no half could be kept.
+        """
+        killed_in = len(self.fitted.losses) // 2 + 1
+        if killed_in < 2:
+            return None
+
+        def kill(part: Part, epoch: int, metrics: Mapping[str, float]) -> None:
+            if epoch == killed_in and part.key == self.fitted.part.key:
+                raise _Killed
+
+        with tempfile.TemporaryDirectory() as folder:
+            kept = WorkFolder(Path(folder), every=0.0)
+            with suppress(_Killed):
+                self._fit(self._trainer(0, kept, kill))
+            return killed_in, self._fit(self._trainer(0, kept))
+
+    def _fit(self, trainer: PartTrainer) -> Fitted:
+        stages = StageTrainer(trainer, torch.linspace(1, 0.5, ITEMS))
         started = time.perf_counter()
         with torch.random.fork_rng(devices=[]):
             chosen = stages.select(self.rows, None)
@@ -166,15 +200,15 @@ class Bench:
     def _own(self, chosen: Chosen) -> Part:
         return next(p for p in chosen.parts if (p.kind, p.record.name) == (self.record.kind, self.record.name))
 
-    def _trainer(self, seed: int) -> PartTrainer:
+    def _trainer(self, seed: int, kept: WorkFolder | None = None, notify: Notify = _nobody) -> PartTrainer:
         records = {(r.kind, r.name): r for r in (FEATURES, READOUT, BLIND, *self.beside, self.record)}
         return PartTrainer(
             config=self.config(seed),
             records=_Records(records),
             catalog=self.catalog,
-            work_folder=WorkFolder(None),
+            work_folder=kept or WorkFolder(None),
             listener=Silent(),
-            notify=lambda part, epoch, metrics: None,
+            notify=notify,
             device=torch.device("cpu"),
             item_features=_noise(ITEMS),
         )

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from selfrec.errors import SettingsError
+from selfrec.errors import PluginError, SettingsError, one_line
 from selfrec.export.blame import check_operations, foreign_operations
 from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
@@ -27,7 +27,7 @@ from selfrec.settings.config import load_config, table_of
 from selfrec.settings.dump import config_toml
 from selfrec.settings.search import dimensions_of
 from selfrec.settings.validation import validated
-from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, USERS, Bench
+from selfrec.testing.bench import CANDIDATES, COLUMNS, ITEMS, LAST, USERS, Bench, Fitted
 
 Check = Callable[[Bench], None]
 
@@ -163,6 +163,21 @@ def _weights(bench: Bench, drawn: int) -> dict[str, Tensor]:
         return bench.fit().part.module.state_dict()
 
 
+def check_resumes_where_it_was_killed(bench: Bench) -> None:
+    """A training by epochs that is killed and resumed ends in the weights of one that was not."""
+    gone_on = bench.resumed()
+    if gone_on is None:
+        return
+    epoch, resumed = gone_on
+    state = resumed.part.module.state_dict()
+    for name, value in bench.fitted.part.module.state_dict().items():
+        assert torch.equal(value, state[name]), (
+            f"{name} differs where the training was killed in epoch {epoch} and resumed: give what learns beside the "
+            "module (optimizers, schedulers, second networks) to fitting.epochs(..., state={...}), and draw from "
+            "epoch.rng"
+        )
+
+
 def check_independent_of_the_batch(bench: Bench) -> None:
     """A user gets the same scores alone and in company."""
     batch = _random_batch(7, 6)
@@ -232,11 +247,18 @@ def check_state_round_trips(bench: Bench) -> None:
     fitted = bench.fitted
     batch = _random_batch(5, 6)
     wanted = bench.outputs(fitted, batch)
-    fresh = bench.untrained().fitted
+    fresh = _as_built(bench)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "state.safetensors"
-        save_file({name: value.clone() for name, value in fitted.part.module.state_dict().items()}, path)
-        fresh.part.module.load_state_dict(load_file(path))
+        state = fitted.part.module.state_dict()
+        save_file({name: value.clone().contiguous() for name, value in state.items()}, path)
+        try:
+            fresh.part.module.load_state_dict(load_file(path))
+        except RuntimeError as error:
+            raise AssertionError(
+                f"a module as it is built does not take what was learned ({one_line(error)}): give `build` every "
+                "parameter and buffer, in the size that training leaves"
+            ) from error
     fresh.part.module.eval()
     for part, own in zip(fresh.chosen.parts, fitted.chosen.parts, strict=True):
         if part.module is not fresh.part.module:
@@ -244,6 +266,17 @@ def check_state_round_trips(bench: Bench) -> None:
     _assert_close(
         bench.outputs(fresh, batch), wanted, "a module with the same state_dict gives other outputs: register buffers"
     )
+
+
+def _as_built(bench: Bench) -> Fitted:
+    """The part before its training, in a pipeline of its own."""
+    try:
+        return bench.untrained().fitted
+    except PluginError as error:
+        raise AssertionError(
+            f"a module as it is built, without training, cannot be asked, so what was learned is not all in its "
+            f"state_dict: give `build` every buffer, in the size that training leaves ({one_line(error)})"
+        ) from error
 
 
 def check_graph_equals_torch(bench: Bench) -> None:
@@ -280,6 +313,7 @@ CHECKS: tuple[Check, ...] = (
     check_shapes_and_dtypes,
     check_learns_the_checkerboard,
     check_same_seed_same_weights,
+    check_resumes_where_it_was_killed,
     check_independent_of_the_batch,
     check_independent_of_padding,
     check_independent_of_the_candidates_places,

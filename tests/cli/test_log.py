@@ -288,3 +288,25 @@ def test_quiet_says_nothing_on_stderr(cli: Cli, shop: Path, model: Path, tmp_pat
     ):
         ran = cli(*args, "--quiet")
         assert (ran.code, ran.err) == (0, ""), args
+
+
+def test_a_child_of_the_program_is_ended_without_a_traceback() -> None:
+    """A plugin's pool of processes is ended by SIGTERM, and each of them has the program's handlers."""
+    program = """
+import os, signal, sys, time
+from selfrec.cli.stopping import listen
+listen()
+child = os.fork()
+if not child:
+    print("ready", flush=True)
+    time.sleep(60)
+    os._exit(0)
+time.sleep(0.2)
+os.kill(child, signal.SIGTERM)
+print(os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.split() == ["ready", "True"]
+    assert ran.stderr.splitlines()[-1] == "selfrec.cli.stopping.Stopped"
+    assert ran.stderr.count("Traceback") == 1

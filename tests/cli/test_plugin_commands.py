@@ -25,6 +25,9 @@ def test_names_and_folders_that_will_not_do(tmp_path: Path, cli: Cli) -> None:
     assert "plugin name 'My Model': use lower-case letters" in ran.err
     ran = cli("plugins", "new", tmp_path / "x", "--name", "none")
     assert (ran.code, "plugin name 'none': the command line reads it as a value" in ran.err) == (2, True)
+    ran = cli("plugins", "new", tmp_path / "x", "--name", "class")
+    assert ran.code == 2
+    assert "plugin name 'class': it is a word of Python's own; choose another with --name" in ran.err
     assert not (tmp_path / "x").exists()
     ran = cli("plugins", "new", tmp_path)
     assert ran.code in (1, 2)
@@ -48,7 +51,7 @@ def test_check_says_what_it_found(cli: Cli) -> None:
     ran = cli("plugins", "check", "popularity")
     assert ran.code == 0, ran.err
     assert "cannot tell users apart" in ran.out
-    assert ran.out.count(" ok") == 16
+    assert ran.out.count(" ok") == 17
     assert cli("plugins", "check", "popularity", "--kind", "ranker").code == 1
     assert "unknown plugin or part 'popularty'; did you mean 'popularity'?" in cli("plugins", "check", "popularty").err
     ran = cli("plugins", "check", "itemknn", "-o", "shrnk=5")
@@ -245,7 +248,7 @@ def test_what_a_plugin_prints_is_not_in_the_json(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ran = cli("plugins", "check", "prints", "--json")
     (checked,) = json.loads(ran.out)
-    assert (ran.code, checked["name"], len(checked["checks"])) == (0, "prints", 17), ran.out
+    assert (ran.code, checked["name"], len(checked["checks"])) == (0, "prints", 18), ran.out
     for told in ("building", "training", "generating", "asked"):
         assert told in ran.err
     sys.modules.pop("selfrec_prints")

@@ -83,6 +83,21 @@ class Probit(Dense):
         return torch.erfinv(scores - 0.5)
 
 
+class Bessel(Dense):
+    """Another one: prims.bessel_j0."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        scores = super().generate(batch, features)
+        return torch.special.bessel_j0(scores)
+
+
+class Ordered(Dense):
+    """Ranks in the place of scores; those of equal scores are as each runtime has them."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return (super().generate(batch, features) > 0.5).float().argsort(1).argsort(1).float()
+
+
 class CountsSlots(Dense):
     """Sound as a graph of its own; but the whole graph puts one slot of padding before each history."""
 
@@ -162,7 +177,11 @@ def test_a_loop_names_its_part() -> None:
 
 @pytest.mark.parametrize(
     ("module", "wanted"),
-    [(Median, "becomes a graph with Ceil"), (Probit, "does not become a graph: ONNX has nothing for prims.erf_inv")],
+    [
+        (Median, "becomes a graph with Ceil"),
+        (Probit, "does not become a graph: ONNX has nothing for prims.erf_inv"),
+        (Bessel, "does not become a graph: ONNX has nothing for prims.bessel_j0"),
+    ],
 )
 def test_an_operation_that_torch_names_otherwise_names_its_line(module: type[Dense], wanted: str) -> None:
     line = inspect.getsourcelines(module.generate)[1] + 2
@@ -176,6 +195,7 @@ def test_an_operation_that_torch_names_otherwise_names_its_line(module: type[Den
     [
         (CountsUsers, "onnxruntime fails on 0 users with 0 items ("),
         (Another, "onnxruntime and torch differ on 1 users with 1 items: scores differ by "),
+        (Ordered, "onnxruntime and torch differ on 1 users with 1 items: "),
     ],
 )
 def test_a_graph_that_is_not_the_module_names_its_part(module: type[Dense], wanted: str, tmp_path: Path) -> None:
@@ -187,7 +207,8 @@ def test_a_graph_that_is_not_the_module_names_its_part(module: type[Dense], want
     assert text.startswith(f"model.onnx: {wanted}")
     assert text.endswith(
         "; it comes from generator 'broken': the contract wants code whose course no value and no size decides "
-        "(batch.history.shape[0], not len(batch.history)): `selfrec plugins check broken`"
+        "(batch.history.shape[0], not len(batch.history)), nor the order of equal numbers (topk, sort, argsort): "
+        "`selfrec plugins check broken`"
     )
     assert "\n" not in text
 
@@ -242,3 +263,30 @@ def test_a_ranker_to_which_places_say_something_is_named(tmp_path: Path) -> None
         "; it comes from ranker 'broken': another order of the candidates changes what it gives them; the contract "
         "wants rankers to look at the numbers of candidates, not at their places: `selfrec plugins check broken`"
     )
+
+
+class Standardises(nn.Module):
+    """A ranker by deviations from the mean: 0 / 0 where all candidates have one score."""
+
+    def rank(self, batch: UserBatch, features: Tensor, candidates: Tensor, scores: Tensor) -> Tensor:
+        each = scores.sum(2)
+        return (each - each.mean(1, keepdim=True)) / each.std(1, keepdim=True)
+
+
+def test_a_ranker_that_gives_nan_where_one_item_is_left_is_named_with_its_line(tmp_path: Path) -> None:
+    record = Ranker(
+        name="broken", options=NoOptions, summary="", build=lambda options, sizes: Standardises(),
+        trainer=keep_as_built,
+    )  # fmt: skip
+    stages = trainer(toys=Toys(record), pipeline={"ranker": "broken", "keep": "all"}, generator={}, ranker={})
+    recommender = stages.recommender(stages.select(checkerboard(), None))
+    write_graph(to_graph(recommender), tmp_path)
+    with pytest.raises(ExportError) as raised:
+        check_graph(tmp_path / "model.onnx", recommender)
+    line = inspect.getsourcelines(Standardises.rank)[1]
+    assert str(raised.value) == (
+        "model.onnx: scores are NaN or infinite on items left: 1; it comes from ranker 'broken': `rank` returned NaN "
+        f"or infinity (test_culprits.py, line {line}); the contract wants finite numbers, also for few candidates and "
+        "equal scores: look for a division by 0, or a logarithm or root of one: `selfrec plugins check broken`"
+    )
+    assert "rank" not in vars(recommender.all_parts[-1].module)

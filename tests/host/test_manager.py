@@ -389,3 +389,36 @@ def test_register_by_hand_leaves_the_manager_whole_when_it_fails(install: Instal
     with pytest.raises(PluginError, match="implements no hook"):
         plugins.register(object(), "empty")
     assert [info.name for info in plugins.listing()] == ["mine"]
+
+
+def test_a_part_named_as_a_broken_plugin_is_told_of_that_one_alone(install: Install) -> None:
+    install("alien", "import nowhere_to_be_found")
+    install("aliens", "import nowhere_either")
+    install("alienated", GENERATOR.format(name="tiny"))
+    plugins = load()
+    with pytest.raises(PluginError) as raised:
+        plugins.get("generator", "alien")
+    assert str(raised.value) == (
+        "unknown generator 'alien'; plugin 'alien' is broken: ModuleNotFoundError: No module named "
+        "'nowhere_to_be_found' (alien.py, line 1)"
+    )
+    with pytest.raises(PluginError) as raised:
+        plugins.get("generator", "alienated")
+    assert str(raised.value) == "unknown generator 'alienated'; plugin 'alienated' offers generator 'tiny'"
+    with pytest.raises(PluginError) as raised:
+        plugins.get("ranker", "alienated")
+    assert str(raised.value).startswith("unknown ranker 'alienated'; known: none; plugin 'alien' is broken: ")
+
+
+def test_of_many_broken_plugins_a_few_are_told(install: Install) -> None:
+    for name in ("one", "two", "three", "four", "five"):
+        install(f"alien_{name}", f"import nowhere_{name}")
+    with pytest.raises(PluginError) as raised:
+        load().get("generator", "wanted")
+    text = str(raised.value)
+    assert text.startswith("unknown generator 'wanted'; known: none; plugin 'alien_five' is broken: ")
+    assert text.count(" is broken: ") == 3
+    assert text.endswith(
+        "; plugin 'alien_one' is broken: ModuleNotFoundError: No module named 'nowhere_one' (alien_one.py, line 1)"
+        "; 2 more take no part: `selfrec plugins` says why"
+    )

@@ -138,6 +138,33 @@ def outgrown(module: nn.Module, fitting: Fitting) -> None:
     raise MemoryError("Unable to allocate 728. TiB")
 
 
+def lacking(*given: Any) -> Any:
+    from no_such_package import trees
+
+    return trees
+
+
+def misspelling(module: nn.Module, fitting: Fitting) -> None:
+    from torch.no_such_module import trees
+
+    trees()
+
+
+class Lacks(Dense):
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return lacking()
+
+
+class Remembers(Dense):
+    """Has something beside its tensors in its state."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"rounds": 3}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        pass
+
+
 def lists(module: nn.Module, fitting: Fitting) -> None:
     module.register_buffer("pairs", torch.eye(2).to_sparse())
 

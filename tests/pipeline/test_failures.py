@@ -30,11 +30,13 @@ from tests.pipeline.broken_parts import (
     Draws,
     Falls,
     FewerCandidates,
+    Lacks,
     LooksAround,
     NarrowFeatures,
     NoLoss,
     NotFinite,
     Number,
+    Remembers,
     Short,
     Sparse,
     TwoWidths,
@@ -45,8 +47,10 @@ from tests.pipeline.broken_parts import (
     doubles_weights,
     falling,
     infinite,
+    lacking,
     leaving,
     lists,
+    misspelling,
     outgrown,
     reads_a_column,
     refusing,
@@ -133,6 +137,31 @@ def fit(record: PartRecord) -> StageTrainer:
             generator(trainer=outgrown),
             "generator 'broken': training takes more memory than there is; fit fewer items "
             "(cleaning.min_users_per_item), or with smaller options",
+        ),
+        (
+            generator(trainer=misspelling),
+            "generator 'broken': training failed: ModuleNotFoundError: No module named 'torch.no_such_module'; the "
+            "contract wants trainer(module, fitting) to run to its end: --verbose shows the traceback",
+        ),
+        (
+            generator(trainer=lacking),
+            "generator 'broken': training needs the package 'no_such_package', which is not installed; install it "
+            "beside selfrec",
+        ),
+        (
+            generator(lacking),
+            "generator 'broken': build needs the package 'no_such_package', which is not installed; install it "
+            "beside selfrec",
+        ),
+        (
+            generator(Lacks, keep_as_built),
+            "generator 'broken': generate needs the package 'no_such_package', which is not installed; install it "
+            "beside selfrec",
+        ),
+        (
+            generator(Remembers),
+            "generator 'broken': _extra_state in its state is a dict; the contract wants dense tensors, for the model "
+            "folder: keep what is learned in buffers (register_buffer)",
         ),
         (
             generator(trainer=lists),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from selfrec.errors import PluginError
 from selfrec.pipeline.listener import Silent
-from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, PartOptions
+from selfrec.plugin import EpochOptions, FeatureExtractor, Fitting, Generator, PartOptions, UserBatch
 from selfrec.testing import Bench, checkerboard, checkerboard_holdout
 from tests.pipeline.test_stages import trainer
 from tests.toys import Dense, Factors, NoOptions, Toys, keep_as_built
@@ -145,3 +145,24 @@ def test_epochs_in_words_are_no_length_of_a_bar() -> None:
     stages.parts.listener = told = Told()
     stages.select(checkerboard(), checkerboard_holdout())
     assert told.epochs[-1] == 0
+
+
+class WithoutWidth(nn.Module):
+    def extract(self, batch: UserBatch) -> Tensor:
+        return batch.weights.sum(1, keepdim=True)
+
+
+def test_a_width_that_is_missing() -> None:
+    record = FeatureExtractor(
+        name="odd",
+        summary="Odd.",
+        options=NoOptions,
+        build=lambda options, sizes: WithoutWidth(),
+        trainer=keep_as_built,
+    )
+    with pytest.raises(PluginError) as raised:
+        Bench(record).fit()
+    assert re.sub(r" \(\w+\.py, line \d+\)", " (HERE)", str(raised.value)) == (
+        "extractor 'odd': its module WithoutWidth has no `width` (HERE); the contract wants a whole number, the width "
+        "of what `extract` returns"
+    )

@@ -17,9 +17,12 @@ from selfrec.testing.checks import (
     check_learns_the_checkerboard,
     check_light_import,
     check_options_documented,
+    check_resumes_where_it_was_killed,
+    check_state_round_trips,
     check_trains_with_finite_losses,
 )
 from selfrec.testing.kit import outcome_of
+from tests.testing.test_checks import counting_rounds
 from tests.testing.toy import Neighbours, Options, count, failures, learn_nothing, record
 
 
@@ -143,3 +146,92 @@ def test_what_a_module_prints_is_no_import(tmp_path: Any, monkeypatch: pytest.Mo
     from loud_plugin import build
 
     check_light_import(Bench(record(build=build)))
+
+
+class Grows(Neighbours):
+    """Has a buffer only once it is trained."""
+
+    factor: Tensor
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return super().generate(batch, features) * self.factor
+
+
+def by_growing(module: Any, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.register_buffer("factor", module.similar.new_ones(()))
+
+
+def test_a_buffer_that_only_training_registers_is_said_to_be_missing_in_the_module_as_built() -> None:
+    reason = outcome_of(check_state_round_trips, Bench(record(Grows, trainer=by_growing))).reason
+    assert reason.startswith(
+        "a module as it is built, without training, cannot be asked, so what was learned is not all in its "
+        "state_dict: give `build` every buffer, in the size that training leaves (generator 'toy': generate failed: "
+        "AttributeError: "
+    )
+    assert "'Grows' object has no attribute 'factor'" in reason
+
+
+class Resizes(Neighbours):
+    """Its table has another size once it is trained."""
+
+    def generate(self, batch: UserBatch, features: Tensor) -> Tensor:
+        return self.own(batch)[:, : len(self.similar)] @ self.similar
+
+
+def without_padding(module: Any, fitting: Fitting) -> None:
+    count(module, fitting)
+    module.similar = module.similar[:-1].clone()
+
+
+def test_a_buffer_that_training_resizes_is_told() -> None:
+    reason = outcome_of(check_state_round_trips, Bench(record(Resizes, trainer=without_padding))).reason
+    assert reason.startswith("a module as it is built does not take what was learned (Error(s) in loading state_dict ")
+    assert "size mismatch for similar" in reason
+    assert reason.endswith("give `build` every parameter and buffer, in the size that training leaves")
+
+
+def by_rounds(module: Neighbours, fitting: Fitting) -> None:
+    """All that it learns by is in what a checkpoint keeps: after 4 rounds of x 2 the table is 16 times what it was."""
+    count(module, fitting)
+    for epoch in fitting.epochs(module, 4):
+        module.similar.mul_(2)
+        epoch.report(loss=1 / epoch.number)
+
+
+def test_a_training_is_killed_in_its_middle_and_gone_on_with() -> None:
+    bench = Bench(record(trainer=by_rounds))
+    gone_on = bench.resumed()
+    assert gone_on is not None
+    epoch, resumed = gone_on
+    assert epoch == 3
+    # Each epoch once: two before the kill, and the two that were not kept after it.
+    assert [one["loss"] for one in resumed.stages.parts.trained["selection", "generator.toy"].curves] == [
+        1, 1 / 2, 1 / 3, 1 / 4,
+    ]  # fmt: skip
+    similar = Bench(record()).fitted.part.module.state_dict()["similar"]
+    assert resumed.part.module.state_dict()["similar"].equal(16 * similar)
+
+
+def test_what_is_lost_by_a_kill_is_named_with_what_to_do() -> None:
+    reason = outcome_of(check_resumes_where_it_was_killed, Bench(record(trainer=counting_rounds))).reason
+    assert reason == (
+        "similar differs where the training was killed in epoch 3 and resumed: give what learns beside the module "
+        "(optimizers, schedulers, second networks) to fitting.epochs(..., state={...}), and draw from epoch.rng"
+    )
+
+
+def test_a_training_of_one_epoch_or_none_has_nothing_to_resume() -> None:
+    assert Bench(record()).resumed() is None
+
+
+class Turned(Neighbours):
+    """Its table stands in memory by columns, which a model folder takes as it takes rows."""
+
+    def __init__(self, options: Options, sizes: Sizes) -> None:
+        super().__init__(options, sizes)
+        self.similar = self.similar.new_zeros(sizes.items, sizes.items + 1).T
+
+
+def test_a_buffer_in_another_order_of_memory_is_as_good() -> None:
+    assert outcome_of(check_state_round_trips, Bench(record(Turned))).reason == ""
