@@ -139,13 +139,13 @@ def outgrown(module: nn.Module, fitting: Fitting) -> None:
 
 
 def lacking(*given: Any) -> Any:
-    from no_such_package import trees
+    from no_such_package import trees  # type: ignore[import-not-found]
 
     return trees
 
 
 def misspelling(module: nn.Module, fitting: Fitting) -> None:
-    from torch.no_such_module import trees
+    from torch.no_such_module import trees  # type: ignore[import-not-found]
 
     trees()
 
