@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 
 from selfrec.errors import ExportError, one_line
 from selfrec.export.agreement import difference
-from selfrec.export.batches import Case, edge_batches
+from selfrec.export.batches import Case, edge_batches, user_counts
 from selfrec.export.culprit import culprit, padding_reader, place_reader, unbounded_part
 from selfrec.pipeline.recommender import Recommender
 
@@ -44,7 +43,7 @@ def check_graph(path: Path, recommender: Recommender) -> int:
     options.log_severity_level = 4
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     count = 0
-    for case in checked_batches(recommender, ort.__version__):
+    for case in edge_batches(recommender, user_counts(ort.__version__)):
         with torch.no_grad():
             wanted_items, wanted = recommender(**{k: torch.from_numpy(v) for k, v in case.feeds.items()})
         try:
@@ -61,14 +60,6 @@ def check_graph(path: Path, recommender: Recommender) -> int:
             raise ExportError(f"{path.name}: {told}{_blame(recommender)}")
         count += 1
     return count
-
-
-def checked_batches(recommender: Recommender, onnxruntime: str) -> Iterator[Case]:
-    """The edge batches that a version of onnxruntime can be asked: before 1.31 its TopK ends the process on no rows."""
-    major, minor = map(int, onnxruntime.split(".")[:2])
-    for case in edge_batches(recommender):
-        if len(case.feeds["history"]) or (major, minor) >= (1, 31):
-            yield case
 
 
 def _unbounded(recommender: Recommender, case: Case) -> str:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from selfrec.errors import ExportError
 from selfrec.export.agreement import difference
-from selfrec.export.batches import edge_batches
-from selfrec.export.check import check_graph, checked_batches
+from selfrec.export.batches import edge_batches, user_counts
+from selfrec.export.check import check_graph
 from selfrec.export.graph import to_graph, write_graph
 from selfrec.host.records import Sizes
 from selfrec.pipeline.chosen import Chosen
@@ -75,7 +75,8 @@ class TestFurtherInputs:
         assert inputs["ages"] == ["batch", "length"]
         assert inputs["user_features"] == ["batch", 2]
         write_graph(graph, tmp_path)
-        assert check_graph(tmp_path / "model.onnx", module) == len(list(checked_batches(module, ort.__version__)))
+        batches = list(edge_batches(module, user_counts(ort.__version__)))
+        assert check_graph(tmp_path / "model.onnx", module) == len(batches)
 
     def test_the_graph_asks_for_nothing_that_the_data_lacks(self) -> None:
         assert with_columns(ages=False).extra_inputs == ["user_features"]
@@ -102,7 +103,8 @@ class TestEveryShape:
     def test_onnxruntime_equals_torch_on_edge_batches(self, shape: str, tmp_path: Path) -> None:
         module = recommender(shape)
         write_graph(exported(shape), tmp_path)
-        assert check_graph(tmp_path / "model.onnx", module) == len(list(checked_batches(module, ort.__version__)))
+        batches = list(edge_batches(module, user_counts(ort.__version__)))
+        assert check_graph(tmp_path / "model.onnx", module) == len(batches)
 
     def test_two_exports_have_the_same_bytes(self, shape: str) -> None:
         first, second = exported(shape), to_graph(recommender(shape))
@@ -150,7 +152,8 @@ class TestEveryShape:
 
 @pytest.mark.parametrize(("version", "nobody"), [("1.23.0", 0), ("1.30.1", 0), ("1.31.0", 3), ("2.0.0rc1", 3)])
 def test_nobody_is_scored_where_that_ends_the_process(version: str, nobody: int) -> None:
-    counts = [len(case.feeds["history"]) for case in checked_batches(recommender("two"), version)]
+    cases = edge_batches(recommender("two"), user_counts(version))
+    counts = [len(case.feeds["history"]) for case in cases]
     assert counts.count(0) == nobody
     assert {1, 2, 3, 7} <= set(counts)
 
